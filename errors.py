@@ -1,0 +1,21 @@
+"""The one exception that reaches the user as a sentence instead of a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """What the user gave is wrong: says what, where, what was expected and what to do.
+
+    `run.py` prints it and exits with status 2; anything else is a fault of ours.
+    """
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not one of `known`, with the nearest one suggested."""
+    known = sorted(known)
+    near = get_close_matches(given, known, n=1, cutoff=0.4)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return InputError(f"unknown {what} '{given}': {hint}known are {', '.join(known)}")

@@ -1,0 +1,1 @@
+"""How beliefs are computed: one method, one file, all behind the contract in `method`."""

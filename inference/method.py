@@ -1,0 +1,82 @@
+"""The contract: a method is a module with these functions.
+
+    FAMILY = Family.VARIATIONAL                       # how the loop treats it
+    def init(rng, model, data, *, option=default) -> State
+    def step(rng, state, model, data) -> tuple[State, Info]      # one sweep, or one pass over the data
+    def draw(rng, state, model) -> Latents                       # dict: site name -> tensor
+    def expect(state, model) -> Quantities                       # optional: moments known in closed form
+
+`State` is a small frozen dataclass of tensors (shapes in its annotations) and plain numbers or words.
+`rng` is a `torch.Generator` on the model's device and the only source of randomness.
+Options are the keyword-only arguments of `init`; what `step` needs of them is kept in the state.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor
+
+Latents = dict[str, Tensor]
+Quantities = dict[str, Tensor]
+
+
+class Family(StrEnum):
+    """What a method's steps are."""
+
+    EXACT = "exact"  # one step, and it is done
+    VARIATIONAL = "variational"  # steps improve q; draws come from q at the end
+    MCMC = "mcmc"  # every step is a draw
+    POINT = "point"  # steps improve one point
+
+
+class Kind(StrEnum):
+    """What a reported log evidence is."""
+
+    EXACT = "exact"
+    LOWER = "lower bound"
+    UPPER = "upper bound"
+    BETHE = "Bethe"
+    ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a person would plot of one step. Fields that a method does not know stay None."""
+
+    log_evidence: float | None = None  # nats
+    kind: Kind | None = None  # of log_evidence
+    elbo: float | None = None  # nats; it rises
+    residual: float | None = None  # largest change of the step; 0 at a fixed point
+    accept: float | None = None  # share of proposals accepted
+    converged: bool | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as the loop sees it, from a module of ours or a file of the user's (see `load`)."""
+
+    name: str
+    family: Family
+    by: str  # "hand", or the library
+    module: ModuleType
+    init: Callable[..., Any]
+    step: Callable[..., tuple[Any, Any]]
+    draw: Callable[..., Latents]
+    expect: Callable[..., Quantities] | None = None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.module) or "").partition("\n")[0]
+
+    @property
+    def options(self) -> dict[str, inspect.Parameter]:
+        """The options a user can set, by name."""
+        parameters = inspect.signature(self.init, eval_str=True).parameters.values()
+        return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -1,0 +1,219 @@
+"""Pairwise Markov random fields on an H x W grid, Potts image denoising among them.
+
+    log p~(y) = sum_ij unary[i, j, y_ij]
+              + sum_ij right[i, j, y_ij, y_i(j+1)]
+              + sum_ij down[i, j, y_ij, y_(i+1)j]            (nats, unnormalised)
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from errors import InputError
+
+if TYPE_CHECKING:
+    from pgmpy.models import DiscreteMarkovNetwork
+
+Latents = dict[str, Tensor]
+
+MAX_ENUMERATED = 2**22  # configurations; 9 pixels each are 300 MB as int64
+
+
+@dataclass(frozen=True, eq=False)
+class GridMRF:
+    """Log-potentials of a grid MRF, in nats and float64; one label out of K at every pixel.
+
+    `evidence` is the weight with which an image given later as `data` enters (see `field`).
+    Homogeneous pair potentials are broadcast views of one K x K table.
+    """
+
+    unary: Float64[Tensor, "H W K"]
+    right: Float64[Tensor, "H W-1 K K"]
+    down: Float64[Tensor, "H-1 W K K"]
+    evidence: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.unary.ndim != 3 or min(self.unary.shape) < 1:
+            raise InputError(f"a grid's unary potentials must have shape (H, W, K), none of them 0, "
+                             f"not {tuple(self.unary.shape)}")
+        H, W, K = self.unary.shape
+        if K < 2:
+            raise InputError(f"a grid needs at least 2 labels, not {K}")
+        for name, shape in (("right", (H, W - 1, K, K)), ("down", (H - 1, W, K, K))):
+            if tuple(getattr(self, name).shape) != shape:
+                raise InputError(f"the grid's '{name}' potentials must have shape {shape}, "
+                                 f"not {tuple(getattr(self, name).shape)}")
+        for name in ("unary", "right", "down"):
+            table = getattr(self, name)
+            if table.dtype != torch.float64:
+                raise InputError(f"the grid's '{name}' potentials must be float64, not {table.dtype}")
+            if not torch.isfinite(table).all():
+                raise InputError(f"the grid's '{name}' log-potentials must be finite; "
+                                 f"{int((~torch.isfinite(table)).sum())} of them are not")
+
+    @classmethod
+    def potts(
+        cls,
+        image: Tensor,
+        evidence: float = 10.0,
+        coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor = (10.0, 2.0),
+    ) -> GridMRF:
+        """Potts denoising of `image`, an (H, W, K) table of 0 and 1.
+
+            unary[i, j, k] = evidence * image[i, j, k]
+            pair[k, l]     = coupling[|k - l|], zero beyond the table's end
+
+        A pixel with no label set is unobserved; one with two set has evidence for both.
+        `coupling` may also be the whole K x K table.
+        """
+        if image.ndim != 3:
+            raise InputError(f"a label image must have shape (H, W, K), not {tuple(image.shape)}")
+        image = image.to(torch.float64)
+        if not bool(((image == 0) | (image == 1)).all()):
+            raise InputError("a label image must hold only 0 and 1, one plane per label")
+        H, W, K = image.shape
+        pair = pair_table(coupling, K).to(image.device)
+        return cls(
+            unary=evidence * image,
+            right=pair.expand(H, max(W - 1, 0), K, K),
+            down=pair.expand(max(H - 1, 0), W, K, K),
+            evidence=float(evidence),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, K)."""
+        H, W, K = self.unary.shape
+        return H, W, K
+
+    @property
+    def device(self) -> torch.device:
+        return self.unary.device
+
+    @property
+    def pair(self) -> Float64[Tensor, "K K"] | None:
+        """The one table of a homogeneous grid, or None where the tables differ by site."""
+        tables = [t for t in (self.right, self.down) if t.numel()]
+        if not tables:
+            return self.unary.new_zeros(self.shape[2], self.shape[2])
+        first = tables[0][0, 0]
+        views = all(s == 0 or n == 1 for t in tables for s, n in zip(t.stride()[:2], t.shape[:2], strict=True))
+        same = views and all(torch.equal(t[0, 0], first) for t in tables)
+        return first if same else None
+
+    def to(self, device: torch.device | str) -> GridMRF:
+        """The same model on another device; views stay views."""
+        return self._map(lambda table: table.to(device))
+
+    def scaled(self, beta: float) -> GridMRF:
+        """All log-potentials times `beta`, an inverse temperature."""
+        return replace(self._map(lambda table: beta * table), evidence=beta * self.evidence)
+
+    def _map(self, function) -> GridMRF:
+        pair = self.pair
+        if pair is None:
+            return replace(self, unary=function(self.unary), right=function(self.right), down=function(self.down))
+        pair = function(pair)
+        return replace(self, unary=function(self.unary),
+                       right=pair.expand(self.right.shape), down=pair.expand(self.down.shape))
+
+    def field(self, data: Tensor | None = None) -> Float64[Tensor, "H W K"]:
+        """The unary log-potentials given an observed image: unary + evidence * data.
+
+        Without `data` the image is already in `unary` (`potts`), or there is none.
+        """
+        return self.unary if data is None else self.unary + self.evidence * data
+
+    def log_joint(self, latents: Latents, data: Tensor | None = None) -> Tensor:
+        """log p~(y, data) of `labels`, (..., H, W) integers; returns (...), in nats."""
+        y = latents["labels"].to(torch.int64)
+        H, W, K = self.shape
+        rows = torch.arange(H, device=y.device)[:, None]
+        columns = torch.arange(W, device=y.device)
+        total = self.field(data)[rows, columns, y].sum((-2, -1))
+        total = total + self.right[rows, columns[:-1], y[..., :-1], y[..., 1:]].sum((-2, -1))
+        return total + self.down[rows[:-1], columns, y[..., :-1, :], y[..., 1:, :]].sum((-2, -1))
+
+    def quantities(self, latents: Latents) -> dict[str, Tensor]:
+        """What methods are compared on: label indicators (..., H, W, K), whose mean is the marginal."""
+        K = self.shape[2]
+        return {"labels": torch.nn.functional.one_hot(latents["labels"].to(torch.int64), K).to(torch.float64)}
+
+    @cached_property
+    def configurations(self) -> Int64[Tensor, "n H W"]:
+        """Every labelling, on grids small enough to list them."""
+        H, W, K = self.shape
+        if K ** (H * W) > MAX_ENUMERATED:
+            raise InputError(f"{K}^{H * W} configurations of a {H} x {W} grid with {K} labels are more than "
+                             f"the {MAX_ENUMERATED} that can be listed; use the method 'strip'")
+        count = K ** (H * W)
+        index = torch.arange(count, device=self.device)
+        digits = [index // K**p % K for p in range(H * W - 1, -1, -1)]
+        return torch.stack(digits, -1).reshape(count, H, W)
+
+    def prior(self, rng: torch.Generator) -> Latents:
+        """An exact draw of the labels from p(y) with no image seen, by enumeration (small grids)."""
+        pick = torch.multinomial(self._prior_weights, 1, generator=rng)
+        return {"labels": self.configurations[pick[0]]}
+
+    @cached_property
+    def _prior_weights(self) -> Tensor:
+        return torch.softmax(self.log_joint({"labels": self.configurations}), 0)
+
+    def simulate(self, rng: torch.Generator, latents: Latents) -> Float64[Tensor, "H W K"]:
+        """An image from the noisy channel p(x | y) = softmax_x(evidence * [x == y]), as indicators.
+
+        Potts denoising is the posterior of `prior` seen through this channel: the channel's
+        normaliser does not depend on y, so log p(y, x) is `log_joint(y, x)` up to a constant.
+        """
+        y = latents["labels"]
+        K = self.shape[2]
+        channel = torch.softmax(self.evidence * torch.eye(K, dtype=torch.float64, device=y.device), 1)
+        x = torch.multinomial(channel[y.reshape(-1)], 1, generator=rng).reshape(y.shape)
+        return torch.nn.functional.one_hot(x, K).to(torch.float64)
+
+    def to_pgmpy(self, data: Tensor | None = None) -> tuple[DiscreteMarkovNetwork, float]:
+        """The same field as a pgmpy network over nodes (row, column), and the log of its scale.
+
+        Every factor is divided by its maximum, so exp never overflows;
+        log Z = log Z of the network + the returned scale.
+        """
+        from pgmpy.factors.discrete import DiscreteFactor
+        from pgmpy.models import DiscreteMarkovNetwork
+
+        H, W, K = self.shape
+        sites = list(itertools.product(range(H), range(W)))
+        field = self.field(data)
+        tables: dict[tuple[tuple[int, int], ...], Tensor] = {((i, j),): field[i, j] for i, j in sites}
+        tables |= {((i, j), (i, j + 1)): self.right[i, j] for i, j in sites if j + 1 < W}
+        tables |= {((i, j), (i + 1, j)): self.down[i, j] for i, j in sites if i + 1 < H}
+        network = DiscreteMarkovNetwork()
+        network.add_nodes_from(sites)
+        network.add_edges_from([nodes for nodes in tables if len(nodes) == 2])
+        network.add_factors(*(
+            DiscreteFactor(list(nodes), [K] * len(nodes), torch.exp(table - table.max()).cpu().numpy())
+            for nodes, table in tables.items()
+        ))
+        return network, float(sum(table.max() for table in tables.values()))
+
+
+def pair_table(coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor, K: int) -> Float64[Tensor, "K K"]:
+    """The K x K table of pair log-potentials from a table by label distance, or itself if it is K x K."""
+    table = torch.as_tensor(coupling, dtype=torch.float64)
+    if table.shape == (K, K):
+        return table
+    if table.ndim != 1 or len(table) == 0:
+        raise InputError(f"coupling must be a list by label distance, or a {K} x {K} table, "
+                         f"not of shape {tuple(table.shape)}")
+    by_distance = torch.zeros(max(K, len(table)), dtype=torch.float64)
+    by_distance[: len(table)] = table
+    label = torch.arange(K)
+    return by_distance[(label[:, None] - label).abs()]
