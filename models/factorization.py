@@ -1,0 +1,174 @@
+"""Bayesian matrix factorization of ratings.
+
+    U_ik ~ N(0, prior_variance)      i = 1..num_users, k = 1..K
+    V_jk ~ N(0, prior_variance)      j = 1..num_items
+    r_n  ~ N(u_i . v_j, noise_variance)      for every observed pair n = (i, j)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from errors import InputError
+
+Latents = dict[str, Tensor]
+Pairs = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """Observed ratings as triples: `rating[n]` was given by `user[n]` to `item[n]`, counted from 0.
+
+    `scale` is the lowest and highest possible rating; `user_ids[i]` and `item_ids[j]` are the names
+    that the source gave to user i and item j.
+    """
+
+    user: Int64[Tensor, "N"]
+    item: Int64[Tensor, "N"]
+    rating: Float64[Tensor, "N"]
+    num_users: int
+    num_items: int
+    scale: tuple[float, float] | None = None
+    user_ids: Sequence[Any] | None = None
+    item_ids: Sequence[Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.user.shape == self.item.shape == self.rating.shape) or self.rating.ndim != 1:
+            raise InputError(f"ratings must be three vectors of one length, not of shapes {tuple(self.user.shape)}, "
+                             f"{tuple(self.item.shape)} and {tuple(self.rating.shape)}")
+        for name, index, count in (("user", self.user, self.num_users), ("item", self.item, self.num_items)):
+            if index.dtype != torch.int64:
+                raise InputError(f"the {name} of a rating must be an int64, not {index.dtype}")
+            if len(index) and (int(index.min()) < 0 or int(index.max()) >= count):
+                raise InputError(f"the {name}s of ratings must lie in 0..{count - 1}; "
+                                 f"found {int(index.min())}..{int(index.max())}")
+        if not self.rating.is_floating_point() or not bool(torch.isfinite(self.rating).all()):
+            raise InputError("ratings must be finite floating-point numbers")
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+    @property
+    def device(self) -> torch.device:
+        return self.rating.device
+
+    @property
+    def pairs(self) -> Pairs:
+        """(user, item) of every rating."""
+        return self.user, self.item
+
+    def take(self, index: Tensor) -> Ratings:
+        """The ratings at `index` (positions or a mask), of the same users, items and scale."""
+        return replace(self, user=self.user[index], item=self.item[index], rating=self.rating[index])
+
+    def to(self, device: torch.device | str) -> Ratings:
+        return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Factorization:
+    """Latents are `U`, (..., num_users, K), and `V`, (..., num_items, K), in float64.
+
+    Variances are in squared rating units. `pairs` says where `simulate` puts ratings.
+    """
+
+    num_users: int
+    num_items: int
+    rank: int
+    prior_variance: float = 5.0
+    noise_variance: float = 1.0
+    pairs: Pairs | None = None
+    device: torch.device | str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.num_users < 1 or self.num_items < 1:
+            raise InputError(f"a factorization needs at least one user and one item, "
+                             f"not {self.num_users} and {self.num_items}")
+        if not 1 <= self.rank <= self.num_items:
+            raise InputError(f"the rank must lie between 1 and the number of items, {self.num_items}, not {self.rank}")
+        for name in ("prior_variance", "noise_variance"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be a positive finite number, not {getattr(self, name)}")
+
+    def to(self, device: torch.device | str) -> Factorization:
+        pairs = None if self.pairs is None else (self.pairs[0].to(device), self.pairs[1].to(device))
+        return replace(self, pairs=pairs, device=device)
+
+    @property
+    def sites(self) -> dict[str, tuple[int, int]]:
+        """The latent sites and their shapes."""
+        return {"U": (self.num_users, self.rank), "V": (self.num_items, self.rank)}
+
+    def log_joint(self, latents: Latents, data: Ratings) -> Tensor:
+        """log p(U, V, r) in nats, every constant included; leading dimensions of the latents are batches."""
+        prior = sum((log_normal(latents[site], 0.0, self.prior_variance).sum((-2, -1)) for site in self.sites),
+                    torch.zeros((), dtype=data.rating.dtype, device=data.device))
+        mean = self.quantities(latents, data.pairs)["prediction"]
+        return prior + log_normal(data.rating, mean, self.noise_variance).sum(-1)
+
+    def prior(self, rng: torch.Generator) -> Latents:
+        """U and V drawn from the prior, on the generator's device."""
+        sd = math.sqrt(self.prior_variance)
+        return {site: sd * torch.randn(shape, generator=rng, dtype=torch.float64, device=rng.device)
+                for site, shape in self.sites.items()}
+
+    def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
+        """Ratings at `pairs` drawn from N(u_i . v_j, noise_variance): real numbers, not rounded."""
+        user, item = self._where(None)
+        mean = self.quantities(latents)["prediction"]
+        noise = torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
+        return Ratings(user, item, mean + math.sqrt(self.noise_variance) * noise, self.num_users, self.num_items)
+
+    def quantities(self, latents: Latents, pairs: Pairs | None = None) -> dict[str, Tensor]:
+        """What methods are compared on: `prediction`, u_i . v_j at `pairs`, shape (..., N), rating units.
+
+        U and V themselves are known only up to rotation and sign.
+        """
+        user, item = self._where(pairs)
+        return {"prediction": (gather(latents["U"], user) * gather(latents["V"], item)).sum(-1)}
+
+    def _where(self, pairs: Pairs | None) -> Pairs:
+        pairs = self.pairs if pairs is None else pairs
+        if pairs is None:
+            raise InputError("this factorization has no (user, item) pairs to predict at; give it some as `pairs`")
+        return pairs
+
+    def program(self, data: Ratings, batch_size: int | None = None, batch: Int64[Tensor, "n"] | None = None) -> None:
+        """The same model as a Pyro program: plates `users`, `items`, `ratings`; sites `U`, `V`, `r`.
+
+        A minibatch is `batch_size` ratings drawn by Pyro, or the positions `batch`; either way the plate
+        scales their log-likelihood by N / n, so it is unbiased for that of all N.
+        """
+        import pyro
+        import pyro.distributions as dist
+
+        if batch_size is not None and not 1 <= batch_size <= len(data):
+            raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+        zero = data.rating.new_zeros(())
+        entry = dist.Normal(zero, zero + math.sqrt(self.prior_variance)).expand([self.rank]).to_event(1)
+        with pyro.plate("users", self.num_users):
+            U = pyro.sample("U", entry)
+        with pyro.plate("items", self.num_items):
+            V = pyro.sample("V", entry)
+        ratings = pyro.plate("ratings", len(data), batch_size, subsample=batch, device=str(data.device))
+        with ratings:
+            here = data if batch is None and batch_size is None else data.take(ratings.indices)
+            mean = self.quantities({"U": U, "V": V}, here.pairs)["prediction"]
+            pyro.sample("r", dist.Normal(mean, zero + math.sqrt(self.noise_variance)), obs=here.rating)
+
+
+def log_normal(x: Tensor, mean: Tensor | float, variance: float) -> Tensor:
+    """log N(x | mean, variance), elementwise, in nats."""
+    return -0.5 * ((x - mean) ** 2 / variance + math.log(2 * math.pi * variance))
+
+
+def gather(rows: Tensor, index: Tensor) -> Tensor:
+    """Rows of (..., n, K) at `index`: (..., N, K)."""
+    return rows.index_select(-2, index)
