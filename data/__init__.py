@@ -1,0 +1,1 @@
+"""What is observed: reading, making and writing it."""
