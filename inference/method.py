@@ -5,6 +5,7 @@
     def step(rng, state, model, data) -> tuple[State, Info]      # one sweep, or one pass over the data
     def draw(rng, state, model) -> Latents                       # dict: site name -> tensor
     def expect(state, model) -> Quantities                       # optional: moments known in closed form
+    def warm(state) -> State                                     # optional: warm-up ends; forget its averages
 
 `State` is a small frozen dataclass of tensors (shapes in its annotations) and plain numbers or words.
 `rng` is a `torch.Generator` on the model's device and the only source of randomness.
@@ -69,6 +70,7 @@ class Method:
     step: Callable[..., tuple[Any, Any]]
     draw: Callable[..., Latents]
     expect: Callable[..., Quantities] | None = None
+    warm: Callable[..., Any] | None = None
 
     @property
     def summary(self) -> str:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float64, Int64
@@ -39,6 +39,9 @@ class GridMRF:
     right: Float64[Tensor, "H W-1 K K"]
     down: Float64[Tensor, "H-1 W K K"]
     evidence: float = 0.0
+
+    sites: ClassVar = ("labels",)
+    dims: ClassVar = {"posterior/labels": ("row", "column"), "expected/labels": ("row", "column", "label")}
 
     def __post_init__(self) -> None:
         if self.unary.ndim != 3 or min(self.unary.shape) < 1:

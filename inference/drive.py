@@ -1,0 +1,156 @@
+"""The one loop that runs every method: chains, steps, draws, progress, checkpoints.
+
+The same seed gives the same bytes, stopped and resumed or not: everything that a step depends on
+(states, generators, draws kept, trace) is in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inference.interrupt import Interrupted, finish_step_first
+from inference.job import Job, Observer, Plan, Run, generator, resume, save
+from inference.method import Family, Kind, Latents, Method
+from inference.result import Result
+
+KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
+
+
+def drive(
+    method: Method,
+    model: Any,
+    data: Any,
+    plan: Plan,
+    options: Mapping[str, Any] | None = None,
+    *,
+    save_to: Path | None = None,
+    save_every: float = 5.0,
+    on_step: Callable[[int, Mapping[str, float]], None] | None = None,
+    record: Callable[[Latents], Latents] = lambda latents: latents,
+    observer: Observer | None = None,
+) -> Result:
+    """Run `method` to the end of `plan` and return its Result.
+
+    save_to   a file to save to every `save_every` seconds, and to go on from when it exists
+    record    what to keep of a draw
+    Errors: Interrupted after Ctrl-C; InputError for options or inputs that the method refuses.
+    """
+    device = getattr(model, "device", torch.device("cpu"))
+    rngs, observer_rngs = (
+        [generator(plan.seed, f"{method.name}/{role}/{chain}", device) for chain in range(plan.chains)]
+        for role in ("method", "observer")
+    )
+    job = Job(method, model, data, plan, options or {}, record, observer, rngs, observer_rngs)
+    run = resume(save_to, job, device) if save_to and save_to.exists() else _start(job)
+    steps = 1 if method.family is Family.EXACT else plan.steps
+    saved, cost = time.monotonic(), 0.0
+    with finish_step_first() as stop:
+        while run.step < steps and not run.words.get("fixed"):
+            _advance(run, job)
+            if on_step:
+                on_step(run.step, run.trace[-1][0])
+            if run.step == steps:
+                break
+            if save_to and (stop.asked or time.monotonic() - saved > max(save_every, 20 * cost)):
+                started = time.monotonic()
+                save(save_to, run, job)
+                saved = time.monotonic()
+                cost = saved - started
+            if stop.asked:
+                raise Interrupted(f"{method.name} stopped after sweep {run.step} of {steps}")
+    return _finish(run, job)
+
+
+def _start(job: Job) -> Run:
+    states = [job.method.init(rng, job.model, job.data, **job.options) for rng in job.rngs]
+    memories = [job.observer.start() for _ in job.rngs] if job.observer else []
+    return Run(states, memories, {}, [], [], {}, {})
+
+
+def _advance(run: Run, job: Job) -> None:
+    """One step of every chain."""
+    method, plan = job.method, job.plan
+    warm = run.step >= plan.warmup
+    if run.step == plan.warmup > 0 and method.warm:
+        run.states = [method.warm(state) for state in run.states]
+    row, seconds = [], []
+    for chain, rng in enumerate(job.rngs):
+        started = time.perf_counter()
+        run.states[chain], info = method.step(rng, run.states[chain], job.model, job.data)
+        seconds.append(time.perf_counter() - started)
+        row.append(_numbers(info, run.words))
+        if job.observer:
+            draw = partial(method.draw, job.observer_rngs[chain], run.states[chain], job.model)
+            run.memories[chain], scores = job.observer.update(run.memories[chain], draw, warm)
+            row[-1].update(scores)
+    run.trace.append(row)
+    run.seconds.append(seconds)
+    if method.family is Family.MCMC:
+        if warm:
+            _keep(run, job, run.step - plan.warmup - 1)
+    elif all("residual" in r and r["residual"] <= plan.tolerance for r in row):
+        run.words.update(fixed=True, converged=True)
+
+
+def _numbers(info: Any, words: dict[str, Any]) -> dict[str, float]:
+    """The numbers of an Info (or of a dict that plays its part); its words go to `words`."""
+    said = asdict(info) if is_dataclass(info) and not isinstance(info, type) else dict(info or {})
+    for word in ("kind", "converged", "oscillating"):
+        value = said.pop(word, None)
+        if value is not None:
+            words[word] = str(Kind(value)) if word == "kind" else bool(value)
+    return {name: float(value) for name, value in said.items() if value is not None}
+
+
+def _keep(run: Run, job: Job, index: int) -> None:
+    """Append draw number `index` of every chain, if thinning keeps it."""
+    if run.draws and index % run.thin:
+        return
+    each = [job.record(job.method.draw(rng, state, job.model)) for rng, state in zip(job.rngs, run.states, strict=True)]
+    kept = {site: torch.stack([latents[site].detach().cpu() for latents in each]) for site in each[0]}
+    if not run.draws:
+        size = sum(t.numel() * t.element_size() for t in kept.values())
+        run.thin = max(job.plan.thin, -(-size * (job.plan.steps - job.plan.warmup) // KEPT_BYTES))
+    for site, value in kept.items():
+        run.draws.setdefault(site, []).append(value)
+
+
+def _finish(run: Run, job: Job) -> Result:
+    method, plan = job.method, job.plan
+    if method.family is not Family.MCMC:
+        for index in range(1 if method.family is Family.POINT else plan.draws):
+            run.thin = 1
+            if sum(t.numel() * t.element_size() for site in run.draws.values() for t in site) < KEPT_BYTES:
+                _keep(run, job, index)
+    draws = {site: torch.stack(values, 1).numpy() for site, values in run.draws.items()}
+    names = dict.fromkeys(name for row in run.trace for chain in row for name in chain)
+    trace = {name: np.array([[chain.get(name, np.nan) for chain in row] for row in run.trace]).T for name in names}
+    evidence = trace.get("log_evidence")
+    return Result(
+        name=method.name, family=str(method.family), by=method.by, draws=draws,
+        expected=_expected(run, job, draws), trace=trace, seconds=np.array(run.seconds).T,
+        log_evidence=None if evidence is None else float(evidence[:, -1].mean()),
+        log_evidence_kind=run.words.get("kind"), converged=run.words.get("converged"),
+        seed=plan.seed, options=dict(job.options), dims=getattr(job.model, "dims", {}),
+        facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
+               "oscillating": run.words.get("oscillating", False)},
+    )
+
+
+def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The method's own expectations, else the mean of the model's quantities over the draws; over chains."""
+    if job.method.expect:
+        each = [job.method.expect(state, job.model) for state in run.states]
+        return {k: torch.stack([e[k].detach().cpu() for e in each]).mean(0).numpy() for k in each[0]}
+    if set(draws) != set(getattr(job.model, "sites", ())):
+        return {}
+    tensors = {site: torch.from_numpy(value).flatten(0, 1) for site, value in draws.items()}
+    return {k: v.mean(0).numpy() for k, v in job.model.quantities(tensors).items()}

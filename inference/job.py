@@ -1,0 +1,116 @@
+"""What the loop runs (`Plan`, `Job`) and all it must remember of it (`Run`), with save and resume."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from errors import InputError
+from inference import checkpoint
+from inference.method import Latents, Method
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to run. `steps` includes `warmup`; both count sweeps of every chain."""
+
+    steps: int
+    chains: int = 1
+    warmup: int = 0
+    thin: int = 1  # keep every thin-th draw, fewer if they would not fit in KEPT_BYTES
+    draws: int = 100  # from q, for methods that are not MCMC
+    tolerance: float = 0.0  # stop when every chain's residual is at most this
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("chains", 1), ("warmup", 0), ("thin", 1), ("draws", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        if self.warmup >= self.steps:
+            raise InputError(f"{self.warmup} warm-up sweeps leave none of the {self.steps} to keep: "
+                             f"give more sweeps or less warm-up")
+
+
+class Observer(Protocol):
+    """Somebody who scores every step, beside the method and without touching its randomness."""
+
+    def start(self) -> Any:
+        """An empty memory for one chain: a dataclass of tensors, saved with the chain."""
+
+    def update(self, memory: Any, draw: Callable[[], Latents], warm: bool) -> tuple[Any, Mapping[str, float]]:
+        """After a step: the new memory, and numbers for the trace. `draw()` gives a fresh draw of the state."""
+
+
+@dataclass
+class Run:
+    """Everything the loop must remember between two steps."""
+
+    states: list[Any]  # [chain]
+    memories: list[Any]  # [chain], the observer's
+    generators: dict[str, list[Tensor]]
+    trace: list[list[dict[str, float]]]  # [step][chain]
+    seconds: list[list[float]]  # [step][chain]
+    draws: dict[str, list[Tensor]]  # stacked over chains, one entry a kept draw
+    words: dict[str, Any]  # what Info said in words, the latest
+    thin: int = 1
+
+    @property
+    def step(self) -> int:
+        return len(self.trace)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is run; nothing in it changes."""
+
+    method: Method
+    model: Any
+    data: Any
+    plan: Plan
+    options: Mapping[str, Any]
+    record: Callable[[Latents], Latents]
+    observer: Observer | None
+    rngs: list[torch.Generator]  # [chain]
+    observer_rngs: list[torch.Generator]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"method": self.method.name, "plan": asdict(self.plan), "options": dict(self.options)}
+
+
+def save(path: Path, run: Run, job: Job) -> None:
+    run.generators = {"method": [rng.get_state() for rng in job.rngs],
+                      "observer": [rng.get_state() for rng in job.observer_rngs]}
+    values = {f.name: getattr(run, f.name) for f in fields(Run)}
+    checkpoint.save(path, {"identity": job.identity, "run": values})
+
+
+def resume(path: Path, job: Job, device: torch.device) -> Run:
+    modules = [job.method.module] + ([sys.modules[type(job.observer).__module__]] if job.observer else [])
+    classes = [c for m in modules for c in vars(m).values() if isinstance(c, type) and is_dataclass(c)]
+    again = f"delete it to start {job.method.name} again"
+    try:
+        saved = checkpoint.load(path, classes, device)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the checkpoint {path} cannot be read ({error}): {again}") from None
+    if saved["identity"] != job.identity:
+        raise InputError(f"the checkpoint {path} is of another run (method, options, seed or sweeps differ): "
+                         f"{again}, or give the arguments it was made with")
+    run = Run(**saved["run"])
+    for role, rngs in (("method", job.rngs), ("observer", job.observer_rngs)):
+        for rng, state in zip(rngs, run.generators[role], strict=True):
+            rng.set_state(state.cpu())
+    return run
+
+
+def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """An independent stream for every purpose of one seed."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
+    return torch.Generator(device=device).manual_seed(int.from_bytes(digest, "little") >> 1)

@@ -1,0 +1,113 @@
+"""A name, or somebody's own .py file -> a method."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from errors import InputError, unknown
+from inference.method import Family, Method
+
+HERE = Path(__file__).parent
+NEEDED = ("init", "step", "draw")
+
+
+def names(model: str) -> dict[str, str]:
+    """Every method of ours for a model ('grid', 'factorization') and the first line of its docstring.
+
+    Read from the source, so that listing imports no library.
+    """
+    found = {}
+    for path in sorted((HERE / model).glob("*.py")):
+        tree = ast.parse(path.read_text())
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        if functions.issuperset(NEEDED):
+            found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return found
+
+
+def method(model: str, name_or_file: str) -> Method:
+    """The method by that name, or in that file. Errors: InputError that says what the file lacks."""
+    if name_or_file.endswith(".py"):
+        path = Path(name_or_file)
+        return as_method(import_file(path), path.stem, by="user")
+    known = names(model)
+    if name_or_file not in known:
+        raise unknown("method", name_or_file, known)
+    by = name_or_file.rpartition("_")[2]
+    return as_method(importlib.import_module(f"inference.{model}.{name_or_file}"), name_or_file,
+                     by=by if by in ("pyro", "pgmpy") else "hand")
+
+
+def as_method(module: ModuleType, name: str, by: str) -> Method:
+    """A module that keeps the contract, as a Method."""
+    lacking = [f for f in (*NEEDED, "FAMILY") if not hasattr(module, f)]
+    if lacking:
+        raise InputError(f"{name} is not a method: it lacks {', '.join(lacking)}; "
+                         f"inference/method.py says what a method is")
+    try:
+        family = Family(module.FAMILY)
+    except ValueError:
+        raise unknown(f"FAMILY in {name}", str(module.FAMILY), [f.value for f in Family]) from None
+    return Method(name, family, by, module, module.init, module.step, module.draw,
+                  getattr(module, "expect", None), getattr(module, "warm", None))
+
+
+def import_file(path: Path) -> ModuleType:
+    """The module in a user's file, which may import its neighbours."""
+    if not path.is_file():
+        raise InputError(f"no file {path}: give the path of a .py file that holds a method")
+    spec = importlib.util.spec_from_file_location(f"user_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.append(str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
+        raise InputError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _last_line(error: BaseException, path: Path) -> int | str:
+    trace, line = error.__traceback__, "?"
+    while trace:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = str(trace.tb_lineno)
+        trace = trace.tb_next
+    return line
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """The values a Literal allows, or nothing."""
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def option(method: Method, name: str, value: Any) -> Any:
+    """`value`, perhaps a word from the command line, as the type the method's signature asks for."""
+    if name not in method.options:
+        raise unknown(f"option of {method.name}", name, method.options)
+    annotation = method.options[name].annotation
+    allowed = choices(annotation)
+    if allowed:
+        if value not in allowed:
+            raise unknown(f"{name} of {method.name}", str(value), map(str, allowed))
+        return value
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if value is None or (isinstance(value, str) and value.lower() == "none" and type(None) in kinds):
+        return None
+    kind = next(k for k in kinds if k is not type(None))
+    try:
+        if kind is bool and isinstance(value, str):
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
+        return kind(value)
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"option {name} of {method.name} must be a {kind.__name__}, not '{value}'") from None

@@ -1,0 +1,149 @@
+"""What a run of one method leaves behind, in memory and on disk.
+
+On disk: `<name>.nc` (NetCDF through ArviZ; groups `posterior`, `expected`, `trace`) holds everything;
+`<name>.json` is the part that people read.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from errors import InputError
+from inference.checkpoint import whole
+
+if TYPE_CHECKING:
+    import arviz
+
+LIBRARIES = ("torch", "pyro-ppl", "pgmpy", "numpy", "numba", "arviz")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Draws, expectations and the trace of one method on one model.
+
+    draws     {site: (chain, draw, *event)}
+    expected  {quantity: array}, the method's own answer; for MCMC the mean over chains
+    trace     {field of Info: (chain, step)}, nan where the method was silent
+    seconds   (chain, step), wall time of each step
+    """
+
+    name: str
+    family: str
+    by: str
+    draws: Mapping[str, np.ndarray]
+    expected: Mapping[str, np.ndarray]
+    trace: Mapping[str, np.ndarray]
+    seconds: np.ndarray
+    log_evidence: float | None
+    log_evidence_kind: str | None
+    converged: bool | None
+    seed: int
+    options: Mapping[str, Any]
+    dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of draws and of expected, by name
+    facts: Mapping[str, Any] = field(default_factory=dict)  # anything else worth a line of JSON
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+
+    @property
+    def steps(self) -> int:
+        return self.seconds.shape[1]
+
+    def final(self, name: str) -> float | None:
+        """The last value of a trace, averaged over chains; None where there is none."""
+        values = self.trace.get(name)
+        if values is None or not np.isfinite(values[:, -1]).any():
+            return None
+        return float(np.nanmean(values[:, -1]))
+
+    def header(self) -> dict[str, Any]:
+        """The part that people read."""
+        return {
+            "name": self.name, "family": self.family, "by": self.by, "seed": self.seed,
+            "options": dict(self.options), "log_evidence": self.log_evidence,
+            "log_evidence_kind": self.log_evidence_kind, "converged": self.converged,
+            "steps": self.steps, "seconds": float(self.seconds.sum()),
+            "facts": dict(self.facts), "versions": dict(self.versions),
+        }
+
+    def to_arviz(self) -> arviz.InferenceData:
+        """Everything, as ArviZ's InferenceData."""
+        az = import_arviz()
+        import xarray as xr
+
+        def dataset(values: Mapping[str, np.ndarray], lead: tuple[str, ...], kind: str) -> xr.Dataset:
+            columns = {}
+            for name, array in values.items():
+                rest = self.dims.get(f"{kind}/{name}", ())
+                if len(rest) != array.ndim - len(lead):
+                    rest = tuple(f"{name}_{k}" for k in range(array.ndim - len(lead)))
+                columns[name] = (lead + tuple(rest), array)
+            return xr.Dataset(columns)
+
+        groups = {
+            "posterior": dataset(self.draws, ("chain", "draw"), "posterior"),
+            "expected": dataset(self.expected, (), "expected"),
+            "trace": dataset({**self.trace, "seconds": self.seconds}, ("chain", "step"), "trace"),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ArviZ remarks on groups that are not its own
+            idata = az.InferenceData(**groups)
+        idata.attrs["header"] = json.dumps(self.header() | {"dims": {k: list(v) for k, v in self.dims.items()}})
+        return idata
+
+    def save(self, folder: Path) -> Path:
+        """Write `<name>.nc` and `<name>.json` into `folder`, each whole or not at all."""
+        path = Path(folder) / f"{self.name}.nc"
+        idata = self.to_arviz()
+        with whole(path) as aside:
+            idata.to_netcdf(str(aside), engine="h5netcdf", compress=True)
+        with whole(path.with_suffix(".json")) as aside:
+            aside.write_text(json.dumps(self.header(), indent=2) + "\n")
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Result:
+        """A saved result. Errors: InputError if the file is absent or is not one."""
+        az = import_arviz()
+        if not Path(path).is_file():
+            raise InputError(f"no result at {path}: give the .nc file of a saved result")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                idata = az.from_netcdf(str(path), engine="h5netcdf")
+            header = json.loads(idata.attrs["header"])
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(f"{path} is not a saved result ({error}): give a .nc file that a run wrote") from None
+        groups = {g: {n: v.values for n, v in idata[g].data_vars.items()} if g in idata.groups() else {}
+                  for g in ("posterior", "expected", "trace")}
+        seconds = groups["trace"].pop("seconds")
+        dims = {k: tuple(v) for k, v in header.pop("dims").items()}
+        for derived in ("steps", "seconds"):
+            header.pop(derived)
+        return cls(draws=groups["posterior"], expected=groups["expected"], trace=groups["trace"],
+                   seconds=seconds, dims=dims, **header)
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that an answer may depend on."""
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def import_arviz():
+    """ArviZ, without the announcement of its next version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+    return arviz
