@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -31,9 +32,12 @@ def save(path: Path, value: Any) -> None:
 
 def load(path: Path, classes: Iterable[type] = (), device: torch.device | str = "cpu") -> Any:
     """What `save` wrote. Errors: ValueError or OSError for a file that it did not write."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files if name != TREE}
-        tree = json.loads(file[TREE].tobytes())
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name != TREE}
+            tree = json.loads(file[TREE].tobytes())
+    except BadZipFile as error:
+        raise ValueError(str(error)) from error
     return _unpack(tree, arrays, {c.__name__: c for c in classes}, device)
 
 

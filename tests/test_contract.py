@@ -1,0 +1,124 @@
+"""Every registered method through the same checks, on a problem where the answer is enumerated."""
+
+import os
+import random
+import signal
+from dataclasses import fields, is_dataclass
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from errors import InputError
+from inference import load
+from inference.checkpoint import _pack
+from inference.drive import drive
+from inference.interrupt import Interrupted
+from inference.job import Plan, generator
+from inference.method import Family, Info
+from models.grid import GridMRF
+
+METHODS = [("grid", name) for name in load.names("grid")]
+
+
+def problem(model: str):
+    """A small model and its data."""
+    assert model == "grid"
+    image = torch.nn.functional.one_hot(torch.tensor([[0, 0, 1], [0, 1, 1]]), 2)
+    return GridMRF.potts(image, evidence=0.7, coupling=(0.4, -0.3)), None
+
+
+def arrays(state) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    _pack(state, found)
+    return {name: array.copy() for name, array in found.items()}
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k], equal_nan=True) for k in a)
+
+
+@pytest.fixture(params=METHODS, ids="/".join)
+def case(request):
+    model, name = request.param
+    return load.method(model, name), *problem(model)
+
+
+def test_same_seed_same_bytes_and_globals_untouched(case):
+    method, model, data = case
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    first = drive(method, model, data, Plan(steps=3, draws=5, seed=7))
+    after = torch.get_rng_state(), np.random.get_state()[1], random.getstate()
+    assert torch.equal(before[0], after[0]) and np.array_equal(before[1], after[1]) and before[2] == after[2]
+    torch.rand(3)
+    again = drive(method, model, data, Plan(steps=3, draws=5, seed=7))
+    assert same(first.draws, again.draws) and same(first.expected, again.expected) and same(first.trace, again.trace)
+    other = drive(method, model, data, Plan(steps=3, draws=5, seed=8))
+    assert not same(first.draws, other.draws), "the seed changes nothing"
+
+
+def test_state_is_annotated_and_step_leaves_its_input_alone(case):
+    method, model, data = case
+    rng = generator(0, "contract")
+    state = method.init(rng, model, data)
+    for _ in range(2):
+        assert is_dataclass(state) and type(state).__dataclass_params__.frozen
+        with jaxtyping.jaxtyped("context"):
+            for f in fields(state):
+                value, hint = getattr(state, f.name), method.module.State.__annotations__[f.name]
+                if isinstance(value, Tensor):
+                    assert hint != "Tensor", f"{f.name} has no shape in its annotation"
+                    assert isinstance(value, eval(hint, vars(method.module))), f"{f.name} is not a {hint}"
+        before = arrays(state)
+        new, info = method.step(rng, state, model, data)
+        assert same(before, arrays(state)), "step wrote into its input"
+        assert isinstance(info, Info)
+        state = new
+
+
+def test_draws_agree_with_expectations(case):
+    """Hoeffding at 1e-6 over the 12 label indicators, counting ten steps of a chain as one free draw."""
+    method, model, data = case
+    n = 4000 if method.family is Family.MCMC else 1000
+    result = drive(method, model, data, Plan(steps=n if method.family is Family.MCMC else 20, draws=n))
+    free = n / 10 if method.family is Family.MCMC else n
+    bound = np.sqrt(np.log(2 * 12 / 1e-6) / (2 * free))
+    drawn = model.quantities({k: torch.from_numpy(v).flatten(0, 1) for k, v in result.draws.items()})
+    for name, value in drawn.items():
+        assert value.mean(0).numpy() == pytest.approx(result.expected[name], abs=bound)
+
+
+def test_resumed_equals_uninterrupted(case, tmp_path):
+    method, model, data = case
+    if method.family is Family.EXACT:
+        pytest.skip("one step: there is nothing between to stop at")
+    plan = Plan(steps=6, chains=2, warmup=2, draws=4)
+    whole = drive(method, model, data, plan)
+
+    def stop_at_3(step, _):
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    path = tmp_path / "run.npz"
+    with pytest.raises(Interrupted):
+        drive(method, model, data, plan, save_to=path, on_step=stop_at_3)
+    resumed = drive(method, model, data, plan, save_to=path)
+    assert same(whole.draws, resumed.draws) and same(whole.expected, resumed.expected)
+    assert same(whole.trace, resumed.trace)
+    with pytest.raises(InputError, match="another run"):
+        drive(method, model, data, Plan(steps=6, chains=2, warmup=2, draws=4, seed=1), save_to=path)
+
+
+def test_options_are_checked(case):
+    method, _, _ = case
+    with pytest.raises(InputError, match="unknown option"):
+        load.option(method, "no_such_option", 1)
+    for name, parameter in method.options.items():
+        if load.choices(parameter.annotation):
+            with pytest.raises(InputError, match=f"unknown {name}"):
+                load.option(method, name, "nonsense")
+        elif parameter.annotation in (int, float, bool):
+            with pytest.raises(InputError, match=name):
+                load.option(method, name, "nonsense")
