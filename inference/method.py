@@ -53,6 +53,7 @@ class Info:
     log_evidence: float | None = None  # nats
     kind: Kind | None = None  # of log_evidence
     elbo: float | None = None  # nats; it rises
+    objective: float | None = None  # what a point estimate maximises, nats: log likelihood, or log joint
     residual: float | None = None  # largest change of the step; 0 at a fixed point
     accept: float | None = None  # share of proposals accepted
     converged: bool | None = None
