@@ -1,0 +1,147 @@
+"""Label images: read from .npy and PNG, written back, or drawn by our own code.
+
+Everywhere an image is an indicator table (H, W, K) of 0 and 1, one plane per label. A pixel with
+no label set is unobserved; one with two labels set may be either.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from data.builtin_images import BUILTIN, builtin, clean
+from data.png import MAX_GUESSED, PALETTE, Colour, read_png, write_png
+from errors import InputError, unknown
+
+__all__ = ["BUILTIN", "PALETTE", "builtin", "clean", "load_image", "read_image", "write_image"]
+
+
+def load_image(
+    name_or_path: str | Path, labels: int | None = None, palette: Sequence[Colour] | None = None, seed: int = 0
+) -> Float64[Tensor, "H W K"]:
+    """A built-in image by its name, drawn from `seed`, or an image file; see `read_image`.
+
+    >>> load_image("small").argmax(-1).tolist()
+    [[0, 0, 0], [0, 0, 0], [1, 1, 1]]
+    """
+    name = str(name_or_path)
+    if name in BUILTIN:
+        if palette is not None:
+            raise InputError(f"a palette is for PNG files; the built-in image '{name}' has no colours")
+        return _with_labels(builtin(name, torch.Generator().manual_seed(seed)), labels)
+    if not (Path(name).suffix or os.sep in name or Path(name).exists()):
+        raise unknown("image", name, BUILTIN)
+    return read_image(name_or_path, labels, palette)
+
+
+def read_image(
+    path: str | Path, labels: int | None = None, palette: Sequence[Colour] | None = None
+) -> Float64[Tensor, "H W K"]:
+    """The indicators of an image file. `labels` is K; where it is not given the file decides.
+
+    .npy   (H, W) integer labels, -1 where unobserved; or (H, W, K) indicators
+    PNG    every pixel takes the label of the nearest colour of `palette` ('#rrggbb', names or triples,
+           in label order); without `palette` the image's own colours are the labels, from dark to
+           light, if there are no more than K of them. Transparent pixels are unobserved.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    try:
+        if labels is not None:
+            _check_number(labels)
+        if path.suffix.lower() in (".uai", ".fg"):
+            raise InputError("holds a grid model, not an image; read it with data.grid_files.read_grid")
+        if path.suffix.lower() != ".npy":
+            image = _indicator(*read_png(path, labels, palette))
+        elif palette is None:
+            image = _indicator(_read_npy(path), labels)
+        else:
+            raise InputError("a palette is for PNG files; a .npy file holds labels, not colours")
+        return _with_labels(image, labels)
+    except InputError as e:
+        raise InputError(f"{path}: {e}") from None
+
+
+def write_image(path: str | Path, image: Tensor, labels: int | None = None) -> None:
+    """Write integer labels (H, W), -1 where unobserved, or indicators (H, W, K), to .npy or .png.
+
+    A PNG has the colours of `PALETTE`, is transparent where unobserved and holds one label a pixel.
+    What is written reads back as the same image. `labels` is the K that a PNG is to remember of a
+    label image; a label image in .npy does not know its K.
+    """
+    path, array = Path(path), image.detach().cpu().numpy()
+    kind = path.suffix.lower()
+    if kind not in (".npy", ".png"):
+        raise InputError(f"{path}: an image is written as .npy or .png")
+    indicator = _indicator(array, labels)
+    indicator = _with_labels(indicator, labels or max(2, indicator.shape[2]))
+    count = indicator.sum(-1)
+    try:
+        if kind == ".npy":
+            np.save(path, array)
+        elif bool((count > 1).any()):
+            raise InputError(f"{path}: a PNG holds one label a pixel, but {int((count > 1).sum())} pixels "
+                             f"have several; write .npy instead")
+        else:
+            write_png(path, torch.where(count > 0, indicator.argmax(-1), -1).numpy(), indicator.shape[2])
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written: {e.strerror}") from None
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as e:
+        raise InputError(f"is not a .npy array of numbers, or is cut short: {e}") from None
+    if not isinstance(array, np.ndarray):
+        raise InputError("holds several arrays; save the label image alone, as .npy")
+    return array
+
+
+def _indicator(array: np.ndarray, labels: int | None) -> Float64[Tensor, "H W K"]:
+    """Indicators from labels (H, W) or indicators (H, W, K), whatever their number type; or what is wrong."""
+    if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
+        raise InputError(f"an image is (H, W) integer labels or (H, W, K) indicators of 0 and 1, "
+                         f"not {array.dtype} of shape {array.shape}")
+    if array.size == 0:
+        raise InputError(f"the image is empty: its shape is {array.shape}")
+    if not np.isfinite(array).all():
+        raise InputError("holds NaN or infinity; unobserved pixels are -1 in a label image, no label set in indicators")
+    low, high = array.min(), array.max()
+    if array.ndim == 3:
+        if not ((array == 0) | (array == 1)).all():
+            raise InputError(f"(H, W, K) indicators must be 0 or 1, one plane per label; "
+                             f"shape {array.shape} holds values from {low} to {high}")
+        return torch.from_numpy(array.astype(np.float64))
+    if array.dtype.kind == "f" and (array != np.floor(array)).any():
+        raise InputError("labels must be whole numbers")
+    if labels is None and high >= MAX_GUESSED:
+        raise InputError(f"has a label {int(high)}; if there really are {int(high) + 1} labels or more, say how many "
+                         f"(--labels {int(high) + 1})")
+    K = int(high) + 1 if labels is None else labels
+    if low < -1 or high >= K:
+        raise InputError(f"labels must be from 0 to {K - 1}, or -1 where unobserved, but go from {low} to {high}")
+    return torch.from_numpy((array[..., None] == np.arange(K)).astype(np.float64))
+
+
+def _with_labels(image: Float64[Tensor, "H W K"], labels: int | None) -> Float64[Tensor, "H W K"]:
+    """The same image with K = `labels`: planes are added, or dropped where no pixel has them."""
+    K = image.shape[2]
+    labels = K if labels is None else labels
+    _check_number(labels)
+    if bool(image[..., labels:].any()):
+        raise InputError(f"labels must be from 0 to {labels - 1}, but some pixels have label "
+                         f"{int(image.any(0).any(0).nonzero().max())}")
+    return torch.nn.functional.pad(image, (0, max(labels - K, 0)))[..., :labels].contiguous()
+
+
+def _check_number(labels: int) -> None:
+    if labels < 2:
+        raise InputError(f"an image needs at least 2 labels, not {labels}; give their number (--labels 2)")

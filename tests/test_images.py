@@ -1,0 +1,261 @@
+"""Label images: every form read and written, the built-in ones, and every wrong file in one sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageColor, PngImagePlugin
+
+from data.images import BUILTIN, PALETTE, builtin, clean, load_image, read_image, write_image
+from data.png import MARK
+from errors import InputError
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "images"
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the course's images are not beside the project")
+
+
+def rgb(path, rows):
+    """Write a PNG of '#rrggbb' or (r, g, b, a) pixels."""
+    pixels = [[ImageColor.getcolor(p, "RGBA") if isinstance(p, str) else p for p in row] for row in rows]
+    Image.fromarray(np.array(pixels, dtype=np.uint8)).save(path)
+    return path
+
+
+def npy(path, values, dtype=None):
+    np.save(path, np.array(values, dtype=dtype))
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "float32"])
+def test_integer_labels_with_unobserved_pixels(tmp_path, dtype):
+    image = read_image(npy(tmp_path / "a.npy", [[0, 2], [-1, 1]], dtype))
+    assert image.dtype == torch.float64
+    assert image.tolist() == [[[1, 0, 0], [0, 0, 1]], [[0, 0, 0], [0, 1, 0]]]
+
+
+def test_one_hot_keeps_pixels_with_no_label_and_with_two(tmp_path):
+    values = [[[1, 0, 0], [0, 0, 0], [1, 0, 1]]]
+    assert read_image(npy(tmp_path / "a.npy", values, bool)).tolist() == values
+
+
+def test_the_number_of_labels_can_be_given(tmp_path):
+    path = npy(tmp_path / "a.npy", [[0, 0], [0, 0]])
+    assert read_image(path, labels=3).shape == (2, 2, 3)
+    path = npy(tmp_path / "b.npy", [[[1.0, 0, 0], [0, 1, 0]]])
+    assert read_image(path, labels=2).tolist() == [[[1, 0], [0, 1]]]  # the third plane is empty
+    assert read_image(path, labels=4).shape == (1, 2, 4)
+
+
+@needs_shared
+def test_the_reference_image_is_the_built_in_small():
+    assert torch.equal(read_image(SHARED / "small.npy", labels=2), load_image("small"))
+    flag = read_image(SHARED / "flag.npy")
+    assert flag.shape == (100, 100, 3) and bool((flag.sum(-1) == 1).all())
+
+
+def test_nearest_colour_of_a_palette_in_the_order_given(tmp_path):
+    path = rgb(tmp_path / "a.png", [["#101010", "#eeeeee"], ["#f01010", "#ffffff"]])
+    image = read_image(path, palette=["white", "#ff0000", (0, 0, 0)])
+    assert image.argmax(-1).tolist() == [[2, 0], [1, 0]]
+
+
+def test_own_colours_are_labels_from_dark_to_light(tmp_path):
+    path = rgb(tmp_path / "a.png", [["#ffffff", "#000000", "#ff0000", "#00ff00"]])
+    assert read_image(path).argmax(-1).tolist() == [[3, 0, 1, 2]]
+    assert read_image(path, labels=5).shape == (1, 4, 5)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "I;16", "P", "LA", "RGB"])
+def test_every_kind_of_png_pixel(tmp_path, mode):
+    grey = np.array([[0, 255, 255], [255, 0, 255]], dtype=np.uint8)
+    picture = Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    picture.save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").argmax(-1).tolist() == [[0, 1, 1], [1, 0, 1]]
+
+
+def test_transparent_pixels_are_unobserved(tmp_path):
+    path = rgb(tmp_path / "a.png", [["#000000", "#ffffff", (9, 9, 9, 0)]])
+    assert read_image(path).tolist() == [[[1, 0], [0, 1], [0, 0]]]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.png"])
+def test_what_is_written_reads_back(tmp_path, name):
+    rng = torch.Generator().manual_seed(0)
+    for K in (2, 3, 8):
+        labels = torch.randint(-1, K, (7, 5), generator=rng)
+        labels[0, 0] = K - 1
+        write_image(tmp_path / name, labels)
+        image = read_image(tmp_path / name)
+        assert image.shape == (7, 5, K)
+        assert torch.equal(torch.where(image.sum(-1) > 0, image.argmax(-1), -1), labels)
+        write_image(tmp_path / name, image)
+        assert torch.equal(read_image(tmp_path / name), image)
+
+
+def test_a_png_remembers_labels_that_no_pixel_has(tmp_path):
+    write_image(tmp_path / "a.png", torch.zeros(2, 2, dtype=torch.int64), labels=3)
+    assert read_image(tmp_path / "a.png").tolist() == [[[1, 0, 0]] * 2] * 2
+
+
+def test_an_edited_png_of_ours_still_has_our_palette(tmp_path):
+    """An editor keeps the colours and may turn the indices into RGB; the label order must survive."""
+    write_image(tmp_path / "a.png", torch.tensor([[0, 1, 2]]))
+    picture = Image.open(tmp_path / "a.png")
+    text = PngImagePlugin.PngInfo()
+    text.add_text(MARK, str(picture.info[MARK]))
+    picture.convert("RGB").save(tmp_path / "b.png", pnginfo=text)
+    assert read_image(tmp_path / "b.png").argmax(-1).tolist() == [[0, 1, 2]]
+    assert picture.convert("RGB").getpixel((1, 0)) == ImageColor.getrgb(PALETTE[1])
+
+
+def test_small_is_the_reference_image():
+    assert clean("small").tolist() == [[0, 0, 0], [0, 0, 0], [1, 1, 1]]
+    assert builtin("small", torch.Generator()).tolist() == [[[1, 0]] * 3, [[1, 0]] * 3, [[0, 1]] * 3]
+
+
+@pytest.mark.parametrize("name, shape, noise", [
+    ("spiral", (640, 640, 2), 0.02), ("flag", (100, 100, 3), 0.2), ("bullseye", (100, 100, 3), 0.2)])
+def test_noise_has_its_rate_and_takes_every_other_label(name, shape, noise):
+    """Normal approximations at 5.5 standard deviations: false alarm 4e-8 each."""
+    truth, image = clean(name), load_image(name, seed=4)
+    assert image.shape == shape and bool((image.sum(-1) == 1).all())
+    flipped = image.argmax(-1) != truth
+    n = flipped.numel()
+    assert abs(float(flipped.double().mean()) - noise) < 5.5 * (noise * (1 - noise) / n) ** 0.5
+    if shape[2] == 3:
+        up = (image.argmax(-1) - truth)[flipped] % 3 == 1
+        assert abs(float(up.double().mean()) - 0.5) < 5.5 * 0.5 / len(up) ** 0.5
+
+
+def test_pictures_show_what_they_are_called():
+    """A ray from a spiral's centre meets the stroke once a turn; rings look the same turned; a cross has arms."""
+    spiral = clean("spiral")
+    for ray in (spiral[335, 305:], spiral[335, :305].flip(0), spiral[335:, 305], spiral[:335, 305].flip(0)):
+        assert 4 <= int((ray.diff() == 1).sum()) <= 5
+    bullseye = clean("bullseye")
+    assert torch.equal(bullseye, bullseye.rot90())
+    assert bullseye[50, 50:].unique_consecutive().tolist() == [1, 2, 0, 1, 2, 0]
+    flag = clean("flag")
+    assert flag[5].unique_consecutive().tolist() == flag[:, 5].unique_consecutive().tolist() == [0, 1, 2, 1, 0]
+
+
+def test_the_seed_decides_and_global_state_is_left_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert torch.equal(load_image("flag", seed=1), load_image("flag", seed=1))
+    assert not torch.equal(load_image("flag", seed=1), load_image("flag", seed=2))
+    assert torch.equal(before, torch.get_rng_state())
+    assert set(BUILTIN) == {"small", "spiral", "flag", "bullseye"}
+
+
+def test_one_door_for_names_and_files(tmp_path):
+    path = npy(tmp_path / "a.npy", [[0, 1]])
+    assert torch.equal(load_image(path), load_image(str(path)))
+    assert load_image("small", labels=3).shape == (3, 3, 3)
+
+
+def broken(tmp_path, what):
+    """A file that is wrong in one way."""
+    path = tmp_path / "a.npy"
+    if what == "pickled":
+        np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    elif what == "several":
+        with open(path, "wb") as file:
+            np.savez(file, a=np.zeros(2), b=np.zeros(2))
+    elif what == "cut npy":
+        path.write_bytes(npy(tmp_path / "whole.npy", np.zeros((9, 9))).read_bytes()[:-8])
+    elif what == "nothing":
+        path.write_bytes(b"")
+    elif what == "text":
+        path = tmp_path / "a.png"
+        path.write_text("hello")
+    elif what == "cut png":
+        path = tmp_path / "a.png"
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50, 3)).astype(np.uint8)).save(path)
+        path.write_bytes(path.read_bytes()[:3000])
+    return path
+
+
+@pytest.mark.parametrize("what, words", [
+    ("missing", "no such file"), ("pickled", "array of numbers"), ("several", "several arrays"),
+    ("cut npy", "cut short"), ("nothing", "cut short"), ("text", "not an image"), ("cut png", "cannot be read"),
+])
+def test_broken_files(tmp_path, what, words):
+    path = broken(tmp_path, what)
+    with pytest.raises(InputError, match=words) as error:
+        load_image(path)
+    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("values, labels, words", [
+    (np.zeros(4), None, "(H, W)"),
+    (np.zeros((2, 2, 2, 2)), None, "(H, W)"),
+    (np.zeros((2, 2), dtype=complex), None, "complex128"),
+    (np.zeros((0, 3)), None, "empty"),
+    (np.zeros((3, 3, 0)), None, "empty"),
+    ([[0, np.nan]], None, "NaN"),
+    ([[[0, np.inf]]], None, "NaN or infinity"),
+    ([[0, 0.5]], None, "whole numbers"),
+    ([[0, -2, 1]], None, "-1 where unobserved"),
+    ([[0, 1, 2]], 2, "from 0 to 1"),
+    ([[[0, 0, 1.0]]], 2, "label 2"),
+    ([[[0, 3, 1]]], None, "one plane per label"),
+    ([[0, 255]], None, "--labels 256"),
+    ([[0, 0]], None, "at least 2 labels, not 1"),
+    ([[-1, -1]], None, "at least 2 labels, not 0"),
+    ([[[1], [1]]], None, "at least 2 labels"),
+    ([[0, 1]], 1, "at least 2 labels"),
+    ([[0, 1]], -3, "at least 2 labels"),
+])
+def test_wrong_arrays(tmp_path, values, labels, words):
+    with pytest.raises(InputError) as error:
+        read_image(npy(tmp_path / "a.npy", values), labels)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("pixels, labels, palette, words", [
+    ([["#000000", "#888888", "#ffffff"]], 2, None, "has 3 colours, more than 2 labels"),
+    ([[(i, i, i, 255) for i in range(17)]], None, None, "has 17 colours, more than the 16"),
+    ([["#000000", "#ffffff"]], 3, ["black", "white"], "2 colours, but 3 labels"),
+    ([["#000000", "#ffffff"]], None, ["black", "whitish"], "'whitish' is not a colour"),
+    ([["#000000", "#ffffff"]], None, ["black"], "at least 2 colours"),
+    ([["#000000", "#ffffff"]], None, [(0, 0, 256), (1, 1, 1)], "from 0 to 255"),
+    ([["#000000", "#ffffff"]], None, ["black", "#000"], "same colour twice"),
+    ([["#000000", "#000000"]], None, None, "at least 2 labels"),
+    ([[(0, 0, 0, 0)]], None, None, "at least 2 labels"),
+])
+def test_wrong_colours(tmp_path, pixels, labels, palette, words):
+    with pytest.raises(InputError) as error:
+        read_image(rgb(tmp_path / "a.png", pixels), labels, palette)
+    assert words in str(error.value)
+
+
+def test_wrong_names_and_wrong_places(tmp_path):
+    with pytest.raises(InputError, match="did you mean 'spiral'"):
+        load_image("sprial")
+    with pytest.raises(InputError, match="unknown image"):
+        clean("nothing")
+    with pytest.raises(InputError, match="not a file"):
+        load_image(tmp_path)
+    with pytest.raises(InputError, match="grid model"):
+        (tmp_path / "a.uai").write_text("MARKOV")
+        load_image(tmp_path / "a.uai")
+    for read in (lambda: load_image("flag", palette=["black", "white"]),
+                 lambda: read_image(npy(tmp_path / "a.npy", [[0, 1]]), palette=["black", "white"])):
+        with pytest.raises(InputError, match="palette is for PNG"):
+            read()
+
+
+@pytest.mark.parametrize("name, image, words", [
+    ("a.gif", torch.tensor([[0, 1]]), ".npy or .png"),
+    ("a.png", torch.tensor([[0, 8]]), "write .npy instead"),
+    ("a.png", torch.tensor([[[1, 1], [0, 1]]]), "1 pixels have several"),
+    ("a.npy", torch.tensor([0, 1]), "(H, W)"),
+    ("no/such/a.npy", torch.tensor([[0, 1]]), "cannot be written"),
+    ("no/such/a.png", torch.tensor([[0, 1]]), "cannot be written"),
+])
+def test_what_cannot_be_written(tmp_path, name, image, words):
+    with pytest.raises(InputError) as error:
+        write_image(tmp_path / name, image)
+    assert words in str(error.value)
