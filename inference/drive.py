@@ -22,6 +22,7 @@ from inference.method import Family, Kind, Latents, Method
 from inference.result import Result
 
 KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
+CONVERGED = 1e-8  # a residual that counts as a fixed point
 
 
 def drive(
@@ -134,11 +135,14 @@ def _finish(run: Run, job: Job) -> Result:
     names = dict.fromkeys(name for row in run.trace for chain in row for name in chain)
     trace = {name: np.array([[chain.get(name, np.nan) for chain in row] for row in run.trace]).T for name in names}
     evidence = trace.get("log_evidence")
+    converged = run.words.get("converged")
+    if converged is None and method.family is Family.VARIATIONAL and "residual" in trace:
+        converged = bool(trace["residual"][:, -1].max() <= CONVERGED)
     return Result(
         name=method.name, family=str(method.family), by=method.by, draws=draws,
         expected=_expected(run, job, draws), trace=trace, seconds=np.array(run.seconds).T,
         log_evidence=None if evidence is None else float(evidence[:, -1].mean()),
-        log_evidence_kind=run.words.get("kind"), converged=run.words.get("converged"),
+        log_evidence_kind=run.words.get("kind"), converged=converged,
         seed=plan.seed, options=dict(job.options), dims=getattr(job.model, "dims", {}),
         facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
                "oscillating": run.words.get("oscillating", False)},

@@ -15,6 +15,7 @@ from inference.method import Family, Method
 
 HERE = Path(__file__).parent
 NEEDED = ("init", "step", "draw")
+LIBRARIES = ("pyro", "pgmpy")  # a name's last word, where the method is theirs
 
 
 def names(model: str) -> dict[str, str]:
@@ -39,9 +40,13 @@ def method(model: str, name_or_file: str) -> Method:
     known = names(model)
     if name_or_file not in known:
         raise unknown("method", name_or_file, known)
-    by = name_or_file.rpartition("_")[2]
-    return as_method(importlib.import_module(f"inference.{model}.{name_or_file}"), name_or_file,
-                     by=by if by in ("pyro", "pgmpy") else "hand")
+    return as_method(importlib.import_module(f"inference.{model}.{name_or_file}"), name_or_file, author(name_or_file))
+
+
+def author(name: str) -> str:
+    """Who does the inference in a method of ours: "hand", or the library that its name ends with."""
+    last = name.rpartition("_")[2]
+    return last if last in LIBRARIES else "hand"
 
 
 def as_method(module: ModuleType, name: str, by: str) -> Method:

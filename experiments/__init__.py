@@ -1,0 +1,1 @@
+"""Data -> methods -> views, one file a problem."""

@@ -1,0 +1,209 @@
+"""Problem 1: denoise an image with a grid Markov random field, by every method there is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from data import grid_files, images
+from errors import InputError
+from experiments import checkpoints1, folder
+from experiments.runner import Task, choose_options, running
+from inference import load
+from inference.diagnostics import chains_of_labels
+from inference.interrupt import Interrupted
+from inference.job import Plan, generator
+from inference.method import Family, Method
+from inference.result import Result
+from models.grid import GridMRF
+from views import grid as views
+from views import tables
+
+PROBLEM = "1"
+JUDGES = ("strip", "brute_force", "variable_elimination_pgmpy", "junction_tree_pgmpy")  # the first that ran
+LARGE = ("mean_field", "loopy_bp", "gibbs")  # what runs on an image of any size
+DEFAULT_CASES = (("small", None), ("spiral", LARGE))
+LARGE_PIXELS = 10_000
+OUTSIDE = Path(__file__).parents[2] / "shared" / "data"  # used where it is there
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image, or grid, and the methods to run on it."""
+
+    name: str
+    model: GridMRF
+    observed: Tensor | None  # (H, W, K) indicators; None for a grid file
+    clean: np.ndarray | None  # (H, W) labels, where the truth is known
+    methods: list[Method]
+    insist: bool  # the user named the methods: a refusal is an error
+    folder: Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("problem 1").add_argument
+    add("--image", metavar="IMAGE", help="small, spiral, flag, bullseye, or a .npy, .png, .uai or .fg file "
+        "(default: small, then spiral)")
+    add("--labels", type=int, metavar="K", help="number of labels (default: what the image has)")
+    add("--palette", metavar="COLOURS", help="colours of the labels of a PNG, as #rrggbb,#rrggbb,...")
+    add("--evidence", type=float, default=10.0, help="log-potential of a label that was observed (default 10)")
+    add("--coupling", default="10,2", metavar="A,B,...",
+        help="log-potentials of neighbours by label distance 0, 1, ... (default 10,2)")
+    add("--beta", type=float, default=1.0, help="inverse temperature: multiplies all log-potentials (default 1)")
+    add("--method", action="append", metavar="NAME|FILE.py", help="a method by name or from a file; repeatable")
+    add("--schedule", help="order of the updates, for methods that have a choice (see --list NAME)")
+    add("--damping", type=float, help="share of the old value kept in an update, from 0 to below 1")
+    add("--sweeps", type=int, help="default 30; for MCMC 2,000 on small images and 100 on large ones")
+    add("--chains", type=int, help="for MCMC (default 4 on small images, 2 on large ones)")
+    add("--seed", type=int, default=0)
+    add("--device", default="cpu", help="cpu or cuda")
+    add("--outside", type=Path, metavar="DIR", default=OUTSIDE if OUTSIDE.is_dir() else None,
+        help="a directory with the grids that others have solved (uai/, fg/), for the checkpoints that use them")
+
+
+def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> int:
+    console = tables.console()
+    if args.outside and not args.outside.is_dir():
+        raise InputError(f"--outside {args.outside} is not a directory")
+    cases = _cases(args)
+    options = choose_options(list({m.name: m for c in cases for m in c.methods}.values()),
+                             {"schedule": args.schedule, "damping": args.damping})
+    tasks, refused = _tasks(cases, options, args)
+    out = resume or folder.create(args.out, PROBLEM, argv)
+    console.print(f"[bold]Problem 1[/]: {', '.join(c.name for c in cases)} -> {out}")
+    results: dict[str, list[Result]] = {case.name: [] for case in cases}
+    try:
+        with running(out, console) as runner:
+            for case, task in tasks:
+                results[case.name].append(runner(task))
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
+        return 130
+    entries = [entry for case in cases for entry in _show(console, case, results[case.name], out, refused)]
+    checkpoints = checkpoints1.run({m.name for c in cases for m in c.methods}, args.outside)
+    tables.checkpoints(console, [asdict(c) for c in checkpoints])
+    folder.write_summary(out, PROBLEM, argv, args.seed, checkpoints, entries)
+    failed = sum(not c.passed for c in checkpoints)
+    console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
+                  f"figures and results are in {out}", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _cases(args: argparse.Namespace) -> list[Case]:
+    coupling = _numbers("--coupling", args.coupling)
+    if not all(np.isfinite([args.evidence, args.beta])):
+        raise InputError("--evidence and --beta must be finite numbers")
+    device = _device(args.device)
+    wanted = ((args.image, None),) if args.image else DEFAULT_CASES
+    cases: list[Case] = []
+    for name, methods in wanted:
+        observed, clean = None, None
+        if Path(name).suffix.lower() in (".uai", ".fg"):
+            model = grid_files.read_grid(name)
+        else:
+            palette = args.palette.split(",") if args.palette else None
+            observed = images.load_image(name, args.labels, palette, args.seed)
+            clean = images.clean(name).numpy() if name in images.BUILTIN and name != "small" else None
+            model = GridMRF.potts(observed, args.evidence, coupling)
+        chosen = args.method or methods or load.names("grid")
+        stem = Path(name).stem
+        cases.append(Case(stem, model.scaled(args.beta).to(device), observed, clean,
+                          [load.method("grid", m) for m in chosen], bool(args.method),
+                          Path() if not cases else Path(stem)))
+    return cases
+
+
+def _tasks(cases: list[Case], options: dict[str, dict[str, Any]], args: argparse.Namespace
+           ) -> tuple[list[tuple[Case, Task]], dict[tuple[str, str], str]]:
+    """What can run, in order; and why the rest cannot, by (case, method)."""
+    tasks: list[tuple[Case, Task]] = []
+    refused: dict[tuple[str, str], str] = {}
+    for case in cases:
+        for method in case.methods:
+            task = Task(method, case.model, None, _plan(method, case, args), options[method.name],
+                        case.folder, case.name)
+            try:
+                method.init(generator(args.seed, "trial", case.model.device), case.model, None, **task.options)
+                tasks.append((case, task))
+            except InputError as error:
+                if case.insist:
+                    raise
+                refused[case.name, method.name] = str(error)
+    if not tasks:
+        raise InputError("none of the methods can run: " + "; ".join(refused.values()))
+    return tasks, refused
+
+
+def _plan(method: Method, case: Case, args: argparse.Namespace) -> Plan:
+    large = case.model.unary[..., 0].numel() > LARGE_PIXELS
+    if method.family is not Family.MCMC:
+        return Plan(args.sweeps or 30, draws=10 if large else 100, seed=args.seed)
+    sweeps = args.sweeps or (100 if large else 2000)
+    return Plan(sweeps, args.chains or (2 if large else 4), warmup=sweeps // 5, seed=args.seed)
+
+
+def _show(console: Console, case: Case, results: list[Result], out: Path, refused: dict) -> list[dict[str, Any]]:
+    """The table and the figures of one case; returns its lines of `summary.json`."""
+    judge = next((r for name in JUDGES for r in results if r.name == name), None)
+    entries = []
+    for r in results:
+        error = np.abs(r.expected["labels"] - judge.expected["labels"]) if judge and "labels" in r.expected else None
+        wrong = None
+        if case.clean is not None and "labels" in r.expected:
+            wrong = float((r.expected["labels"].argmax(-1) != case.clean).mean())
+        entries.append(folder.method_entry(
+            r, image=case.name, share_wrong=wrong,
+            max_error=None if error is None else float(error.max()),
+            mean_error=None if error is None else float(error.mean()),
+            oscillating=bool(r.facts.get("oscillating")), **chains_of_labels(r)))
+    tables.show(console, f"{case.name}: {case.model.shape[0]} x {case.model.shape[1]}, {case.model.shape[2]} labels"
+                + (f"; errors are against {judge.name}" if judge else "; too large for an exact answer"),
+                ("method", "by", "log Z", "", "max error", "mean error", "wrong pixels", "residual",
+                 "R-hat", "ESS", "sweeps", "seconds"),
+                [(e["name"], e["by"], None if e["log_evidence"] is None else f"{e['log_evidence']:.9g}",
+                  e["log_evidence_kind"], e["max_error"], e["mean_error"],
+                  None if e["share_wrong"] is None else f"{100 * e['share_wrong']:.2f}%",
+                  "oscillates" if e["oscillating"] else e["residual"], e["rhat"], e["ess"], e["steps"], e["seconds"])
+                 for e in entries])
+    for (name, method), why in refused.items():
+        if name == case.name:
+            console.print(f"[dim]{method} was left out: {why}[/]", soft_wrap=True)
+    place = out / case.folder
+    observed = None if case.observed is None else case.observed.numpy()
+    views.denoised(place, case.name, observed, case.clean, results)
+    views.entropy(place, case.name, results)
+    views.convergence(place, case.name, results)
+    if judge:
+        views.marginals(place, case.name, judge, results)
+        views.evidence_ladder(place, case.name, judge, results)
+    return entries
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        values = [float(word) for word in text.split(",")]
+    except ValueError:
+        values = [float("nan")]
+    if not np.isfinite(values).all():
+        raise InputError(f"{option} must be finite numbers separated by commas, like 10,2, not '{text}'")
+    return values
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"--device must be cpu or cuda, not '{name}'") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"--device must be cpu or cuda, not '{name}'")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device is available here; leave --device out to run on the CPU")
+    return device

@@ -1,0 +1,77 @@
+"""The door: `python run.py --problem 1` runs one experiment and says where its results are."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from errors import InputError
+
+PROBLEMS = {
+    "1": "image denoising with a grid Markov random field",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong arguments are one sentence, like every other wrong input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; `python run.py --help` lists what there is")
+
+
+def parser_for(problem: str | None) -> Parser:
+    """The arguments that every problem has, and those of one problem if it is named."""
+    parser = Parser(prog="run.py", description="One model, many ways to infer it, each judged against the others.",
+                    epilog="--problem N --help lists the options of problem N")
+    parser.add_argument("--problem", choices=list(PROBLEMS), metavar="N",
+                        help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items()))
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="where the results go: a new or empty directory (default: a new one under results/)")
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
+    parser.add_argument("--list", nargs="?", const="", metavar="NAME",
+                        help="list the methods, or the options of one method, and stop")
+    if problem:
+        experiment(problem).add_arguments(parser)
+    return parser
+
+
+def experiment(problem: str):
+    return importlib.import_module(f"experiments.problem{problem}")
+
+
+def main(argv: list[str]) -> int:
+    problem_parser = Parser(add_help=False)
+    problem_parser.add_argument("--problem")
+    problem_parser.add_argument("--resume", type=Path)
+    known, _ = problem_parser.parse_known_args(argv)
+    resume = known.resume
+    if resume:
+        argv = importlib.import_module("experiments.folder").stored_arguments(resume)
+        known, _ = problem_parser.parse_known_args(argv)
+    problem = known.problem if known.problem in PROBLEMS else None
+    args = parser_for(problem).parse_args(argv)
+    if args.list is not None:
+        importlib.import_module("experiments.listing").show(args.list)
+        return 0
+    if problem is None:
+        raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items()))
+    return experiment(problem).run(args, argv, resume)
+
+
+def guarded(argv: list[str]) -> int:
+    """`main`, with what the user should read instead of a traceback."""
+    try:
+        return main(argv)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(sys.argv[1:]))

@@ -1,0 +1,141 @@
+"""The figures of Problem 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import ListedColormap
+
+from inference.result import Result
+from views.figures import PALETTE, save, styles, title
+
+
+def denoised(folder: Path, name: str, observed: np.ndarray | None, clean: np.ndarray | None,
+             results: Sequence[Result]) -> Path:
+    """What was seen, and each method's most probable label at every pixel.
+
+    observed (H, W, K) indicators; clean (H, W) labels, or None where the truth is unknown.
+    """
+    results = [r for r in results if "labels" in r.expected]
+    K = results[0].expected["labels"].shape[-1]
+    panels = []
+    if observed is not None:
+        seen = np.where(observed.sum(-1) == 1, observed.argmax(-1), -1)
+        panels.append(("observed", seen))
+    panels += [(f"{title(r.name)} ({r.by})", r.expected["labels"].argmax(-1)) for r in results]
+    colours = ListedColormap(["#bbbbbb", *(PALETTE * 4)[:K]])
+    figure, axes = _small_multiples(len(panels))
+    for axis, (heading, labels) in zip(axes, panels, strict=True):
+        axis.imshow(labels, cmap=colours, vmin=-1.5, vmax=K - 0.5, interpolation="nearest")
+        wrong = "" if clean is None else f"\n{100 * (labels != clean).mean():.2f}% wrong"
+        axis.set_title(heading + wrong, fontsize=8)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=colours(k + 1)) for k in range(K)]
+    words = [f"label {k}" for k in range(K)]
+    if any((labels == -1).any() for _, labels in panels):
+        handles.append(plt.Rectangle((0, 0), 1, 1, color=colours(0)))
+        words.append("no label, or several")
+    figure.legend(handles, words, loc="outside lower center", ncols=min(K + 1, 6))
+    figure.suptitle(f"{name}: most probable label of each pixel")
+    return save(figure, folder / "denoised.png")
+
+
+def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path:
+    """Where each method is uncertain: the entropy of every pixel's marginal, in nats, on a log scale."""
+    results = [r for r in results if "labels" in r.expected]
+    figure, axes = _small_multiples(len(results))
+    K = results[0].expected["labels"].shape[-1]
+    maps = [pixel_entropy(r.expected["labels"]) for r in results]
+    floor = max(min(float(m[m > 0].min()) if (m > 0).any() else 1.0 for m in maps), 1e-12)
+    for axis, result, values in zip(axes, results, maps, strict=True):
+        shown = axis.imshow(np.maximum(values, floor), cmap="magma", interpolation="nearest",
+                            norm=plt.matplotlib.colors.LogNorm(floor, math.log(K)))
+        axis.set_title(f"{title(result.name)}\nmean {values.mean():.2g} nats", fontsize=8)
+    figure.colorbar(shown, ax=axes, label=f"entropy of the pixel (nats; log {K} = {math.log(K):.2f} is no idea)",
+                    shrink=0.8)
+    figure.suptitle(f"{name}: where each method is uncertain")
+    return save(figure, folder / "entropy.png")
+
+
+def pixel_entropy(marginals: np.ndarray) -> np.ndarray:
+    """- sum_k p log p over the last axis, in nats."""
+    p = np.clip(marginals, 1e-300, 1.0)
+    return -(p * np.log(p)).sum(-1)
+
+
+def convergence(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
+    """Largest change per sweep of the methods that iterate to a fixed point."""
+    style = styles(r.name for r in results)
+    shown = [r for r in results if "residual" in r.trace and r.steps > 1]
+    if not shown:
+        return None
+    figure, axis = plt.subplots(figsize=(6, 4))
+    for r in shown:
+        values = r.trace["residual"].mean(0)
+        end = " (oscillates)" if r.facts.get("oscillating") else ""
+        axis.plot(np.arange(1, r.steps + 1), np.where(values > 0, values, np.nan), markersize=3,
+                  label=title(r.name) + end, **style[r.name])
+    axis.set(yscale="log", xlabel="sweep", ylabel="largest change of a message or marginal")
+    axis.set_title(f"{name}: convergence" + (" (share of pixels changed, for gibbs)"
+                                             if any(r.family == "mcmc" for r in shown) else ""))
+    axis.legend()
+    return save(figure, folder / "convergence.png")
+
+
+def marginals(folder: Path, name: str, exact: Result, results: Sequence[Result]) -> Path | None:
+    """Exact against approximate marginals, one panel a method; on the diagonal they agree."""
+    results = [r for r in results if "labels" in r.expected and r.name != exact.name]
+    if not results:
+        return None
+    p = exact.expected["labels"].ravel()
+    low = max(min(float(p[p > 0].min()), 1e-3) / 10, 1e-18)
+    figure, axes = _small_multiples(len(results), ticks=True, share=True)
+    for axis, r in zip(axes, results, strict=True):
+        q = np.clip(r.expected["labels"].ravel(), low, 1.0)
+        axis.plot([low, 1], [low, 1], color="0.6", lw=1)
+        axis.plot(np.clip(p, low, 1.0), q, ".", color=PALETTE[0], markersize=5, alpha=0.6)
+        worst = np.abs(r.expected["labels"].ravel() - p).max()
+        axis.set(xscale="log", yscale="log", xlabel=f"{title(exact.name)} (exact)", ylabel="this method")
+        axis.set_title(f"{title(r.name)}\nlargest error {worst:.1e}", fontsize=8)
+    figure.suptitle(f"{name}: marginal probability of every label at every pixel")
+    return save(figure, folder / "marginals.png")
+
+
+def evidence_ladder(folder: Path, name: str, exact: Result, results: Sequence[Result]) -> Path | None:
+    """Each method's log Z minus the exact one: bounds must lie on their side of zero."""
+    results = [r for r in results if r.log_evidence is not None]
+    if len(results) < 2 or exact.log_evidence is None:
+        return None
+    gaps = [(r.log_evidence or 0.0) - exact.log_evidence for r in results]
+    figure, axis = plt.subplots(figsize=(7, 0.9 + 0.4 * len(results)))
+    axis.axvline(0, color="0.4", lw=1)
+    axis.plot(gaps, range(len(results)), "o", color=PALETTE[0])
+    for y, gap in enumerate(gaps):
+        axis.annotate(f"{gap:+.2g}", (gap, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=7)
+    axis.set_yticks(range(len(results)), [f"{title(r.name)} ({r.log_evidence_kind})" for r in results])
+    scale = max(min((abs(g) for g in gaps if abs(g) > 1e-9), default=1e-9), 1e-9)
+    axis.set_xscale("symlog", linthresh=scale)
+    axis.xaxis.set_major_locator(plt.matplotlib.ticker.SymmetricalLogLocator(base=10, linthresh=scale))
+    axis.margins(x=0.08, y=0.2)
+    axis.set(xlabel=f"log Z minus exact (nats; exact log Z = {exact.log_evidence:.6f})")
+    axis.set_title(f"{name}: log evidence of each method")
+    axis.invert_yaxis()
+    return save(figure, folder / "log_evidence.png")
+
+
+def _small_multiples(n: int, ticks: bool = False, share: bool = False) -> tuple[plt.Figure, list]:
+    columns = min(n, 4)
+    rows = -(-n // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(max(2.6 * columns + 0.6, 5.5), 2.8 * rows + 0.7), squeeze=False,
+                                sharex=share, sharey=share)
+    axes = list(grid.ravel())
+    for axis in axes[n:]:
+        axis.remove()
+    if not ticks:
+        for axis in axes[:n]:
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+    return figure, axes[:n]
