@@ -1,0 +1,146 @@
+"""Mean field: the best factorised q(y) = prod_ij q_ij(y_ij), one coordinate at a time.
+
+The evidence lower bound, in nats (the reference's equation 3, summed over pixels):
+
+    ELBO(q) = sum_ij sum_k q_ij(k) (field_ij(k) - log q_ij(k))
+            + sum over edges (a, b), labels k, l of  q_a(k) q_b(l) theta_ab(k, l)       <=  log Z
+
+is concave in one q_ij while the others stand still, and largest at (equation 4)
+
+    q_ij(k) = softmax_k lambda_ij(k),
+    lambda_ij(k) = field_ij(k) + sum over neighbours n, labels l of  q_n(l) theta(k, l)
+
+Schedules of one sweep: `synchronous` updates every pixel from the last sweep's q (the reference's; the ELBO
+may fall, and q may flip for ever between two states); `checkerboard` all pixels of one colour, then the other,
+and `sequential` pixel by pixel in raster order: under these two the ELBO never falls, damped or not.
+Damping d keeps log q = (1 - d) log q_new + d log q_old + const, a natural-gradient step of length 1 - d.
+All is done on log q, so potentials of 1e4 nats do no harm. docs/problem1.md derives each line.
+
+Cost of a sweep: 4 H W K^2 multiplications, ELBO included 6 H W K^2. The torch engine's `sequential` is a Python
+loop over pixels, there to be read and to check the compiled one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from errors import InputError, unknown
+from inference.method import Family, Info, Kind, Latents, Quantities
+from models.grid import GridMRF
+
+FAMILY = Family.VARIATIONAL
+SCHEDULES = ("synchronous", "checkerboard", "sequential")
+ENGINES = ("auto", "compiled", "torch")
+
+
+@dataclass(frozen=True)
+class State:
+    """log q_ij(k), normalised over k, and the options."""
+
+    log_q: Float64[Tensor, "H W K"]
+    schedule: str
+    damping: float
+    engine: str  # compiled | torch
+
+
+def init(
+    rng: torch.Generator,
+    model: GridMRF,
+    data: Tensor | None,
+    *,
+    schedule: Literal["synchronous", "checkerboard", "sequential"] = "synchronous",
+    damping: float = 0.0,
+    engine: Literal["auto", "compiled", "torch"] = "auto",
+) -> State:
+    """The uniform q."""
+    if schedule not in SCHEDULES:
+        raise unknown("schedule of mean_field", schedule, SCHEDULES)
+    if engine not in ENGINES:
+        raise unknown("engine of mean_field", engine, ENGINES)
+    if not 0 <= damping < 1:
+        raise InputError(f"damping of mean_field must be at least 0 and below 1, not {damping}")
+    on_cpu = model.device.type == "cpu"
+    if engine == "compiled" and not on_cpu:
+        raise InputError(f"mean_field's compiled engine runs on the CPU, not on {model.device}: use engine 'torch'")
+    if schedule == "sequential" and not on_cpu:
+        raise InputError(f"mean_field's sequential schedule visits one pixel at a time, which is of no use on "
+                         f"{model.device}: use the schedule 'checkerboard'")
+    H, W, K = model.shape
+    uniform = torch.full((H, W, K), 1 / K, dtype=torch.float64, device=model.device).log()
+    return State(uniform, schedule, float(damping), "compiled" if on_cpu and engine != "torch" else "torch")
+
+
+def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
+    """One sweep over all pixels, and the ELBO after it."""
+    field = model.field(data)
+    if state.engine == "compiled":
+        from inference.grid import mean_field_numba
+
+        log_q, change, bound = mean_field_numba.sweep(
+            field, model.right, model.down, state.log_q, state.schedule, state.damping)
+    else:
+        log_q = state.log_q
+        for pixels in _batches(state.schedule, log_q):
+            new = torch.log_softmax(messages(log_q.exp(), field, model), -1)
+            if state.damping:
+                new = torch.log_softmax((1 - state.damping) * new + state.damping * log_q, -1)
+            log_q = torch.where(pixels[..., None], new, log_q)
+        change = float((log_q.exp() - state.log_q.exp()).abs().max())
+        bound = float(elbo(log_q, field, model))
+    return replace(state, log_q=log_q), Info(log_evidence=bound, kind=Kind.LOWER, elbo=bound, residual=change)
+
+
+def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
+    """Labels from q: independent pixels."""
+    below = state.log_q.exp().cumsum(-1)[..., :-1]
+    uniform = torch.rand(below.shape[:2], dtype=torch.float64, device=below.device, generator=rng)
+    return {"labels": (uniform[..., None] >= below).sum(-1)}
+
+
+def expect(state: State, model: GridMRF) -> Quantities:
+    return {"labels": state.log_q.exp()}
+
+
+def messages(q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF) -> Tensor:
+    """lambda_ij(k) of equation 4: the field and what the four neighbours expect, in nats (H, W, K)."""
+    total = field.clone()
+    total[:, :-1] += _expected(model.right, q[:, 1:])
+    total[:, 1:] += _expected(model.right.mT, q[:, :-1])
+    total[:-1] += _expected(model.down, q[1:])
+    total[1:] += _expected(model.down.mT, q[:-1])
+    return total
+
+
+def elbo(log_q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF) -> Tensor:
+    """The ELBO of equation 3, in nats; torch differentiates it."""
+    q = log_q.exp()
+    return (
+        (q * (field - log_q)).sum()
+        + (q[:, :-1] * _expected(model.right, q[:, 1:])).sum()
+        + (q[:-1] * _expected(model.down, q[1:])).sum()
+    )
+
+
+def _expected(table: Tensor, q: Tensor) -> Tensor:
+    """sum_l table[..., k, l] q[..., l], label by label: K times less memory than all products at once."""
+    total = torch.zeros_like(q)
+    for label in range(q.shape[-1]):
+        total += table[..., label] * q[..., label, None]
+    return total
+
+
+def _batches(schedule: str, log_q: Tensor) -> list[Tensor]:
+    """The masks (H, W) of the pixels that are updated together, in turn."""
+    H, W, _ = log_q.shape
+    pixel = torch.arange(H * W, device=log_q.device).reshape(H, W)
+    if schedule == "synchronous":
+        return [pixel >= 0]
+    if schedule == "checkerboard":
+        colour = (pixel // W + pixel % W) % 2
+        return [colour == 0, colour == 1]
+    return [pixel == one for one in range(H * W)]
