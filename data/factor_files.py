@@ -1,0 +1,140 @@
+"""The text formats in which others exchange Markov networks: UAI and libDAI's factor graphs.
+
+    UAI    MARKOV, the number of variables, their numbers of states, the number of factors, every factor's
+           scope (size, variables), every factor's table (size, values); last variable fastest
+    .fg    the number of factors; of each: the number of variables, the variables, their numbers of
+           states, the number of entries, lines (index, value); first variable fastest; # comments
+
+Values are factors in linear space, not logarithms. White space of any kind separates words.
+Sources: UAI 2014 inference competition; libDAI, doc/fileformats.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from data.words import Words
+from errors import InputError
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A network whose variables all have K states. Table f has one axis of K per variable of scope f, in its order."""
+
+    num_variables: int
+    num_labels: int
+    scopes: list[list[int]]
+    tables: list[np.ndarray]
+
+
+def parse_uai(text: str) -> Factors:
+    words = Words(text)
+    kind = words.take(1, "the word MARKOV")[0]
+    if kind == "BAYES":
+        raise InputError("is a Bayesian network (BAYES); a grid model is a Markov network (MARKOV)")
+    if kind != "MARKOV":
+        raise InputError(f"begins with '{kind[:20]}' where a UAI file has MARKOV")
+    states = words.wholes(words.whole("the number of variables"), "the variables' numbers of states")
+    K = _same(states)
+    scopes = []
+    for f in range(words.whole("the number of factors")):
+        scopes.append(words.wholes(words.whole(f"the scope of factor {f}"), f"the scope of factor {f}"))
+        _check_scope(f, scopes[f], len(states))
+    tables = []
+    for f, scope in enumerate(scopes):
+        size = words.whole(f"the table of factor {f}")
+        if size != K ** len(scope):
+            raise InputError(f"the table of factor {f} has {size} entries, but its {len(scope)} variables "
+                             f"have {K ** len(scope)} joint states")
+        tables.append(np.array(words.numbers(size, f"the table of factor {f}")).reshape([K] * len(scope)))
+    words.end()
+    return Factors(len(states), K, scopes, tables)
+
+
+def parse_fg(text: str) -> Factors:
+    words = Words(re.sub(r"#.*", "", text))
+    states: dict[int, int] = {}
+    scopes, tables = [], []
+    for f in range(words.whole("the number of factors")):
+        scope = words.wholes(words.whole(f"the number of variables of factor {f}"), f"the variables of factor {f}")
+        _check_scope(f, scope, None)
+        own = words.wholes(len(scope), f"the numbers of states of factor {f}")
+        for variable, count in zip(scope, own, strict=True):
+            if states.setdefault(variable, count) != count:
+                raise InputError(f"variable {variable} has {states[variable]} states in one factor "
+                                 f"and {count} in factor {f}")
+        scopes.append(scope)
+        tables.append(_entries(words, f, own))
+    words.end()
+    n = len(states)
+    if n and max(states) >= n:
+        absent = next(v for v in range(n) if v not in states)
+        raise InputError(f"variable {absent} is in no factor; variables are numbered from 0 without gaps")
+    return Factors(n, _same(list(states.values())), scopes, tables)
+
+
+def _entries(words: Words, f: int, states: list[int]) -> np.ndarray:
+    """The table of a factor of a .fg file, whose entries may come in any order."""
+    size = math.prod(states)
+    listed = words.whole(f"the number of entries of factor {f}")
+    if listed != size:
+        raise InputError(f"factor {f} lists {listed} of its {size} entries; those left out are 0, "
+                         f"whose logarithm is not finite")
+    numbers = words.numbers(2 * size, f"the entries of factor {f}")
+    if sorted(numbers[::2]) != list(range(size)):
+        raise InputError(f"the entries of factor {f} are not numbered from 0 to {size - 1}, each once")
+    table = np.empty(size)
+    table[np.array(numbers[::2], dtype=int)] = numbers[1::2]
+    return table.reshape(states, order="F")
+
+
+def parse_marginals(text: str) -> Float64[np.ndarray, "n K"]:
+    """The single marginals of a UAI solution: MAR, the number of variables, of each its states and probabilities."""
+    words = Words(text)
+    if words.take(1, "the word MAR")[0] != "MAR":
+        raise InputError("does not begin with MAR as a UAI file of marginals does")
+    rows = [words.numbers(words.whole(f"the number of states of variable {v}"), f"the marginal of variable {v}")
+            for v in range(words.whole("the number of variables"))]
+    words.end()
+    _same([len(row) for row in rows])
+    table = np.array(rows)
+    wrong = ~((table >= 0).all(1) & (abs(table.sum(1) - 1) < 1e-3))  # files have few digits; NaN is wrong too
+    if wrong.any():
+        raise InputError(f"the marginal of variable {wrong.argmax()} is not a distribution: {table[wrong.argmax()]}")
+    return table
+
+
+def format_uai(n: int, K: int, factors: Sequence[tuple[Sequence[int], Sequence[float]]]) -> str:
+    """The UAI text of factors (scope, table with the last variable fastest); numbers keep all their digits."""
+    lines = ["MARKOV", str(n), " ".join([str(K)] * n), str(len(factors))]
+    lines += [" ".join(map(str, (len(scope), *scope))) for scope, table in factors]
+    lines += [f"{len(table)} {' '.join(map(repr, table))}" for scope, table in factors]
+    return "\n".join(lines) + "\n"
+
+
+def _same(states: list[int]) -> int:
+    """The number of states that all variables share."""
+    if not states:
+        raise InputError("has no variables")
+    for variable, count in enumerate(states):
+        if count != states[0]:
+            raise InputError(f"all variables of a grid model have the same number of states; variable 0 has "
+                             f"{states[0]}, variable {variable} has {count}")
+    if states[0] < 2:
+        raise InputError(f"its variables have {states[0]} state; a grid needs at least 2 labels")
+    return states[0]
+
+
+def _check_scope(f: int, scope: list[int], n: int | None) -> None:
+    if len(scope) > 2:
+        raise InputError(f"factor {f} joins {len(scope)} variables; a grid model is pairwise")
+    if len(set(scope)) < len(scope):
+        raise InputError(f"factor {f} has variable {scope[0]} twice")
+    if n is not None and max(scope, default=0) >= n:
+        raise InputError(f"factor {f} has variable {max(scope)}, but the variables are 0 to {n - 1}")
