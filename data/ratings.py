@@ -1,0 +1,55 @@
+"""One door to ratings: a built-in name or a file -> `Ratings`; then `split` and `subsample`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from data.jester import download_jester, looks_like_jester, parse_scale, to_stars
+from data.jester_like import jester_like
+from data.rating_files import read_ratings
+from data.rating_text import JESTER_SCALE
+from data.split import Split, parse_fractions, read_split, split, subsample
+from errors import InputError, unknown
+from models.factorization import Ratings
+
+__all__ = ["NAMES", "Ratings", "Split", "jester_like", "load_ratings", "parse_fractions", "read_ratings", "read_split",
+           "split", "subsample", "to_stars"]
+
+NAMES = ("jester-like", "jester")
+
+
+def load_ratings(
+    source: str | Path, seed: int = 0, scale: str = "auto", say: Callable[[str], None] = print,
+) -> Ratings:
+    """The ratings called `source`: 'jester-like' (made from `seed`), 'jester' (downloaded), or a file.
+
+    `scale` is one of
+        auto        Jester's -10..10 is mapped to 1..5 stars (and `say` is told), anything else is kept
+        jester      the ratings are on Jester's scale, and are mapped
+        keep        the ratings stay as they are
+        LOW,HIGH    they stay as they are, and one below LOW or above HIGH is refused
+    """
+    known = {"auto": None, "keep": None, "jester": JESTER_SCALE}
+    limits = known[scale] if scale in known else parse_scale(scale)
+    ratings = fetch(str(source), seed, limits, say)
+    if scale == "jester":
+        return to_stars(ratings)
+    if scale == "auto" and looks_like_jester(ratings):
+        say(f"{source}: the ratings from -10 to 10 are mapped to 1 to 5 stars by ceil((x + 10) / 4)")
+        return to_stars(ratings)
+    return ratings
+
+
+def fetch(source: str, seed: int, limits: tuple[float, float] | None, say: Callable[[str], None]) -> Ratings:
+    if source == "jester-like":
+        if limits not in (None, (1.0, 5.0)):
+            raise InputError(f"the ratings of 'jester-like' are on the scale 1 to 5, "
+                             f"not {limits[0]:g} to {limits[1]:g}")
+        return jester_like(seed)
+    if source == "jester":
+        return read_ratings(download_jester(say=say), limits or JESTER_SCALE)
+    path = Path(source)
+    if not path.exists() and not path.suffix and path.name == source:
+        raise unknown("ratings", source, NAMES)
+    return read_ratings(path, limits)
