@@ -47,8 +47,8 @@ def write_grid(path: str | Path, model: GridMRF, data: Tensor | None = None) -> 
         log Z = log Z of the file + the returned scale
 
     The file holds exp(log-potential). A table that goes beyond +-700 nats is first divided by its
-    maximum, which is what the scale counts; it is 0 where none does. A table that spans more than
-    700 nats has an entry that would become 0, and is refused.
+    maximum, which is what the scale counts; it is 0 where none does. If then an entry would still
+    become 0, the model is refused.
     """
     if Path(path).suffix.lower() != ".uai":
         raise InputError(f"{path}: a grid model is written as .uai")

@@ -1,4 +1,4 @@
-"""UAI and libDAI files: variable order, layout, round trips, other people's answers, and every wrong file."""
+"""UAI and libDAI files: variable order, layout, round trips and other people's answers."""
 
 import itertools
 import math
@@ -167,82 +167,8 @@ def test_potentials_that_exp_cannot_hold_are_shifted_by_the_scale_returned(tmp_p
         write_grid(tmp_path / "a.txt", model)
 
 
-UAI = "MARKOV 4  2 2 2 2  2  2 0 1  2 1 3  4 1 2 3 4  4 1 2 3 4"
-FG = "1 \n 2 \n 0 1 \n 2 2 \n 4 \n 0 1 \n 1 2 \n 2 3 \n 3 4"
-
-
-@pytest.mark.parametrize("old, new, words", [
-    ("MARKOV", "BAYES", "Bayesian network"),
-    ("MARKOV", "MRF", "begins with 'MRF'"),
-    (UAI, "", "cut short: the file ends too early for the word MARKOV"),
-    ("4 1 2 3 4  4 1 2 3 4", "4 1 2 3 4  4 1 2 3", "cut short: the file ends too early for the table of factor 1"),
-    ("4 1 2 3 4  4 1 2 3 4", "4 1 2 3 4", "cut short: the file ends too early for the table of factor 1"),
-    ("2 1 3  4 1 2 3 4  4 1 2 3 4", "2 1", "cut short: the file ends too early for the scope of factor 1"),
-    (UAI, UAI + "\n\n 5", "line 3: '5' follows where the file should end"),
-    ("2 2 2 2", "2 2 3 2", "variable 0 has 2, variable 2 has 3"),
-    ("2 2 2 2", "1 1 1 1", "at least 2 labels"),
-    ("MARKOV 4  2 2 2 2", "MARKOV 0", "no variables"),
-    ("2 0 1  2 1 3", "2 0 2  2 1 2", "variables 1 and 2 share a factor, but are not neighbours in rows of 2 pixels"),
-    ("2 1 3", "2 0 3", "rows would have 3 pixels, which 4 variables do not fill"),
-    ("2 1 3", "2 1 1", "variable 1 twice"),
-    ("2 1 3", "2 1 4", "factor 1 has variable 4, but the variables are 0 to 3"),
-    ("2 1 3", "3 1 2 3", "factor 1 joins 3 variables; a grid model is pairwise"),
-    ("4 1 2 3 4  4", "5 1 2 3 4 5  4", "5 entries, but its 2 variables have 4 joint states"),
-    ("1 2 3 4  4", "1 0 3 4  4", "factor 0, of variables [0, 1], holds 0, whose logarithm is not finite"),
-    ("1 2 3 4  4", "1 -2 3 4  4", "holds -2, but factors are positive and finite"),
-    ("1 2 3 4  4", "1 nan 3 4  4", "holds nan"),
-    ("1 2 3 4  4", "1 1e999 3 4  4", "holds inf"),
-    ("1 2 3 4  4", "1\nx 3 4  4", "line 2: 'x' is no number, which is expected for the table of factor 0"),
-    ("2 0 1", "2 0 -1", "'-1' is no whole number"),
-])
-def test_wrong_uai_files(tmp_path, old, new, words):
-    path = write(tmp_path / "a.uai", UAI.replace(old, new, 1))
-    with pytest.raises(InputError) as error:
-        read_grid(path)
-    assert words in str(error.value) and str(error.value).startswith(f"{path}: ")
-
-
-@pytest.mark.parametrize("old, new, words", [
-    (FG, "", "the number of factors"),
-    (FG, "0", "no variables"),
-    ("3 4", "3", "too early for the entries of factor 0"),
-    ("\n 4 \n", "\n 3 \n", "lists 3 of its 4 entries; those left out are 0"),
-    ("2 3", "1 3", "not numbered from 0 to 3, each once"),
-    ("3 4", "nan 4", "not numbered"),
-    ("3 4", "3 0", "holds 0, whose logarithm"),
-    ("3 4", "3 4\n 7 8", "line 10: '7' follows"),
-    ("0 1 \n 2 2", "0 2 \n 2 2", "variable 1 is in no factor"),
-    ("0 1 \n 2 2", "0 1 \n 2 3", "lists 4 of its 6"),
-    ("2 \n 0 1 \n 2 2", "3 \n 0 1 2 \n 2 2 2", "joins 3 variables"),
-    ("2 \n 0 1 \n 2 2", "2 \n 1 1 \n 2 2", "variable 1 twice"),
-    ("1 \n 2", "2 \n 1 0 3 3 0 1 1 1 2 1 \n 2", "3 states in one factor and 2 in factor 1"),
-    ("2 \n 0", "two \n 0", "line 2: 'two' is no whole number"),
-])
-def test_wrong_fg_files(tmp_path, old, new, words):
-    with pytest.raises(InputError) as error:
-        read_grid(write(tmp_path / "a.fg", FG.replace(old, new, 1)))
-    assert words in str(error.value)
-
-
-@pytest.mark.parametrize("text, words", [
-    ("", "too early for the word MAR"),
-    ("PR\n1.5", "does not begin with MAR"),
-    ("MAR 2 2 0.5 0.5 2 0.5", "the marginal of variable 1"),
-    ("MAR 1 2 0.5 0.5 7", "'7' follows"),
-    ("MAR 1 2 0.5 0.7", "variable 0 is not a distribution"),
-    ("MAR 1 2 nan 0.7", "not a distribution"),
-    ("MAR 1 2 -1 2", "not a distribution"),
-    ("MAR 2 2 0.5 0.5 3 0.5 0.25 0.25", "variable 1 has 3"),
-    ("MAR 0", "no variables"),
-])
-def test_wrong_marginals(tmp_path, text, words):
-    with pytest.raises(InputError) as error:
-        read_marginals(write(tmp_path / "a.MAR", text))
-    assert words in str(error.value)
-
-
 def test_byte_order_mark_and_carriage_returns_are_white_space(tmp_path):
-    text = UAI.replace("  ", "\r\n").replace("3 4", "3e+00 4.E-05")
+    text = "MARKOV  2 2 2  1 2 0 1  4 1 2 3 4".replace("  ", "\r\n").replace("3 4", "3e+00 4.E-05")
     (tmp_path / "a.uai").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert float(read_grid(tmp_path / "a.uai").right[0, 0, 1, 1]) == pytest.approx(math.log(4e-5))
 
@@ -250,15 +176,3 @@ def test_byte_order_mark_and_carriage_returns_are_white_space(tmp_path):
 def test_marginals_are_read_in_order(tmp_path):
     path = write(tmp_path / "a.uai.MAR", "MAR\n2 2 0.25 0.75\n2 1 0")
     assert read_marginals(path).tolist() == [[0.25, 0.75], [1, 0]]
-
-
-def test_wrong_paths(tmp_path):
-    for path, words in ((tmp_path / "a.uai", "no such file"), (tmp_path / "a.npy", "a .uai or a .fg file")):
-        with pytest.raises(InputError, match=words):
-            read_grid(path)
-    (tmp_path / "b.uai").write_bytes(b"MARKOV \xff\xfe")
-    with pytest.raises(InputError, match="not a text file"):
-        read_grid(tmp_path / "b.uai")
-    (tmp_path / "c.uai").mkdir()
-    with pytest.raises(InputError, match="not a file"):
-        read_grid(tmp_path / "c.uai")
