@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--image", metavar="IMAGE", help="small, spiral, flag, bullseye, or a .npy, .png, .uai or .fg file "
         "(default: small, then spiral)")
     add("--labels", type=int, metavar="K", help="number of labels (default: what the image has)")
-    add("--palette", metavar="COLOURS", help="colours of the labels of a PNG, as #rrggbb,#rrggbb,...")
+    add("--palette", nargs="+", metavar="COLOUR", help="colours of the labels of a PNG, as '#rrggbb' '#rrggbb' ...")
     add("--evidence", type=float, default=10.0, help="log-potential of a label that was observed (default 10)")
     add("--coupling", default="10,2", metavar="A,B,...",
         help="log-potentials of neighbours by label distance 0, 1, ... (default 10,2)")
@@ -109,8 +109,7 @@ def _cases(args: argparse.Namespace) -> list[Case]:
         if Path(name).suffix.lower() in (".uai", ".fg"):
             model = grid_files.read_grid(name)
         else:
-            palette = args.palette.split(",") if args.palette else None
-            observed = images.load_image(name, args.labels, palette, args.seed)
+            observed = images.load_image(name, args.labels, args.palette, args.seed)
             clean = images.clean(name).numpy() if name in images.BUILTIN and name != "small" else None
             model = GridMRF.potts(observed, args.evidence, coupling)
         chosen = args.method or methods or load.names("grid")
