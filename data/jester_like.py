@@ -34,7 +34,7 @@ STRENGTHS = (0.5, 0.34, 0.27, 0.22, 0.17, 0.13)
 
 
 def jester_like(seed: int = 0, cache: str | Path | None = None) -> Ratings:
-    """The made-up set of this seed, made in about two seconds, kept in the folder `cache` (None: the user's) and
+    """The made-up set of this seed, made in a second or two, kept in the folder `cache` (None: the user's) and
     read back from there. The same seed and version of torch give the same bytes; a damaged copy is made again.
     """
     if not 0 <= seed < 2**63:
@@ -82,8 +82,9 @@ def draw_items(
 
     That is an exponential race: the n first of the arrival times E_j / w_j, E_j ~ Exp(1).
     """
-    race = torch.empty(len(count), len(weight)).exponential_(generator=rng) / weight
-    last = race.sort(-1).values.gather(1, count[:, None] - 1)
+    race = -torch.rand(len(count), len(weight), generator=rng).neg_().log1p_() / weight
+    arrivals = torch.from_numpy(np.sort(race.numpy(), -1))  # ten times as fast as torch's sort of short rows
+    last = arrivals.gather(1, count[:, None] - 1)
     return race <= last
 
 
