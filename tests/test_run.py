@@ -58,11 +58,6 @@ def test_results_are_never_mixed(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def image(tmp_path: Path, array: object, name: str = "x.npy") -> str:
-    np.save(tmp_path / name, array)
-    return str(tmp_path / name)
-
-
 @pytest.mark.parametrize("argv, words", [
     (["--problem", "9"], "invalid choice"),
     ([], "say which problem"),

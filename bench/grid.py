@@ -1,0 +1,119 @@
+"""Speed on grids, ours and other people's side by side in one run: `python bench/grid.py [--quick]`.
+
+Installs nothing; a peer that is not installed is reported as absent (`pip install -r bench/requirements.txt`).
+Medians of five runs (peers that take longer than ten seconds: one). Ours is timed through the method's public
+`step`, in double precision, with everything a step does: messages, residual, ELBO or Bethe free energy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from measure import bandwidth, say_machine, seconds, show
+from peers_grid import Peer, numpy_gibbs, pgmax_bp, pyagrum_exact
+
+from inference import load
+from inference.job import generator
+from models.grid import GridMRF
+
+SWEEPS = 30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="leave out the peers that take a minute")
+    quick = parser.parse_args().quick
+    say_machine()
+    belief_propagation()
+    mean_field()
+    exact(quick)
+    gibbs()
+
+
+def noisy(H: int, W: int, K: int, evidence: float = 1.0, coupling: tuple[float, ...] = (0.5, 0.1)) -> GridMRF:
+    """Random labels, weights low enough for the answers to be interesting."""
+    labels = torch.randint(K, (H, W), generator=generator(0, f"bench {H} {W} {K}"))
+    return GridMRF.potts(torch.nn.functional.one_hot(labels, K), evidence, coupling)
+
+
+def steps(name: str, model: GridMRF, count: int, **options: object):
+    """A callable that runs `count` steps of our method from its start and returns the last state."""
+    method = load.method("grid", name)
+    start = method.init(generator(0, "bench"), model, None, **options)
+
+    def work():
+        state, rng = start, generator(0, "bench")
+        for _ in range(count):
+            state, _ = method.step(rng, state, model, None)
+        return state
+
+    return method, work
+
+
+def belief_propagation() -> None:
+    rows = []
+    speed = bandwidth()
+    for H, W, K in ((640, 640, 2), (100, 100, 3), (640, 640, 4), (100, 100, 8)):
+        model = noisy(H, W, K)
+        method, work = steps("loopy_bp", model, SWEEPS)
+        ours = seconds(work)
+        messages = 4 * H * W * (1 if K == 2 else K) * 8
+        share = SWEEPS * 2 * messages / ours / speed
+        peer = pgmax_bp(model, SWEEPS)
+        rows.append((f"{H} x {W}, K={K}", ours, *compare(peer, ours, method.expect(work(), model)["labels"]),
+                     f"{100 * share:.0f}%"))
+    show(f"Loopy BP, {SWEEPS} flooding sweeps (s); peer: PGMax (JAX, float32)",
+         ("grid", "ours", "PGMax", "ratio", "largest difference", "share of copy bandwidth"), rows)
+
+
+def mean_field() -> None:
+    rows = []
+    for schedule in ("synchronous", "checkerboard", "sequential"):
+        _, work = steps("mean_field", noisy(640, 640, 2), SWEEPS, schedule=schedule)
+        rows.append((schedule, seconds(work, 3)))
+    show(f"Mean field, 640 x 640, K=2, {SWEEPS} sweeps with ELBO (s)", ("schedule", "ours"), rows)
+
+
+def exact(quick: bool) -> None:
+    rows = []
+    for n in (16, 18, 20):
+        model = noisy(n, n, 2)
+        method, work = steps("strip", model, 1)
+        ours = seconds(work, 3)
+        peer = pyagrum_exact(model) if n == 16 or (n == 18 and not quick) else None
+        columns = compare(peer, ours, method.expect(work(), model)["labels"], once=n > 16)
+        rows.append((f"{n} x {n}, K=2", ours, *(columns if n < 20 else ("out of memory", None, None))))
+    show("Exact marginals of all pixels and log Z (s); peer: pyAgrum", ("grid", "ours", "pyAgrum", "ratio",
+         "largest difference"), rows)
+
+
+def gibbs() -> None:
+    rows = []
+    for H, W, K in ((640, 640, 2), (640, 640, 3), (640, 640, 5)):
+        model = noisy(H, W, K)
+        _, work = steps("gibbs", model, SWEEPS)
+        rate = SWEEPS * H * W / seconds(work) / 1e6
+        peer = 3 * H * W / seconds(numpy_gibbs(model, 3), 3) / 1e6
+        rows.append((f"{H} x {W}, K={K}", rate, peer, rate / peer))
+    show("Checkerboard Gibbs with averaged marginals (million pixel updates a second); peer: the same in numpy",
+         ("grid", "ours", "numpy", "ratio"), rows)
+
+
+def compare(peer: Peer | None, ours: float, marginals: torch.Tensor, once: bool = False) -> tuple:
+    """(peer's seconds, their ratio to ours, largest difference of marginals); absent where not installed."""
+    if peer is None:
+        return "absent", None, None
+    if once:
+        started = time.perf_counter()
+        answer = peer.run()
+        theirs = time.perf_counter() - started
+    else:
+        theirs, answer = seconds(peer.run), peer.run()
+    return theirs, theirs / ours, float(np.abs(peer.marginals(answer) - marginals.numpy()).max())
+
+
+if __name__ == "__main__":
+    main()
