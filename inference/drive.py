@@ -134,13 +134,16 @@ def _finish(run: Run, job: Job) -> Result:
     draws = {site: torch.stack(values, 1).numpy() for site, values in run.draws.items()}
     names = dict.fromkeys(name for row in run.trace for chain in row for name in chain)
     trace = {name: np.array([[chain.get(name, np.nan) for chain in row] for row in run.trace]).T for name in names}
+    expected = _expected(run, job, draws)
+    if job.observer:
+        expected.update(job.observer.finish(run.memories))
     evidence = trace.get("log_evidence")
     converged = run.words.get("converged")
     if converged is None and method.family is Family.VARIATIONAL and "residual" in trace:
         converged = bool(trace["residual"][:, -1].max() <= CONVERGED)
     return Result(
         name=method.name, family=str(method.family), by=method.by, draws=draws,
-        expected=_expected(run, job, draws), trace=trace, seconds=np.array(run.seconds).T,
+        expected=expected, trace=trace, seconds=np.array(run.seconds).T,
         log_evidence=None if evidence is None else float(evidence[:, -1].mean()),
         log_evidence_kind=run.words.get("kind"), converged=converged,
         seed=plan.seed, options=dict(job.options), dims=getattr(job.model, "dims", {}),
@@ -154,7 +157,7 @@ def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, 
     if job.method.expect:
         each = [job.method.expect(state, job.model) for state in run.states]
         return {k: torch.stack([e[k].detach().cpu() for e in each]).mean(0).numpy() for k in each[0]}
-    if set(draws) != set(getattr(job.model, "sites", ())):
-        return {}
+    if set(draws) != set(getattr(job.model, "sites", ())) or getattr(job.model, "pairs", ()) is None:
+        return {}  # something else was kept of the draws, or nobody said where to predict
     tensors = {site: torch.from_numpy(value).flatten(0, 1) for site, value in draws.items()}
     return {k: v.mean(0).numpy() for k, v in job.model.quantities(tensors).items()}

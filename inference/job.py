@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,6 +47,9 @@ class Observer(Protocol):
 
     def update(self, memory: Any, draw: Callable[[], Latents], warm: bool) -> tuple[Any, Mapping[str, float]]:
         """After a step: the new memory, and numbers for the trace. `draw()` gives a fresh draw of the state."""
+
+    def finish(self, memories: Sequence[Any]) -> Mapping[str, np.ndarray]:
+        """After the last step: what the memories of all chains amount to, for `Result.expected`."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float64, Int64
@@ -87,6 +87,13 @@ class Factorization:
     pairs: Pairs | None = None
     device: torch.device | str = "cpu"
 
+    dims: ClassVar = {
+        "posterior/U": ("user", "factor"), "posterior/V": ("item", "factor"),
+        "expected/U_mean": ("user", "factor"), "expected/U_var": ("user", "factor"),
+        "expected/V_mean": ("item", "factor"), "expected/V_var": ("item", "factor"),
+        "expected/prediction": ("pair",), "expected/prediction_var": ("pair",),
+    }
+
     def __post_init__(self) -> None:
         if self.num_users < 1 or self.num_items < 1:
             raise InputError(f"a factorization needs at least one user and one item, "
@@ -133,6 +140,10 @@ class Factorization:
         """
         user, item = self._where(pairs)
         return {"prediction": (gather(latents["U"], user) * gather(latents["V"], item)).sum(-1)}
+
+    def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
+        """Two matrices, (users, any) and (items, as many), whose rows' inner products are the predictions."""
+        return latents["U"], latents["V"]
 
     def _where(self, pairs: Pairs | None) -> Pairs:
         pairs = self.pairs if pairs is None else pairs

@@ -1,0 +1,57 @@
+"""Doubles and their bits inside numba kernels, and an exponential that LLVM can turn into vector code."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, njit, types
+
+intrinsic: Any = extending.intrinsic  # numba's stubs count the typing context among a call's arguments
+LOG2_E = 1 / math.log(2)
+LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # high: its products are exact
+ROUNDER = 1.5 * 2.0**52  # adding it leaves the nearest integer in the low bits
+C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12 = (1 / math.factorial(k) for k in range(2, 13))
+BITS, DOUBLE = ir.IntType(64), ir.DoubleType()
+MANTISSA, ONE = (1 << 52) - 1, 1023 << 52
+
+
+@intrinsic
+def as_int(typing, x):
+    """The bits of a double."""
+    return types.int64(types.float64), lambda context, b, signature, args: b.bitcast(args[0], BITS)
+
+
+@intrinsic
+def as_float(typing, x):
+    """The double with these bits."""
+    return types.float64(types.int64), lambda context, b, signature, args: b.bitcast(args[0], DOUBLE)
+
+
+@intrinsic
+def exponent(typing, x):
+    """e of a positive normal x = m 2^(e - 1023), 1 <= m < 2."""
+    def code(context, b, signature, args):
+        return b.lshr(b.bitcast(args[0], BITS), ir.Constant(BITS, 52))
+    return types.int64(types.float64), code
+
+
+@intrinsic
+def mantissa(typing, x):
+    """m of a positive normal x = m 2^(e - 1023)."""
+    def code(context, b, signature, args):
+        low = b.and_(b.bitcast(args[0], BITS), ir.Constant(BITS, MANTISSA))
+        return b.bitcast(b.or_(low, ir.Constant(BITS, ONE)), DOUBLE)
+    return types.float64(types.float64), code
+
+
+@njit(cache=True, fastmath={"contract"})
+def exp(x):
+    """exp(x) for -700 < x < 700, to 5e-16 relative: x = n log 2 + r, Taylor in r, n added to the exponent."""
+    shifted = x * LOG2_E + ROUNDER
+    n = shifted - ROUNDER
+    r = (x - n * LOG_2_HIGH) - n * LOG_2_LOW
+    p = (((((C12 * r + C11) * r + C10) * r + C9) * r + C8) * r + C7) * r + C6
+    p = (((((p * r + C5) * r + C4) * r + C3) * r + C2) * r + 1.0) * r + 1.0
+    return as_float(as_int(p) + (as_int(shifted) << 52))

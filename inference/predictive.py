@@ -1,0 +1,208 @@
+"""The scorer: how well the draws of a method predict ratings, step by step, without keeping the draws.
+
+    p(r) ~ 1/T sum_t N(r | prediction_t, s_t)                    the mean predictive density of T draws
+    NLL  = - mean over pairs of log p(r)                         nats per rating, log(2 pi) / 2 = 0.919 included
+    RMSE = root mean square of r - 1/T sum_t prediction_t        rating units
+    PIT  = 1/T sum_t Phi((r - prediction_t) / sqrt(s_t))         uniform where the predictive distribution is right
+
+The draws t are: for MCMC all those since warm-up ended (until then, since the start); for a variational
+method `samples` fresh ones from q after every step; for a point the point. The noise variance s is the latent
+`sigma2` where a model has one. Cost of a draw: N K, and one exponential a pair. Memory: one number a pair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from errors import InputError
+from inference import predictive_numba as kernel
+from inference.method import Family, Latents
+from models.factorization import Factorization, Pairs, Ratings
+
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+CHUNK = 2**18  # pairs predicted at once by torch
+STACK = 2**22  # numbers of U and V handed at once to the compiled code
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the draws at some pairs."""
+
+    prediction: Float64[Tensor, "n"]
+    square: Float64[Tensor, "n"]  # of the prediction
+    below: Float64[Tensor, "n"]  # Phi, for the PIT; stays 0 where no rating is known
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one chain's scores so far amount to; the tensors are updated in place.
+
+    total[set][n] is the sum over the draws of exp(-(r_n - prediction)^2 / (2 s)) / sqrt(s), or where that is below
+    exp(kernel.FLOOR) its logarithm, a negative number; 0 before the first draw.
+    """
+
+    draws: int
+    warm: bool
+    noise: float  # sum over the draws of the noise variance
+    total: dict[str, Tensor]
+    moments: dict[str, Moments]
+
+
+class Predictive:
+    """An `Observer` (see inference/job.py) that scores a method's draws on named sets of ratings.
+
+    sets      name -> ratings; empty ones are left out
+    detailed  the sets whose RMSE, PIT, predictive mean and spread are kept as well
+    ask       pairs without a rating, whose predictive mean and spread are kept as well
+    """
+
+    def __init__(
+        self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
+        detailed: Sequence[str] = ("validation", "test"), ask: Pairs | None = None,
+        engine: Literal["auto", "compiled", "torch"] = "auto",
+    ) -> None:
+        if samples < 1:
+            raise InputError(f"the number of samples from q must be at least 1, not {samples}")
+        on_cpu = torch.device(model.device).type == "cpu"
+        if engine == "compiled" and not on_cpu:
+            raise InputError("the compiled scorer runs on the CPU: take engine 'auto' or 'torch' with --device cuda")
+        self.model = model
+        self.cumulative = family is Family.MCMC
+        self.samples = samples if family is Family.VARIATIONAL else 1
+        self.sets = {name: ratings for name, ratings in sets.items() if len(ratings)}
+        self.detailed = {name: self.sets[name].pairs for name in detailed if name in self.sets}
+        if ask is not None:
+            self.detailed["ask"] = ask
+        self.sorted = {name: by_user(ratings) for name, ratings in self.sets.items()}
+        self.compiled = engine != "torch" and on_cpu and hasattr(model, "product")
+        self.arrays = {name: (r.user.numpy().astype(np.uint32), r.item.numpy().astype(np.uint32), r.rating.numpy())
+                       for name, r in self.sorted.items() if self.compiled}
+
+    def start(self) -> Memory:
+        """No draw yet."""
+        total = {name: torch.zeros_like(ratings.rating) for name, ratings in self.sorted.items()}
+        return Memory(0, False, 0.0, total, {name: Moments(*(torch.zeros_like(user, dtype=torch.float64)
+                                                             for _ in range(3)))
+                                             for name, (user, _) in self.detailed.items()})
+
+    def update(self, memory: Memory, draw: Callable[[], Latents], warm: bool) -> tuple[Memory, dict[str, float]]:
+        """After a step: `<set>_nll` and `<set>_rmse` of all draws that count, `<set>_nll_last` of the last alone."""
+        if not self.cumulative or (warm and not memory.warm):
+            memory = self.start()
+        last: dict[str, float] = {}
+        pooled: dict[str, float] = {}
+        left = self.samples
+        while left:
+            stack = [draw()]
+            most = STACK // sum(x.numel() for x in stack[0].values()) if self.compiled else 1
+            stack += [draw() for _ in range(min(left, most) - 1)]
+            memory, last, pooled = self._add(memory, stack)
+            left -= len(stack)
+        scores = {f"{name}_nll": value for name, value in pooled.items()}
+        if self.cumulative:
+            scores |= {f"{name}_nll_last": value for name, value in last.items()}
+        return replace(memory, warm=warm), scores | self._rmse([memory])
+
+    def finish(self, memories: Sequence[Memory]) -> dict[str, np.ndarray]:
+        """The answer of all chains together, in the order of the ratings that were given.
+
+        <set>_nll, <set>_rmse (); <set>_mean, <set>_spread of the prediction, <set>_pit, each (pairs,); noise_variance
+        """
+        draws = sum(m.draws for m in memories)
+        if not draws:
+            return {}
+        logs = {name: torch.stack([decode(m.total[name]) for m in memories]).logsumexp(0) for name in self.sets}
+        found = {f"{name}_nll": HALF_LOG_2PI + math.log(draws) - float(log.mean()) for name, log in logs.items()}
+        found |= self._rmse(memories) | {"noise_variance": sum(m.noise for m in memories) / draws}
+        arrays = {name: np.array(value) for name, value in found.items()}
+        for name in self.detailed:
+            parts = [m.moments[name] for m in memories]
+            mean = torch.stack([p.prediction for p in parts]).sum(0) / draws
+            square = torch.stack([p.square for p in parts]).sum(0) / draws
+            arrays[f"{name}_mean"] = mean.cpu().numpy()
+            arrays[f"{name}_spread"] = (square - mean**2).clamp(min=0).sqrt().cpu().numpy()
+            if name != "ask":
+                arrays[f"{name}_pit"] = (torch.stack([p.below for p in parts]).sum(0) / draws).cpu().numpy()
+        return arrays
+
+    def _add(self, memory: Memory, stack: list[Latents]) -> tuple[Memory, dict[str, float], dict[str, float]]:
+        """The memory with these draws in it; the NLL of the last of them alone, and of all so far, by set."""
+        noise = [float(latents.get("sigma2", self.model.noise_variance)) for latents in stack]
+        draws = memory.draws + len(stack)
+        for latents, variance in zip(stack, noise, strict=True):
+            self._detail(memory, latents, variance)
+        stacked = self._stacked(stack) if self.compiled else None
+        last, pooled = {}, {}
+        for name, total in memory.total.items():
+            if stacked:
+                energy, log_total = kernel.score(*stacked, np.array(noise), *self.arrays[name], total.numpy())
+            else:
+                energy, log_total = add(self.model, self.sorted[name], total, stack, noise)
+            last[name] = HALF_LOG_2PI + 0.5 * math.log(noise[-1]) + energy
+            pooled[name] = HALF_LOG_2PI + math.log(draws) - log_total
+        return replace(memory, draws=draws, noise=memory.noise + sum(noise)), last, pooled
+
+    def _stacked(self, stack: list[Latents]) -> tuple[np.ndarray, np.ndarray]:
+        """The two factors of every draw's predictions, (D, users, K) and (D, items, K)."""
+        products = [self.model.product(latents) for latents in stack]
+        U, V = (torch.stack(side) if len(side) > 1 else side[0][None] for side in zip(*products, strict=True))
+        return U.contiguous().numpy(), V.contiguous().numpy()
+
+    def _detail(self, memory: Memory, latents: Latents, variance: float) -> None:
+        for name, pairs in self.detailed.items():
+            sums, prediction = memory.moments[name], self.model.quantities(latents, pairs)["prediction"]
+            sums.prediction.add_(prediction)
+            sums.square.addcmul_(prediction, prediction)
+            if name != "ask":
+                sums.below.add_(torch.special.ndtr((self.sets[name].rating - prediction) / math.sqrt(variance)))
+
+    def _rmse(self, memories: Sequence[Memory]) -> dict[str, float]:
+        draws = sum(m.draws for m in memories)
+        found = {}
+        for name in self.detailed:
+            if name != "ask":
+                error = self.sets[name].rating - sum(m.moments[name].prediction for m in memories) / draws
+                found[f"{name}_rmse"] = float((error**2).mean().sqrt())
+        return found
+
+
+def by_user(ratings: Ratings) -> Ratings:
+    """The same ratings ordered by user, so that the rows of U are read one after another."""
+    if bool((ratings.user[1:] >= ratings.user[:-1]).all()):
+        return ratings
+    return ratings.take(torch.argsort(ratings.user, stable=True))
+
+
+def add(
+    model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], stack: list[Latents], noise: list[float],
+) -> tuple[float, float]:
+    """What `kernel.score` does, in torch: the mean energy of the last draw, and the mean log of the totals."""
+    energy = log_total = 0.0
+    for latents, variance in zip(stack, noise, strict=True):
+        energy = log_total = 0.0
+        for user, item, rating, here in zip(*(x.split(CHUNK) for x in (*ratings.pairs, ratings.rating, total)),
+                                            strict=True):
+            q = (rating - model.quantities(latents, (user, item))["prediction"]) ** 2 / (2 * variance)
+            log = torch.logaddexp(decode(here), -q - 0.5 * math.log(variance))
+            here.copy_(encode(log))
+            energy += float(q.sum()) / len(ratings)
+            log_total += float(log.sum()) / len(ratings)
+    return energy, log_total
+
+
+def decode(total: Tensor) -> Tensor:
+    """The logarithm of a total (see `Memory`); -inf before the first draw."""
+    return torch.where(total < 0, total, total.clamp(min=0).log())
+
+
+def encode(log: Tensor) -> Tensor:
+    """A total from its logarithm."""
+    return torch.where(log > kernel.FLOOR, log.exp(), log)
