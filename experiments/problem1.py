@@ -144,9 +144,13 @@ def _tasks(cases: list[Case], options: dict[str, dict[str, Any]], args: argparse
 def _plan(method: Method, case: Case, args: argparse.Namespace) -> Plan:
     large = case.model.unary[..., 0].numel() > LARGE_PIXELS
     if method.family is not Family.MCMC:
-        return Plan(args.sweeps or 30, draws=10 if large else 100, seed=args.seed)
-    sweeps = args.sweeps or (100 if large else 2000)
-    return Plan(sweeps, args.chains or (2 if large else 4), warmup=sweeps // 5, seed=args.seed)
+        return Plan(_default(args.sweeps, 30), draws=10 if large else 100, seed=args.seed)
+    sweeps = _default(args.sweeps, 100 if large else 200 if method.by == "pgmpy" else 2000)
+    return Plan(sweeps, _default(args.chains, 2 if large else 4), warmup=sweeps // 5, seed=args.seed)
+
+
+def _default(given: int | None, otherwise: int) -> int:
+    return otherwise if given is None else given
 
 
 def _show(console: Console, case: Case, results: list[Result], out: Path, refused: dict) -> list[dict[str, Any]]:
@@ -170,7 +174,8 @@ def _show(console: Console, case: Case, results: list[Result], out: Path, refuse
                 [(e["name"], e["by"], None if e["log_evidence"] is None else f"{e['log_evidence']:.9g}",
                   e["log_evidence_kind"], e["max_error"], e["mean_error"],
                   None if e["share_wrong"] is None else f"{100 * e['share_wrong']:.2f}%",
-                  "oscillates" if e["oscillating"] else e["residual"], e["rhat"], e["ess"], e["steps"], e["seconds"])
+                  "oscillates" if e["oscillating"] else e["residual"], e["rhat"],
+                  None if e["ess"] is None else round(e["ess"]), e["steps"], e["seconds"])
                  for e in entries])
     for (name, method), why in refused.items():
         if name == case.name:

@@ -18,7 +18,7 @@ def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Se
                   pad_edge=False)
     for k in shown:
         numeric = any(isinstance(row[k], int | float) for row in rows)
-        table.add_column(columns[k], justify="right" if numeric else "left", no_wrap=k == shown[0])
+        table.add_column(columns[k], justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(cell(row[k]) for k in shown))
     console.print(table)
@@ -26,9 +26,8 @@ def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Se
 
 
 def console() -> Console:
-    """The terminal; where output is not one, wide enough for the tables."""
-    made = Console()
-    return made if made.is_terminal else Console(width=130)
+    """The terminal, taken to be wide enough for the tables: a wrapped line loses nothing, a cut cell does."""
+    return Console(width=max(Console().width, 130))
 
 
 def cell(value: Any) -> str:
