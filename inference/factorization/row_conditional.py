@@ -49,27 +49,29 @@ class Prior:
         """Precision times mean, (K,)."""
         return self.precision @ self.mean
 
-    @property
-    def value(self) -> float:
-        """1/2 log |precision| - 1/2 mean' precision mean: what `Posterior.value` owes to the prior."""
-        return float(0.5 * (torch.logdet(self.precision) - self.mean @ self.shift))
-
 
 @dataclass(frozen=True)
 class Posterior:
     """The best q of every row of a side.
 
-    `spread` holds covariances Sigma_i, (rows, K, K), or, with every entry by itself, 1 / (Sigma_i^-1)_kk,
-    (rows, K): the means are the same, for they maximise the same quadratic. `value` is the part of the
-    bound that row i decides, in nats; with h = Sigma_i^-1 mu_i and a covariance it is the log of
-    the integral of N(u | mu, Lambda^-1) exp(likelihood terms in u):
-
-        value_i = 1/2 h'mu_i + 1/2 log |S_i| + 1/2 log |Lambda| - 1/2 mu'Lambda mu      (S_i: the spread)
+    `spread` holds covariances S_i = Sigma_i, (rows, K, K), or, where every entry is by itself, the variances
+    1 / (Sigma_i^-1)_kk, (rows, K): the means are the same, for they maximise the same quadratic.
     """
 
     mean: Float64[Tensor, "rows K"]
     spread: Float64[Tensor, "rows K *K"]
-    value: Float64[Tensor, "rows"]
+    fit: Float64[Tensor, "rows"]  # 1/2 mu_i' Sigma_i^-1 mu_i
+    log_det: Float64[Tensor, "rows"]  # log |S_i|
+
+    def bound(self, prior: Prior) -> Float64[Tensor, "rows"]:
+        """The part of the ELBO that row i decides, in nats:
+
+            1/2 mu_i' Sigma_i^-1 mu_i + 1/2 log |S_i| + 1/2 log |Lambda| - 1/2 mu' Lambda mu
+
+        With covariances it is the log of the integral of N(u | mu, Lambda^-1) exp(the likelihood's terms in u).
+        """
+        normalizer = 0.5 * (torch.logdet(prior.precision) - prior.mean @ prior.shift)
+        return self.fit + 0.5 * self.log_det + normalizer
 
 
 def draw(
@@ -109,17 +111,29 @@ def posterior(
     if choose("the row conditional", engine, other.device) == "torch":
         parts = [_posterior(precision, shift, shape) for _, precision, shift in
                  _natural(rows, other, prior, noise_variance, spread)]
-        mean, wide, value = (torch.cat(part) for part in zip(*parts, strict=True))
-        return Posterior(mean, wide, value + prior.value)
+        return Posterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
     from inference.factorization import row_posterior_numba
 
     given = other.new_empty(len(other), 0) if spread is None else spread.flatten(1)
-    mean, value = other.new_empty(n, K), other.new_empty(n)
+    mean, fit, log_det = other.new_empty(n, K), other.new_empty(n), other.new_empty(n)
     wide = other.new_empty(n, K) if shape == "entry" else other.new_empty(n, K, K)
     over_rows(row_posterior_numba.posterior, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
               *_packed(other, prior, noise_variance, None), given.contiguous().numpy(), mean.numpy(),
-              wide.flatten(1).numpy(), value.numpy())
-    return Posterior(mean, wide, value + prior.value)
+              wide.flatten(1).numpy(), fit.numpy(), log_det.numpy())
+    return Posterior(mean, wide, fit, log_det)
+
+
+def sample(mean: Tensor, spread: Tensor, z: Tensor, *, engine: str = "auto") -> Float64[Tensor, "rows K"]:
+    """A draw of every row from N(mean_i, S_i) for N(0, 1) noise z, S_i as in `Posterior`."""
+    if spread.ndim == mean.ndim:
+        return mean + spread.sqrt() * z
+    if choose("the row conditional", engine, mean.device) == "torch":
+        return mean + (torch.linalg.cholesky(spread) @ z[..., None])[..., 0]
+    from inference.factorization import row_posterior_numba
+
+    out = torch.empty_like(mean)
+    over_rows(row_posterior_numba.sample, len(mean), *(t.contiguous().numpy() for t in (mean, spread, z)), out.numpy())
+    return out
 
 
 def _natural(
@@ -157,14 +171,15 @@ def _solve(precision: Tensor, shift: Tensor, z: Tensor | None) -> Tensor:
     return torch.linalg.solve_triangular(L.mT, y if z is None else y + z[..., None], upper=True)[..., 0]
 
 
-def _posterior(precision: Tensor, shift: Tensor, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
+def _posterior(precision: Tensor, shift: Tensor, shape: Shape) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The fields of `Posterior`."""
     L = torch.linalg.cholesky(precision)
     mean = torch.cholesky_solve(shift[..., None], L)[..., 0]
+    fit = 0.5 * (shift * mean).sum(1)
     if shape == "entry":
         variance = 1 / precision.diagonal(dim1=1, dim2=2)
-        return mean, variance, 0.5 * ((shift * mean).sum(1) + variance.log().sum(1))
-    half_log_det = L.diagonal(dim1=1, dim2=2).log().sum(1)
-    return mean, torch.cholesky_inverse(L), 0.5 * (shift * mean).sum(1) - half_log_det
+        return mean, variance, fit, variance.log().sum(1)
+    return mean, torch.cholesky_inverse(L), fit, -2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
 
 
 def _packed(other: Tensor, prior: Prior, noise_variance: float, column_offset: Tensor | None) -> tuple[Any, ...]:

@@ -57,8 +57,9 @@ def _invert(X, K, W, Y):
 
 
 @njit(nogil=True, cache=True)
-def posterior(first, last, indptr, index, rating, table, unit, K, W, beta, natural, spread, mean, out, value):
-    """mean, out (variances, K a row, or covariances, K^2 a row) and value (see `Posterior`) of rows first .. last."""
+def posterior(first, last, indptr, index, rating, table, unit, K, W, beta, natural, spread, mean, out, fit,
+              log_det):
+    """mean, out (variances, K a row, or covariances, K^2 a row) and the rest of `Posterior` for rows first .. last."""
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Y, Z, e = np.zeros(8 * W * W), np.zeros(8 * K * K), np.zeros(8 * K), load(unit, 0, 4)
     total = np.zeros((8, spread.shape[1]))
@@ -85,15 +86,31 @@ def posterior(first, last, indptr, index, rating, table, unit, K, W, beta, natur
         if full:
             _invert(X, K, W, Y)
         for row in range(rows):
-            here = 0.0
+            square, log_det[top + row] = 0.0, 0.0
             for k in range(K):
                 mean[top + row, k] = Z[8 * k + row]
-                y = X[8 * (K * W + k) + row]
-                here += 0.5 * y * y
-                here += math.log(X[8 * (k * W + k) + row]) if full else 0.5 * math.log(out[top + row, k])
-            value[top + row] = here
+                square += X[8 * (K * W + k) + row] ** 2
+                log_det[top + row] += 2 * math.log(X[8 * (k * W + k) + row]) if full else math.log(out[top + row, k])
+            fit[top + row] = 0.5 * square
             if full:
                 for a in range(K):
                     for b in range(a + 1):
                         out[top + row, a * K + b] = Y[8 * (a * K + b) + row]
                         out[top + row, b * K + a] = Y[8 * (a * K + b) + row]
+
+
+@njit(nogil=True, cache=True)
+def sample(first, last, mean, covariance, z, out):
+    """out[i] = mean[i] + L z[i], L L' = covariance[i], for rows first .. last."""
+    K = mean.shape[1]
+    L = np.zeros((K, K))
+    for i in range(first, last):
+        for a in range(K):
+            x = mean[i, a]
+            for b in range(a + 1):
+                c = covariance[i, a, b]
+                for k in range(b):
+                    c -= L[a, k] * L[b, k]
+                L[a, b] = math.sqrt(c) if a == b else c / L[b, b]
+                x += L[a, b] * z[i, b]
+            out[i, a] = x
