@@ -92,13 +92,14 @@ def marginals(folder: Path, name: str, exact: Result, results: Sequence[Result])
         return None
     p = exact.expected["labels"].ravel()
     low = max(min(float(p[p > 0].min()), 1e-3) / 10, 1e-18)
-    figure, axes = _small_multiples(len(results), ticks=True, share=True)
+    figure, axes = _small_multiples(len(results), ticks=True)
     for axis, r in zip(axes, results, strict=True):
         q = np.clip(r.expected["labels"].ravel(), low, 1.0)
         axis.plot([low, 1], [low, 1], color="0.6", lw=1)
         axis.plot(np.clip(p, low, 1.0), q, ".", color=PALETTE[0], markersize=5, alpha=0.6)
         worst = np.abs(r.expected["labels"].ravel() - p).max()
-        axis.set(xscale="log", yscale="log", xlabel=f"{title(exact.name)} (exact)", ylabel="this method")
+        axis.set(xscale="log", yscale="log", xlabel=f"{title(exact.name)} (exact)", ylabel="this method",
+                 xlim=(low / 2, 2), ylim=(low / 2, 2))
         axis.set_title(f"{title(r.name)}\nlargest error {worst:.1e}", fontsize=8)
     figure.suptitle(f"{name}: marginal probability of every label at every pixel")
     return save(figure, folder / "marginals.png")
@@ -126,11 +127,10 @@ def evidence_ladder(folder: Path, name: str, exact: Result, results: Sequence[Re
     return save(figure, folder / "log_evidence.png")
 
 
-def _small_multiples(n: int, ticks: bool = False, share: bool = False) -> tuple[plt.Figure, list]:
+def _small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list]:
     columns = min(n, 4)
     rows = -(-n // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(max(2.6 * columns + 0.6, 5.5), 2.8 * rows + 0.7), squeeze=False,
-                                sharex=share, sharey=share)
+    figure, grid = plt.subplots(rows, columns, figsize=(max(2.6 * columns + 0.6, 5.5), 2.8 * rows + 0.7), squeeze=False)
     axes = list(grid.ravel())
     for axis in axes[n:]:
         axis.remove()
