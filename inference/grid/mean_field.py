@@ -30,12 +30,12 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError, unknown
+from inference.engine import Engine, choose
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL
 SCHEDULES = ("synchronous", "checkerboard", "sequential")
-ENGINES = ("auto", "compiled", "torch")
 
 
 @dataclass(frozen=True)
@@ -55,24 +55,20 @@ def init(
     *,
     schedule: Literal["synchronous", "checkerboard", "sequential"] = "synchronous",
     damping: float = 0.0,
-    engine: Literal["auto", "compiled", "torch"] = "auto",
+    engine: Engine = "auto",
 ) -> State:
     """The uniform q."""
     if schedule not in SCHEDULES:
         raise unknown("schedule of mean_field", schedule, SCHEDULES)
-    if engine not in ENGINES:
-        raise unknown("engine of mean_field", engine, ENGINES)
     if not 0 <= damping < 1:
         raise InputError(f"damping of mean_field must be at least 0 and below 1, not {damping}")
-    on_cpu = model.device.type == "cpu"
-    if engine == "compiled" and not on_cpu:
-        raise InputError(f"mean_field's compiled engine runs on the CPU, not on {model.device}: use engine 'torch'")
-    if schedule == "sequential" and not on_cpu:
+    if schedule == "sequential" and model.device.type != "cpu":
         raise InputError(f"mean_field's sequential schedule visits one pixel at a time, which is of no use on "
                          f"{model.device}: use the schedule 'checkerboard'")
+    runs = choose("mean_field", engine, model.device)
     H, W, K = model.shape
     uniform = torch.full((H, W, K), 1 / K, dtype=torch.float64, device=model.device).log()
-    return State(uniform, schedule, float(damping), "compiled" if on_cpu and engine != "torch" else "torch")
+    return State(uniform, schedule, float(damping), runs)
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
