@@ -1,0 +1,108 @@
+"""Metropolised Gibbs (Liu 1996): every pixel is offered a label other than its own; never slower than Gibbs.
+
+With pi(l) = p(y_ij = l | the rest) and the pixel at k, propose l != k with chance pi(l) / (1 - pi(k)) and accept
+with chance min(1, (1 - pi(k)) / (1 - pi(l))). Both together,
+
+    P(k -> l) = pi(l) / (1 - min(pi(k), pi(l)))    for l != k,
+
+which is never less than Gibbs' pi(l): the chain stands still less often, and no average over it has a larger
+asymptotic variance (Peskun 1973). All pixels of one colour of the checkerboard move at once, then the other;
+for two kernels in turn the order of variances still holds (Maire, Douc and Olsson 2014).
+
+Between two equally likely labels P(k -> l) = 1: such pixels would flip at every sweep, in step for ever. So with
+chance `gibbs` a pixel takes a plain Gibbs step instead; the mixture still moves at least as readily as Gibbs.
+
+Cost: 4 H W K additions and H W K exp a sweep. Source: Liu, Biometrika 83 (1996) 681-682.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from errors import InputError
+from inference.grid.single_site import choose_engine, colours, given_labels, potentials, random_labels
+from inference.method import Family, Info, Latents, Quantities
+from models.grid import GridMRF
+
+FAMILY = Family.MCMC
+
+
+@dataclass(frozen=True)
+class State:
+    """The chain's position and its Rao-Blackwellised average."""
+
+    labels: Int64[Tensor, "H W"]
+    sums: Float64[Tensor, "H W K"]  # of pi(k), over the sweeps
+    sweeps: int
+    gibbs: float
+    engine: str  # compiled | torch
+
+
+def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, gibbs: float = 0.1,
+         engine: Literal["auto", "compiled", "torch"] = "auto") -> State:
+    """Labels at random."""
+    if not 0 <= gibbs <= 1:
+        raise InputError(f"gibbs of metropolised_gibbs, the chance of a plain Gibbs step, must lie "
+                         f"between 0 and 1, not {gibbs}")
+    return State(random_labels(rng, model), torch.zeros_like(model.unary), 0, float(gibbs),
+                 choose_engine("metropolised_gibbs", engine, model.device))
+
+
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+    """At given labels."""
+    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+
+
+def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
+    """One sweep; `accept` is the share of pixels that changed their label."""
+    uniform = torch.rand(state.labels.shape, dtype=torch.float64, device=model.device, generator=rng)
+    tables = model.field(data).contiguous(), model.right, model.down
+    if state.engine == "compiled":
+        from inference.grid import metropolised_gibbs_numba
+
+        labels, sums = state.labels.clone(), state.sums.clone()
+        arguments = *(t.numpy() for t in (labels, sums, *tables, uniform)), state.gibbs
+        moved = metropolised_gibbs_numba.sweep(*arguments) / labels.numel()
+    else:
+        labels, pi = sweep(state.labels, *tables, uniform, state.gibbs)
+        sums, moved = state.sums + pi, float((labels != state.labels).double().mean())
+    return replace(state, labels=labels, sums=sums, sweeps=state.sweeps + 1), Info(accept=moved)
+
+
+def sweep(labels: Int64[Tensor, "*copies H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Tensor,
+          gibbs: float) -> tuple[Tensor, Tensor]:
+    """New labels, and pi(k) at every pixel when it was visited."""
+    pi = torch.empty(*labels.shape, field.shape[2], dtype=field.dtype, device=field.device)
+    for pixels in colours(field):
+        now = torch.softmax(potentials(labels, field, right, down), -1)
+        leave = moves(now, labels, gibbs).cumsum(-1)  # beyond its end the label stays
+        to = (uniform[..., None] >= leave).sum(-1)
+        labels = torch.where(pixels & (to < leave.shape[-1]), to, labels)
+        pi = torch.where(pixels[..., None], now, pi)
+    return labels, pi
+
+
+def moves(pi: Float64[Tensor, "*copies H W K"], labels: Int64[Tensor, "*copies H W"], gibbs: float
+          ) -> Float64[Tensor, "*copies H W K"]:
+    """P(k -> l) for l != k, and 0 at l = k."""
+    own = pi.gather(-1, labels[..., None])
+    leave = pi * (gibbs + (1 - gibbs) / (1 - torch.minimum(own, pi)))
+    return leave.scatter(-1, labels[..., None], 0.0)
+
+
+def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
+    return {"labels": state.labels}
+
+
+def expect(state: State, model: GridMRF) -> Quantities:
+    """Marginals: the average of pi(k) over the sweeps; the labels themselves before the first."""
+    return {"labels": state.sums / state.sweeps} if state.sweeps else model.quantities({"labels": state.labels})
+
+
+def warm(state: State) -> State:
+    return replace(state, sums=torch.zeros_like(state.sums), sweeps=0)

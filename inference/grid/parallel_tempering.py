@@ -1,0 +1,129 @@
+"""Parallel tempering: copies of the chain at rising temperatures, which trade places; the hot ones cross barriers.
+
+Copy r aims at p(y)^beta_r / Z(beta_r), with beta_0 = 1 and the rest falling geometrically to `hottest`. A step is
+
+1. a checkerboard Gibbs sweep of every copy:  p(y_ij = k | the rest) = softmax_k(beta_r lambda_ij(k));
+2. offers to swap neighbours on the ladder, pairs (0, 1), (2, 3), .. then (1, 2), (3, 4), ..: accepted with chance
+
+       min(1, exp((beta_r - beta_s) (L_s - L_r))),    L_r = log p~(y^r)
+
+   which is the ratio p^beta_r(y^s) p^beta_s(y^r) / (p^beta_r(y^r) p^beta_s(y^s)): the Z(beta) cancel.
+
+Copy 0 is the draw. `accept` is the share of swaps accepted: near 0 the ladder is too coarse for the grid (the
+number of copies needed grows as the root of the number of pixels), near 1 it is finer than need be. `hottest`
+should lie where Gibbs mixes: two labels order at beta (a - b) = log(1 + sqrt 2) = 0.88 for the coupling (a, b)
+and no evidence, 0.11 for the reference's. Cost of a step: that of Gibbs times the number of copies.
+Sources: Swendsen and Wang 1986; Geyer 1991; docs/problem1.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from errors import InputError
+from inference.grid.single_site import choose_engine, colours, given_labels, pick, potentials, random_labels
+from inference.method import Family, Info, Latents, Quantities
+from models.grid import GridMRF
+
+FAMILY = Family.MCMC
+
+
+@dataclass(frozen=True)
+class State:
+    """All copies, the coldest first, and its Rao-Blackwellised average."""
+
+    labels: Int64[Tensor, "copies H W"]
+    sums: Float64[Tensor, "H W K"]  # of copy 0's p(y_ij = k | the rest), over the sweeps
+    sweeps: int
+    betas: Float64[Tensor, "copies"]
+    engine: str  # compiled | torch
+
+
+def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: int = 8, hottest: float = 0.1,
+         engine: Literal["auto", "compiled", "torch"] = "auto") -> State:
+    """Labels at random in every copy."""
+    if copies < 2:
+        raise InputError(f"copies of parallel_tempering must be at least 2, not {copies}: one alone is 'gibbs'")
+    if not 0 < hottest < 1:
+        raise InputError(f"hottest of parallel_tempering is the least inverse temperature, "
+                         f"between 0 and 1 and neither of them, not {hottest}")
+    power = torch.linspace(0, 1, copies, dtype=torch.float64, device=model.device)
+    return State(random_labels(rng, model, copies), torch.zeros_like(model.unary), 0, hottest**power,
+                 choose_engine("parallel_tempering", engine, model.device))
+
+
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+    """Given labels in copy 0; the others are drawn exactly, by enumeration (small grids).
+
+    Then labels drawn from p(y) make the whole state a draw from what the kernel leaves invariant.
+    """
+    state = init(rng, model, data, **options)
+    log_joint = model.log_joint({"labels": model.configurations}, data)
+    tempered = torch.exp(state.betas[1:, None] * (log_joint - log_joint.max()))
+    others = model.configurations[torch.multinomial(tempered, 1, generator=rng)[:, 0]]
+    return replace(state, labels=torch.cat([given_labels(model, latents)[None], others]))
+
+
+def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
+    """A sweep of every copy, then the swaps; `accept` is the share of swaps accepted."""
+    uniform = torch.rand(state.labels.shape, dtype=torch.float64, device=model.device, generator=rng)
+    tables = model.field(data).contiguous(), model.right, model.down
+    if state.engine == "compiled":
+        from inference.grid import parallel_tempering_numba
+
+        labels, p = state.labels.clone(), torch.empty_like(tables[0])
+        log_joint = torch.empty_like(state.betas)
+        arrays = (labels, p, log_joint, *tables, state.betas, uniform)
+        parallel_tempering_numba.sweep(*(t.numpy() for t in arrays))
+    else:
+        labels, p = sweep(state.labels, *tables, state.betas, uniform)
+        log_joint = model.log_joint({"labels": labels}, data)
+    offers = torch.rand(len(labels) - 1, dtype=torch.float64, device=model.device, generator=rng)
+    order, accepted = swaps(state.betas, log_joint, offers)
+    return replace(state, labels=labels[order], sums=state.sums + p, sweeps=state.sweeps + 1), Info(accept=accepted)
+
+
+def sweep(labels: Int64[Tensor, "copies H W"], field: Tensor, right: Tensor, down: Tensor,
+          betas: Float64[Tensor, "copies"], uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Checkerboard Gibbs of every copy; and p(y_ij = k | the rest) at every pixel of copy 0 when it was visited."""
+    p = torch.empty_like(field)
+    for pixels in colours(field):
+        now = torch.softmax(betas[:, None, None, None] * potentials(labels, field, right, down), -1)
+        labels = torch.where(pixels, pick(now, uniform), labels)
+        p = torch.where(pixels[..., None], now[0], p)
+    return labels, p
+
+
+def swaps(betas: Tensor, log_joint: Tensor, uniform: Float64[Tensor, "copies-1"]) -> tuple[list[int], float]:
+    """Which copy's labels every copy has in the end, and the share of offers accepted."""
+    order = list(range(len(betas)))
+    beta, L, u = betas.tolist(), log_joint.tolist(), uniform.log().tolist()
+    accepted = 0
+    for r in [*range(0, len(u), 2), *range(1, len(u), 2)]:
+        if u[r] < log_swap_ratio(beta[r], beta[r + 1], L[order[r]], L[order[r + 1]]):
+            order[r], order[r + 1] = order[r + 1], order[r]
+            accepted += 1
+    return order, accepted / len(u)
+
+
+def log_swap_ratio(beta_r: float, beta_s: float, L_r: float, L_s: float) -> float:
+    """Log of what a swap is accepted with, before the min with 0."""
+    return (beta_r - beta_s) * (L_s - L_r)
+
+
+def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
+    return {"labels": state.labels[0]}
+
+
+def expect(state: State, model: GridMRF) -> Quantities:
+    """Marginals: copy 0's average over the sweeps; its labels themselves before the first."""
+    return {"labels": state.sums / state.sweeps} if state.sweeps else model.quantities({"labels": state.labels[0]})
+
+
+def warm(state: State) -> State:
+    return replace(state, sums=torch.zeros_like(state.sums), sweeps=0)

@@ -1,0 +1,141 @@
+"""Row-block Gibbs: a whole row drawn at once from its exact conditional, by the strip recursion on one line.
+
+Given the rows above and below, row i is a Markov chain along its columns j,
+
+    p(y_i | rest) = 1/Z prod_j exp(phi_j(y_ij)) prod_j exp(right[i, j, y_ij, y_i(j+1)])
+    phi_j(k)      = field[i, j, k] + down[i-1, j, y_(i-1)j, k] + down[i, j, k, y_(i+1)j]
+
+    log f_j(k)  = phi_j(k) + log sum_l exp(log f_(j-1)(l) + right[i, j-1, l, k])    filter, left to right
+    B_j(l | k)  = softmax_l(log f_j(l) + right[i, j, l, k])                         what lies left of label k
+    y_ij        ~ B_j( . | y_i(j+1)),  from  y_i(W-1) ~ softmax f_(W-1)             draw, right to left
+    s_j(l)      = sum_k B_j(l | k) s_(j+1)(k)                                       the row's exact marginals
+
+(forward filtering, backward sampling: Carter and Kohn 1994). s_j is averaged: it is what Rao-Blackwell asks for,
+the marginal given the other rows. Even rows do not touch, so they are drawn together, then the odd ones.
+All is done in logs; potentials of 1e4 nats do no harm.
+
+Cost of a sweep: H W K (K + 1) exp; `lines = "both"` draws every row, then every column, at twice the cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from errors import unknown
+from inference.grid.single_site import choose_engine, given_labels, pick, random_labels
+from inference.method import Family, Info, Latents, Quantities
+from models.grid import GridMRF
+
+FAMILY = Family.MCMC
+LINES = {"rows": ("rows",), "columns": ("columns",), "both": ("rows", "columns")}
+
+
+@dataclass(frozen=True)
+class State:
+    """The chain's position and its Rao-Blackwellised average."""
+
+    labels: Int64[Tensor, "H W"]
+    sums: Float64[Tensor, "H W K"]  # of s_j, over the sweeps
+    sweeps: int
+    lines: str
+    engine: str  # compiled | torch
+
+
+def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
+         lines: Literal["rows", "columns", "both"] = "rows",
+         engine: Literal["auto", "compiled", "torch"] = "auto") -> State:
+    """Labels at random."""
+    if lines not in LINES:
+        raise unknown("lines of row_block_gibbs", lines, LINES)
+    return State(random_labels(rng, model), torch.zeros_like(model.unary), 0, lines,
+                 choose_engine("row_block_gibbs", engine, model.device))
+
+
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+    """At given labels."""
+    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+
+
+def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
+    """Every row once, or every column, or both in turn."""
+    field, labels, sums = model.field(data), state.labels, state.sums
+    for lines in LINES[state.lines]:
+        uniform = torch.rand(labels.shape, dtype=torch.float64, device=model.device, generator=rng)
+        if lines == "rows":
+            labels, s = sweep(labels, field, model.right, model.down, uniform, state.engine)
+        else:
+            labels, s = sweep(labels.mT, field.transpose(0, 1), model.down.transpose(0, 1),
+                              model.right.transpose(0, 1), uniform.mT, state.engine)
+            labels, s = labels.mT, s.transpose(0, 1)
+        sums = sums + s / len(LINES[state.lines])
+    return replace(state, labels=labels.contiguous(), sums=sums.contiguous(), sweeps=state.sweeps + 1), Info()
+
+
+def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Tensor, engine: str
+          ) -> tuple[Tensor, Tensor]:
+    """New labels, and the marginals s of every row when it was drawn."""
+    if engine == "compiled":
+        from inference.grid import row_block_gibbs_numba
+
+        labels = labels.clone(memory_format=torch.contiguous_format)
+        marginals = torch.empty(field.shape, dtype=field.dtype)
+        row_block_gibbs_numba.sweep(*(t.numpy() for t in (labels, marginals, field, right, down, uniform)))
+        return labels, marginals
+    labels, marginals = labels.clone(), torch.empty_like(field)
+    for parity in range(min(2, len(labels))):
+        rows = torch.arange(parity, len(labels), 2, device=labels.device)
+        last, left = chain(row_field(labels, field, down, rows), right[rows])
+        labels[rows], marginals[rows] = backwards(last, left, uniform[rows])
+    return labels, marginals
+
+
+def row_field(labels: Tensor, field: Tensor, down: Tensor, rows: Tensor) -> Float64[Tensor, "rows W K"]:
+    """phi of some rows, from the labels above and below."""
+    columns = torch.arange(labels.shape[1], device=labels.device)
+    phi = field[rows]
+    above, below = rows > 0, rows < len(field) - 1
+    i, j = rows[above, None] - 1, rows[below, None]
+    phi[above] += down[i, columns, labels[i, columns]]
+    phi[below] += down[j, columns, :, labels[j + 1, columns]]
+    return phi
+
+
+def chain(phi: Float64[Tensor, "rows W K"], right: Float64[Tensor, "rows W-1 K K"]
+          ) -> tuple[Float64[Tensor, "rows K"], Float64[Tensor, "rows W-1 K K"]]:
+    """The distribution of the last label of each row, and B_j(l | k) of all others."""
+    log_f = torch.log_softmax(phi[:, 0], -1)
+    left = torch.empty_like(right)
+    for j in range(right.shape[1]):
+        joint = log_f[..., None] + right[:, j]  # (rows, l, k)
+        left[:, j] = torch.softmax(joint, 1)
+        log_f = torch.log_softmax(phi[:, j + 1] + torch.logsumexp(joint, 1), -1)
+    return log_f.exp(), left
+
+
+def backwards(last: Tensor, left: Tensor, uniform: Float64[Tensor, "rows W"]
+              ) -> tuple[Int64[Tensor, "rows W"], Float64[Tensor, "rows W K"]]:
+    """A draw of the rows, and their exact marginals."""
+    row = torch.arange(len(last), device=last.device)
+    labels, marginals = [pick(last, uniform[:, -1])], [last]
+    for j in reversed(range(left.shape[1])):
+        labels.append(pick(left[row, j, :, labels[-1]], uniform[:, j]))
+        marginals.append((left[:, j] @ marginals[-1][..., None])[..., 0])
+    return torch.stack(labels[::-1], 1), torch.stack(marginals[::-1], 1)
+
+
+def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
+    return {"labels": state.labels}
+
+
+def expect(state: State, model: GridMRF) -> Quantities:
+    """Marginals: the average of s over the sweeps; the labels themselves before the first."""
+    return {"labels": state.sums / state.sweeps} if state.sweeps else model.quantities({"labels": state.labels})
+
+
+def warm(state: State) -> State:
+    return replace(state, sums=torch.zeros_like(state.sums), sweeps=0)

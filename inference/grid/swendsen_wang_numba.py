@@ -1,0 +1,100 @@
+"""The step of `swendsen_wang`, compiled: clusters by union-find, then one after another relabelled."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from inference.grid.single_site_numba import FIELD, LABELS, TABLES, normalise, pick
+
+
+@njit(inline="always")
+def _add(p, i, j, c, root, y, field, right, down):
+    """A pixel's part of its cluster's log weights: its field, and its edges to other clusters."""
+    H, W, K = field.shape
+    pixel = i * W + j
+    for k in range(K):
+        p[k] += field[i, j, k]
+    if j + 1 < W and root[pixel + 1] != c:
+        for k in range(K):
+            p[k] += right[i, j, k, y[i, j + 1]]
+    if j > 0 and root[pixel - 1] != c:
+        for k in range(K):
+            p[k] += right[i, j - 1, y[i, j - 1], k]
+    if i + 1 < H and root[pixel + W] != c:
+        for k in range(K):
+            p[k] += down[i, j, k, y[i + 1, j]]
+    if i > 0 and root[pixel - W] != c:
+        for k in range(K):
+            p[k] += down[i - 1, j, y[i - 1, j], k]
+
+
+@njit(inline="always")
+def _clusters(y, right, down, uniform):
+    """The first pixel of every pixel's cluster, after equal neighbours are bound with chance 1 - e^-delta."""
+    H, W = y.shape
+    parent = np.arange(H * W)
+    for i in range(H):
+        for j in range(W):
+            if j + 1 < W and y[i, j] == y[i, j + 1] and uniform[0, i, j] < -math.expm1(right[i, j, 0, 0]):
+                _join(parent, i * W + j, i * W + j + 1)
+            if i + 1 < H and y[i, j] == y[i + 1, j] and uniform[1, i, j] < -math.expm1(down[i, j, 0, 0]):
+                _join(parent, i * W + j, i * W + j + W)
+    for pixel in range(H * W):  # a parent comes before its children
+        parent[pixel] = parent[parent[pixel]]
+    return parent
+
+
+@njit(inline="always")
+def _join(parent, a, b):
+    """The smaller root becomes the root of both."""
+    while parent[a] != a:
+        parent[a] = parent[parent[a]]
+        a = parent[a]
+    while parent[b] != b:
+        parent[b] = parent[parent[b]]
+        b = parent[b]
+    if a < b:
+        parent[b] = a
+    else:
+        parent[a] = b
+
+
+@njit(inline="always")
+def _by_cluster(root):
+    """Pixels sorted by cluster, in raster order within: those of cluster c lie from first[c] to first[c + 1]."""
+    n = len(root)
+    first = np.zeros(n + 2, np.int64)
+    for pixel in range(n):
+        first[root[pixel] + 2] += 1
+    for c in range(2, n + 2):
+        first[c] += first[c - 1]
+    pixels = np.empty(n, np.int64)
+    for pixel in range(n):
+        pixels[first[root[pixel] + 1]] = pixel
+        first[root[pixel] + 1] += 1
+    return first, pixels
+
+
+@njit(f"void({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,:,::1])", cache=True)
+def sweep(y, sums, field, right, down, uniform):
+    """Moves `y`, adds each pixel's label probabilities to `sums`."""
+    H, W, K = field.shape
+    root = _clusters(y, right, down, uniform)
+    first, pixels = _by_cluster(root)
+    p = np.empty(K)
+    for c in range(H * W):
+        if first[c] == first[c + 1]:
+            continue
+        p[:] = 0.0
+        for pixel in pixels[first[c] : first[c + 1]]:
+            _add(p, pixel // W, pixel % W, c, root, y, field, right, down)
+        normalise(p)
+        label = pick(p, uniform[2, c // W, c % W])
+        for pixel in pixels[first[c] : first[c + 1]]:
+            i, j = pixel // W, pixel % W
+            y[i, j] = label
+            for k in range(K):
+                sums[i, j, k] += p[k]
