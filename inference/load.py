@@ -11,6 +11,7 @@ from types import ModuleType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from errors import InputError, unknown
+from inference import from_transition
 from inference.method import Family, Method
 
 HERE = Path(__file__).parent
@@ -50,7 +51,9 @@ def author(name: str) -> str:
 
 
 def as_method(module: ModuleType, name: str, by: str) -> Method:
-    """A module that keeps the contract, as a Method."""
+    """A module that keeps the contract, or holds a `transition`, as a Method."""
+    if hasattr(module, "transition") and not hasattr(module, "step"):
+        return from_transition.as_method(module, name, by)
     lacking = [f for f in (*NEEDED, "FAMILY") if not hasattr(module, f)]
     if lacking:
         raise InputError(f"{name} is not a method: it lacks {', '.join(lacking)}; "
@@ -60,7 +63,7 @@ def as_method(module: ModuleType, name: str, by: str) -> Method:
     except ValueError:
         raise unknown(f"FAMILY in {name}", str(module.FAMILY), [f.value for f in Family]) from None
     return Method(name, family, by, module, module.init, module.step, module.draw,
-                  getattr(module, "expect", None), getattr(module, "warm", None))
+                  getattr(module, "expect", None), getattr(module, "warm", None), getattr(module, "start", None))
 
 
 def import_file(path: Path) -> ModuleType:

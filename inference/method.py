@@ -6,10 +6,12 @@
     def draw(rng, state, model) -> Latents                       # dict: site name -> tensor
     def expect(state, model) -> Quantities                       # optional: moments known in closed form
     def warm(state) -> State                                     # optional: warm-up ends; forget its averages
+    def start(rng, model, data, latents, *, option=default) -> State     # optional, MCMC: a chain at these latents
 
 `State` is a small frozen dataclass of tensors (shapes in its annotations) and plain numbers or words.
 `rng` is a `torch.Generator` on the model's device and the only source of randomness.
 Options are the keyword-only arguments of `init`; what `step` needs of them is kept in the state.
+`start` is what `--check` needs; without it a State that holds the sites and words or numbers is enough.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class Info:
     residual: float | None = None  # largest change of the step; 0 at a fixed point
     accept: float | None = None  # share of proposals accepted
     converged: bool | None = None
+    oscillating: bool | None = None  # it goes round in circles instead of converging
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Method:
     draw: Callable[..., Latents]
     expect: Callable[..., Quantities] | None = None
     warm: Callable[..., Any] | None = None
+    start: Callable[..., Any] | None = None
 
     @property
     def summary(self) -> str:

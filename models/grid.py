@@ -136,12 +136,12 @@ class GridMRF:
         return self.unary if data is None else self.unary + self.evidence * data
 
     def log_joint(self, latents: Latents, data: Tensor | None = None) -> Tensor:
-        """log p~(y, data) of `labels`, (..., H, W) integers; returns (...), in nats."""
+        """log p~(y, data) of `labels`, (..., H, W) integers; returns (...), in nats; images may be (..., H, W, K)."""
         y = latents["labels"].to(torch.int64)
         H, W, K = self.shape
         rows = torch.arange(H, device=y.device)[:, None]
         columns = torch.arange(W, device=y.device)
-        total = self.field(data)[rows, columns, y].sum((-2, -1))
+        total = self.field(data).expand(*y.shape, K).gather(-1, y[..., None])[..., 0].sum((-2, -1))
         total = total + self.right[rows, columns[:-1], y[..., :-1], y[..., 1:]].sum((-2, -1))
         return total + self.down[rows[:-1], columns, y[..., :-1, :], y[..., 1:, :]].sum((-2, -1))
 
