@@ -1,0 +1,220 @@
+"""Loopy belief propagation: messages between neighbours, exact on trees, with the Bethe log Z.
+
+From pixel s to its neighbour t (Murphy, Machine Learning, 2012, algorithm 22.1), in logs:
+
+    log h_st(k) = field_s(k) + sum over neighbours n of s but t of  lambda_ns(k)
+    lambda_st(l) = log sum_k exp(log h_st(k) + pair_st(k, l))       rule `sum`; `max`: only the largest term
+    belief_s(k) = softmax_k(field_s(k) + sum over all neighbours n of lambda_ns(k))
+
+A message is kept as its log odds lambda(l) - lambda(0), l = 1..K-1: nothing else of it matters, their largest change
+is the residual (nats), and damping d makes them (1 - d) new + d old. Under `sum` beliefs approximate the marginals,
+under `max` the max-marginals, whose largest labels are the MAP on a tree.
+Schedules of one sweep: `flooding` sends every message at once from the last sweep's; `sequential` goes right, left,
+down and up through the image; `residual` sends, as often as there are messages, the one that would change most.
+Engines: `torch` is the formulas above, for any device; `compiled` does the same in logs (`loopy_bp_numba`). For
+undamped flooding sum-product on a homogeneous grid it takes odds instead of log odds, some 20 times faster, if the
+potentials are so small that no product can leave double precision (`loopy_bp_odds_numba.is_safe`).
+Cost of a sweep: 4 H W K^2, and about half as much for the Bethe log Z (none with `track` off). The messages are
+4 (K-1) H W numbers; a step holds the old and the new, and now and then those of two sweeps ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from errors import InputError, unknown
+from inference.grid import loopy_bp_numba as logs
+from inference.grid import loopy_bp_odds_numba as odds
+from inference.method import Family, Info, Kind, Latents, Quantities
+from models.grid import GridMRF
+
+FAMILY = Family.VARIATIONAL
+CHOICES = {"schedule": ("flooding", "sequential", "residual"), "rule": ("sum", "max"),
+           "engine": ("auto", "compiled", "torch")}
+CONVERGED = 1e-8  # nats
+WATCH = 10  # sweeps between two looks at whether the messages go round in circles
+
+
+@dataclass(frozen=True)
+class State:
+    """The messages that a pixel gets from its left, right, upper and lower neighbour (0 nats where there is none)."""
+
+    messages: Float64[Tensor, "4 M H W"]  # M = K - 1; log odds against label 0, or odds
+    earlier: Float64[Tensor, "kept 4 M H W"]  # those before, kept for a sweep while a circle is looked for
+    local: Float64[Tensor, "M H W"]  # field(k) - field(0), as log odds or odds
+    base: float  # sum of field(0), nats
+    form: str  # log | odds
+    has_image: bool  # whether `local` holds an image given as data
+    engine: str  # compiled | torch
+    schedule: str
+    rule: str
+    damping: float
+    track: bool
+    sweeps: int
+    residual: float
+    oscillating: bool
+
+
+def init(
+    rng: torch.Generator,
+    model: GridMRF,
+    data: Tensor | None,
+    *,
+    schedule: Literal["flooding", "sequential", "residual"] = "flooding",
+    damping: float = 0.0,
+    rule: Literal["sum", "max"] = "sum",
+    track: bool = True,
+    engine: Literal["auto", "compiled", "torch"] = "auto",
+) -> State:
+    """Uniform messages. With `track` off no Bethe log Z is computed, for speed."""
+    for what, given in (("schedule", schedule), ("rule", rule), ("engine", engine)):
+        if given not in CHOICES[what]:
+            raise unknown(f"{what} of loopy_bp", given, CHOICES[what])
+    if not 0 <= damping < 1:
+        raise InputError(f"damping of loopy_bp must be at least 0 and below 1, not {damping}")
+    if engine == "auto":
+        engine = "compiled" if model.device.type == "cpu" else "torch"
+    if engine == "compiled" and model.device.type != "cpu":
+        raise InputError(f"loopy_bp's compiled engine runs on the CPU, not on {model.device}: use engine 'torch'")
+    if schedule == "residual" and engine == "torch":
+        raise InputError("loopy_bp's residual schedule needs the compiled engine, on the CPU: use 'sequential' here")
+    H, W, K = model.shape
+    messages = model.unary.new_zeros(4, K - 1, H, W)
+    state = State(messages, messages[None][:0], messages[0], 0.0, "log", False, engine, schedule, rule,
+                  float(damping), bool(track) and rule == "sum", 0, float("inf"), False)
+    return _see(state, model, data)
+
+
+def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
+    """One sweep: as many updates as there are messages.
+
+    The residual is the largest change that an undamped update makes in the sweep; under the schedule `residual`,
+    the largest still to come after it. Messages that come back after two sweeps, though they change in each,
+    are reported as oscillating: damping or another schedule may help.
+    """
+    if data is not None or state.has_image:
+        state = _see(state, model, data)
+    if state.form == "odds":
+        messages, residual = odds.flood(state.messages, state.local, model)
+    else:
+        run = logs.sweep if state.engine == "compiled" else sweep
+        messages, residual = run(state.messages, state.local, model, state.schedule, state.damping, state.rule)
+    stuck = residual > max(0.9 * state.residual, CONVERGED)
+    sweeps, oscillating = state.sweeps + 1, state.oscillating and stuck
+    if sweeps % WATCH == 0:
+        apart = [m - messages if state.form == "log" else (m / messages).log() for m in state.earlier if stuck]
+        oscillating = any(float(m.abs().max()) < 0.1 * (1 - state.damping) * residual for m in apart)
+    earlier = state.messages[None] if stuck and sweeps % WATCH == WATCH - 1 else state.earlier[:0]
+    log_z = odds.log_bethe if state.form == "odds" else bethe
+    log_evidence = state.base + float(log_z(messages, state.local, model)) if state.track else None
+    state = replace(state, messages=messages, earlier=earlier, sweeps=sweeps, residual=residual,
+                    oscillating=oscillating)
+    return state, Info(log_evidence, Kind.BETHE if state.track else None, residual=residual,
+                       converged=residual <= CONVERGED, oscillating=oscillating)
+
+
+def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
+    """Under `sum`, every pixel from its own belief, independently; under `max`, the labels of largest belief."""
+    beliefs = expect(state, model)["labels"]
+    if state.rule == "max":
+        return {"labels": beliefs.argmax(-1)}
+    below = beliefs.cumsum(-1)[..., :-1]
+    uniform = torch.rand(below.shape[:2], dtype=torch.float64, device=below.device, generator=rng)
+    return {"labels": (uniform[..., None] >= below).sum(-1)}
+
+
+def expect(state: State, model: GridMRF) -> Quantities:
+    """The beliefs: approximate marginals under `sum`, max-marginals scaled to sum to 1 under `max`."""
+    return {"labels": torch.softmax(_cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()}
+
+
+def pair_beliefs(state: State, model: GridMRF) -> dict[str, Tensor]:
+    """softmax_kl(log h_st(k) + pair_st(k, l) + log h_ts(l)) of the edges "right" (H, W-1, K, K), "down" (H-1, W, K, K).
+
+    At a fixed point they sum to the beliefs of their pixels.
+    """
+    found = {}
+    for name, _, _, log_h, log_g in _edges(*_in_logs(state)):
+        joint = log_h.permute(1, 2, 0)[..., :, None] + getattr(model, name) + log_g.permute(1, 2, 0)[..., None, :]
+        found[name] = torch.softmax(joint.flatten(2), -1).reshape(joint.shape)
+    return found
+
+
+def sweep(messages: Tensor, local: Tensor, model: GridMRF, schedule: str, damping: float, rule: str
+          ) -> tuple[Tensor, float]:
+    """The torch engine: the new log odds (4, K-1, H, W) of all messages, and the residual."""
+    new, residual = messages.clone(), messages.new_zeros(())
+    for side, table in enumerate((model.right, model.right.mT, model.down, model.down.mT)):
+        for sender, target, edge in _batches(schedule, side, *local.shape[1:]):
+            now = messages if schedule == "flooding" else new
+            sent = _pass_on(_cavity(now, local, sender, side ^ 1), table[edge], rule)
+            update, old = sent[1:] - sent[0], now[side][:, *target]
+            residual = torch.maximum(residual, (update - old).abs().max()) if update.numel() else residual
+            new[side][:, *target] = (1 - damping) * update + damping * old
+    return new, float(residual)
+
+
+def bethe(messages: Tensor, local: Tensor, model: GridMRF) -> Tensor:
+    """The Bethe log Z of `sum` messages in nats, but for the field of label 0:
+
+        sum_i log Z_i + sum over edges (s, t) of log(Z_st / (Z_s Z_t))
+        Z_i = sum_k exp(field_i(k) + all lambda(k)),    Z_st = sum_kl h_st(k) exp(pair_st(k, l)) h_ts(l)
+
+    Its derivatives by the messages vanish at a fixed point of sum-product, and on a tree it is log Z there.
+    """
+    log_z = torch.logsumexp(_cavity(messages, local), 0)
+    total = log_z.sum()
+    for name, near, far, log_h, log_g in _edges(messages, local):
+        log_pair = torch.logsumexp(_pass_on(log_h, getattr(model, name), "sum") + log_g, 0)
+        total = total + (log_pair - log_z[near] - log_z[far]).sum()
+    return total
+
+
+def _pass_on(log_h: Float64[Tensor, "K h w"], table: Tensor, rule: str) -> Float64[Tensor, "K h w"]:
+    """lambda(l) = log sum_k exp(log h(k) + table(k, l)), or max_k, label by label to save memory."""
+    reduce = torch.logsumexp if rule == "sum" else torch.amax
+    return torch.stack([reduce(log_h + table[..., l].movedim(-1, 0), 0) for l in range(len(log_h))])
+
+
+def _cavity(messages: Tensor, local: Tensor, at: Any = (), but: int | None = None) -> Float64[Tensor, "K h w"]:
+    """log h(k) relative to label 0 of some pixels: the evidence and all messages, save that from one side."""
+    total = sum((messages[side][:, *at] for side in range(4) if side != but), local[:, *at])
+    return torch.cat((torch.zeros_like(total[:1]), total))
+
+
+def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[Any, Any, Any]]:
+    """Pixels that send at once to the neighbour whose `side` they are on, those neighbours, and their edges."""
+    last = (W if side < 2 else H) - 1
+    spans = [(0, last)] if schedule == "flooding" else [(n, n + 1) for n in range(last)][:: -1 if side & 1 else 1]
+    for start, stop in spans:
+        low, high = ((slice(None), s) if side < 2 else (s, slice(None))
+                     for s in (slice(start, stop), slice(start + 1, stop + 1)))
+        yield (high, low, low) if side & 1 else (low, high, low)
+
+
+def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, Any, Any, Tensor, Tensor]]:
+    """Of the edges to the right, then of those down: name, the pixels at either end, and the log h of these."""
+    for name, side in (("right", 0), ("down", 2)):
+        ((near, far, _),) = _batches("flooding", side, *local.shape[1:])
+        yield name, near, far, _cavity(messages, local, near, side ^ 1), _cavity(messages, local, far, side)
+
+
+def _see(state: State, model: GridMRF, data: Tensor | None) -> State:
+    """The state with the evidence of the model and an image, in the fastest form that is safe for both."""
+    field, form, (messages, _) = model.field(data), "log", _in_logs(state)
+    local = (field[..., 1:] - field[..., :1]).permute(2, 0, 1).contiguous()
+    fast = (state.engine, state.schedule, state.rule, state.damping) == ("compiled", "flooding", "sum", 0.0)
+    if fast and odds.is_safe(local, model):
+        messages, local, form = messages.exp(), local.exp(), "odds"
+    return replace(state, messages=messages, local=local, base=float(field[..., 0].sum()), form=form,
+                   has_image=data is not None)
+
+
+def _in_logs(state: State) -> tuple[Tensor, Tensor]:
+    return (state.messages.log(), state.local.log()) if state.form == "odds" else (state.messages, state.local)
