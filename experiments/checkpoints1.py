@@ -85,7 +85,14 @@ def run(methods: Iterable[str], outside: Path | None = None) -> list[Checkpoint]
         beliefs = _on_small("loopy_bp", model)
         found.append(_marginals("1.4", "loopy BP on small, 30 sweeps, in float64", beliefs, LOOPY_BP, 1e-7))
         found.append(_marginals("1.4", "loopy BP on small, as printed", beliefs, LOOPY_BP_PRINTED, 1e-6))
-    return found + [c for grid in OUTSIDE for c in _outside(grid, methods, outside)]
+    if outside is None:
+        return found
+    return found + [c for grid in available(outside) for c in _outside(grid, methods, outside / grid.path)]
+
+
+def available(folder: Path) -> list[Outside]:
+    """Those of the outside grids that are in `folder`."""
+    return [grid for grid in OUTSIDE if (folder / grid.path).is_file()]
 
 
 def free_energy_slope(model: GridMRF, q: torch.Tensor) -> float:
@@ -115,10 +122,7 @@ def _relative(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.abs(ours / theirs - 1).max())
 
 
-def _outside(grid: Outside, methods: set[str], folder: Path | None) -> list[Checkpoint]:
-    if folder is None:
-        return []
-    path = folder / grid.path
+def _outside(grid: Outside, methods: set[str], path: Path) -> list[Checkpoint]:
     model = grid_files.read_grid(path)
     name = Path(grid.path).name
     found = []

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from data import grid_files, images
 from errors import InputError
-from experiments import checkpoints1, folder
+from experiments import checkpoints1, folder, words1
 from experiments.runner import Task, choose_options, running
 from inference import load
 from inference.diagnostics import chains_of_labels
@@ -71,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> int:
     console = tables.console()
-    if args.outside and not args.outside.is_dir():
-        raise InputError(f"--outside {args.outside} is not a directory")
+    if args.outside and not checkpoints1.available(args.outside):
+        raise InputError(f"--outside {args.outside} holds none of {', '.join(g.path for g in checkpoints1.OUTSIDE)}")
     cases = _cases(args)
     options = choose_options(list({m.name: m for c in cases for m in c.methods}.values()),
                              {"schedule": args.schedule, "damping": args.damping})
@@ -177,9 +177,12 @@ def _show(console: Console, case: Case, results: list[Result], out: Path, refuse
                   "oscillates" if e["oscillating"] else e["residual"], e["rhat"],
                   None if e["ess"] is None else round(e["ess"]), e["steps"], e["seconds"])
                  for e in entries])
+    for sentence in words1.unsettled(results) + (words1.comparison(judge, results) if judge else []):
+        console.print(sentence, highlight=False, soft_wrap=True)
     for (name, method), why in refused.items():
         if name == case.name:
             console.print(f"[dim]{method} was left out: {why}[/]", soft_wrap=True)
+    console.print()
     place = out / case.folder
     observed = None if case.observed is None else case.observed.numpy()
     views.denoised(place, case.name, observed, case.clean, results)

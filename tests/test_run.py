@@ -75,7 +75,7 @@ def test_results_are_never_mixed(tmp_path, capsys):
     ([*QUICK, "--sweeps", "-1"], "steps must be at least 1"),
     ([*QUICK, "--labels", "1"], "at least 2 labels"),
     ([*QUICK, "--device", "tpu"], "cpu or cuda"),
-    ([*QUICK, "--outside", "absent"], "not a directory"),
+    ([*QUICK, "--outside", "absent"], "holds none of"),
     (["--resume", "absent"], "no run in absent"),
     (["--list", "nothing_like_it"], "unknown method"),
     (["--problem", "1", "--image", "spiral", "--method", "brute_force"], "strip"),
