@@ -8,7 +8,6 @@ import numpy as np
 
 from inference.result import Result
 
-
 SETTLED = 1e-6  # a change that no figure would show
 
 
