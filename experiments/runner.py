@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from errors import InputError
 from inference import load
 from inference.drive import drive
 from inference.job import Observer, Plan
-from inference.method import Family, Method
+from inference.method import Family, Latents, Method
 from inference.result import Result
 
 CHECKPOINT = ".checkpoint.npz"
@@ -34,6 +34,7 @@ class Task:
     folder: Path = Path()  # below the run's own
     label: str = ""
     observer: Observer | None = None
+    record: Callable[[Latents], Latents] = lambda latents: latents  # what to keep of a draw
 
 
 @dataclass
@@ -53,7 +54,8 @@ class Runner:
                                      total=1 if task.method.family is Family.EXACT else task.plan.steps)
         checkpoint = folder / f"{task.method.name}{CHECKPOINT}"
         result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
-                       observer=task.observer, on_step=lambda step, said: self._show(bar, step, said))
+                       record=task.record, observer=task.observer,
+                       on_step=lambda step, said: self._show(bar, step, said))
         self.progress.update(bar, total=result.steps, completed=result.steps)
         result.save(folder)
         checkpoint.unlink(missing_ok=True)

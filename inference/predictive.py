@@ -38,7 +38,7 @@ class Moments:
 
     prediction: Float64[Tensor, "n"]
     square: Float64[Tensor, "n"]  # of the prediction
-    below: Float64[Tensor, "n"]  # Phi, for the PIT; stays 0 where no rating is known
+    below: Float64[Tensor, "n"]  # Phi, for the PIT; means nothing where no rating is known
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Predictive:
 
     def __init__(
         self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
-        detailed: Sequence[str] = ("validation", "test"), ask: Pairs | None = None,
+        detailed: Sequence[str] = ("test",), ask: Pairs | None = None,
         engine: Literal["auto", "compiled", "torch"] = "auto",
     ) -> None:
         if samples < 1:
@@ -78,20 +78,21 @@ class Predictive:
         self.cumulative = family is Family.MCMC
         self.samples = samples if family is Family.VARIATIONAL else 1
         self.sets = {name: ratings for name, ratings in sets.items() if len(ratings)}
-        self.detailed = {name: self.sets[name].pairs for name in detailed if name in self.sets}
+        self.detailed = {name: self.sets[name] for name in detailed if name in self.sets}
         if ask is not None:
-            self.detailed["ask"] = ask
+            nothing = torch.zeros(len(ask[0]), dtype=torch.float64, device=ask[0].device)
+            self.detailed["ask"] = Ratings(*ask, nothing, model.num_users, model.num_items)
         self.sorted = {name: by_user(ratings) for name, ratings in self.sets.items()}
         self.compiled = engine != "torch" and on_cpu and hasattr(model, "product")
-        self.arrays = {name: (r.user.numpy().astype(np.uint32), r.item.numpy().astype(np.uint32), r.rating.numpy())
-                       for name, r in self.sorted.items() if self.compiled}
+        if self.compiled:
+            self.arrays = {name: arrays(ratings) for name, ratings in self.sorted.items()}
+            self.detailed_arrays = {name: arrays(ratings) for name, ratings in self.detailed.items()}
 
     def start(self) -> Memory:
         """No draw yet."""
         total = {name: torch.zeros_like(ratings.rating) for name, ratings in self.sorted.items()}
-        return Memory(0, False, 0.0, total, {name: Moments(*(torch.zeros_like(user, dtype=torch.float64)
-                                                             for _ in range(3)))
-                                             for name, (user, _) in self.detailed.items()})
+        return Memory(0, False, 0.0, total, {name: Moments(*(torch.zeros_like(ratings.rating) for _ in range(3)))
+                                             for name, ratings in self.detailed.items()})
 
     def update(self, memory: Memory, draw: Callable[[], Latents], warm: bool) -> tuple[Memory, dict[str, float]]:
         """After a step: `<set>_nll` and `<set>_rmse` of all draws that count, `<set>_nll_last` of the last alone."""
@@ -137,13 +138,16 @@ class Predictive:
         """The memory with these draws in it; the NLL of the last of them alone, and of all so far, by set."""
         noise = [float(latents.get("sigma2", self.model.noise_variance)) for latents in stack]
         draws = memory.draws + len(stack)
-        for latents, variance in zip(stack, noise, strict=True):
-            self._detail(memory, latents, variance)
-        stacked = self._stacked(stack) if self.compiled else None
+        factors = (*self._stacked(stack), np.array(noise)) if self.compiled else None
+        for name, sums in memory.moments.items():
+            if factors:
+                kernel.detail(*factors, *self.detailed_arrays[name], *(x.numpy() for x in vars(sums).values()))
+            else:
+                detail(self.model, self.detailed[name], sums, stack, noise)
         last, pooled = {}, {}
         for name, total in memory.total.items():
-            if stacked:
-                energy, log_total = kernel.score(*stacked, np.array(noise), *self.arrays[name], total.numpy())
+            if factors:
+                energy, log_total = kernel.score(*factors, *self.arrays[name], total.numpy())
             else:
                 energy, log_total = add(self.model, self.sorted[name], total, stack, noise)
             last[name] = HALF_LOG_2PI + 0.5 * math.log(noise[-1]) + energy
@@ -156,14 +160,6 @@ class Predictive:
         U, V = (torch.stack(side) if len(side) > 1 else side[0][None] for side in zip(*products, strict=True))
         return U.contiguous().numpy(), V.contiguous().numpy()
 
-    def _detail(self, memory: Memory, latents: Latents, variance: float) -> None:
-        for name, pairs in self.detailed.items():
-            sums, prediction = memory.moments[name], self.model.quantities(latents, pairs)["prediction"]
-            sums.prediction.add_(prediction)
-            sums.square.addcmul_(prediction, prediction)
-            if name != "ask":
-                sums.below.add_(torch.special.ndtr((self.sets[name].rating - prediction) / math.sqrt(variance)))
-
     def _rmse(self, memories: Sequence[Memory]) -> dict[str, float]:
         draws = sum(m.draws for m in memories)
         found = {}
@@ -172,6 +168,11 @@ class Predictive:
                 error = self.sets[name].rating - sum(m.moments[name].prediction for m in memories) / draws
                 found[f"{name}_rmse"] = float((error**2).mean().sqrt())
         return found
+
+
+def arrays(ratings: Ratings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Users, items and ratings as the compiled code reads them."""
+    return ratings.user.numpy().astype(np.uint32), ratings.item.numpy().astype(np.uint32), ratings.rating.numpy()
 
 
 def by_user(ratings: Ratings) -> Ratings:
@@ -196,6 +197,15 @@ def add(
             energy += float(q.sum()) / len(ratings)
             log_total += float(log.sum()) / len(ratings)
     return energy, log_total
+
+
+def detail(model: Factorization, ratings: Ratings, sums: Moments, stack: list[Latents], noise: list[float]) -> None:
+    """What `kernel.detail` does, in torch."""
+    for latents, variance in zip(stack, noise, strict=True):
+        prediction = model.quantities(latents, ratings.pairs)["prediction"]
+        sums.prediction.add_(prediction)
+        sums.square.addcmul_(prediction, prediction)
+        sums.below.add_(torch.special.ndtr((ratings.rating - prediction) / math.sqrt(variance)))
 
 
 def decode(total: Tensor) -> Tensor:

@@ -139,9 +139,39 @@ def score(U, V, variance, user, item, rating, total) -> tuple[float, float]:
     mean log of the totals after it, both without the constants log(2 pi s) / 2. The same bytes whatever the threads.
     """
     D, _, K = U.shape
-    blocks = -(-len(rating) // BLOCK)
-    sums = np.empty((blocks, 2))
-    over_rows(score_blocks, BLOCK * np.arange(blocks + 1), U.reshape(D, -1), V.reshape(D, -1), variance, K,
+    work = starts(len(rating))
+    sums = np.empty((len(work) - 1, 2))
+    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, K,
               user, item, rating, total, sums)
     energy, log_total = sums.sum(0) / len(rating)
     return float(energy), float(log_total)
+
+
+@njit(cache=True, nogil=True)
+def detail_blocks(first, last, U, V, variance, K, user, item, rating, prediction, square, below):
+    """Blocks first..last-1: every draw's predictions, their squares, and Phi((r - prediction) / sqrt(s)), added up."""
+    buffer = np.empty(BLOCK)
+    for block in range(first, last):
+        start = block * BLOCK
+        stop = min(start + BLOCK, len(rating))
+        e = buffer[: stop - start]
+        for d in range(len(variance)):
+            residuals(U[d], V[d], K, user[start:stop], item[start:stop], rating[start:stop], e)
+            scale = -math.sqrt(0.5 / variance[d])
+            for n in range(start, stop):
+                p = rating[n] - e[n - start]
+                prediction[n] += p
+                square[n] += p * p
+                below[n] += 0.5 * math.erfc(scale * e[n - start])
+
+
+def detail(U, V, variance, user, item, rating, prediction, square, below) -> None:
+    """What is kept of the predictions of D draws, added in place; arguments as in `score`, sums (N,)."""
+    D, _, K = U.shape
+    over_rows(detail_blocks, starts(len(rating)), U.reshape(D, -1), V.reshape(D, -1), variance, K,
+              user, item, rating, prediction, square, below)
+
+
+def starts(pairs: int) -> np.ndarray:
+    """How many pairs there are before each block."""
+    return BLOCK * np.arange(-(-pairs // BLOCK) + 1)

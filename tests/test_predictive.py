@@ -166,7 +166,7 @@ def test_chains_are_pooled_and_memory_survives_the_disk(tmp_path):
     answer = observer.finish(memories)
     for name in ("train", "test"):
         assert answer[f"{name}_nll"] == pytest.approx(mean_nll(log_densities(model, sets[name], draws)), rel=1e-12)
-    asked = torch.stack([model.quantities(d, observer.detailed["ask"])["prediction"] for d in draws])
+    asked = torch.stack([model.quantities(d, observer.detailed["ask"].pairs)["prediction"] for d in draws])
     assert answer["ask_mean"] == pytest.approx(asked.mean(0).numpy())
     assert "validation_nll" not in answer and "ask_pit" not in answer
 
