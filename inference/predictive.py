@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -23,12 +23,14 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError
-from inference import predictive_numba as kernel
+from inference import predictive_numba, predictive_torch
+from inference.engine import Engine, choose
 from inference.method import Family, Latents
 from models.factorization import Factorization, Pairs, Ratings
 
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
-CHUNK = 2**18  # pairs predicted at once by torch
 STACK = 2**22  # numbers of U and V handed at once to the compiled code
 
 
@@ -46,7 +48,7 @@ class Memory:
     """What one chain's scores so far amount to; the tensors are updated in place.
 
     total[set][n] is the sum over the draws of exp(-(r_n - prediction)^2 / (2 s)) / sqrt(s), or where that is below
-    exp(kernel.FLOOR) its logarithm, a negative number; 0 before the first draw.
+    exp(FLOOR) its logarithm, a negative number; 0 before the first draw.
     """
 
     draws: int
@@ -67,13 +69,10 @@ class Predictive:
     def __init__(
         self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
         detailed: Sequence[str] = ("test",), ask: Pairs | None = None,
-        engine: Literal["auto", "compiled", "torch"] = "auto",
+        engine: Engine = "auto",
     ) -> None:
         if samples < 1:
             raise InputError(f"the number of samples from q must be at least 1, not {samples}")
-        on_cpu = torch.device(model.device).type == "cpu"
-        if engine == "compiled" and not on_cpu:
-            raise InputError("the compiled scorer runs on the CPU: take engine 'auto' or 'torch' with --device cuda")
         self.model = model
         self.cumulative = family is Family.MCMC
         self.samples = samples if family is Family.VARIATIONAL else 1
@@ -83,10 +82,8 @@ class Predictive:
             nothing = torch.zeros(len(ask[0]), dtype=torch.float64, device=ask[0].device)
             self.detailed["ask"] = Ratings(*ask, nothing, model.num_users, model.num_items)
         self.sorted = {name: by_user(ratings) for name, ratings in self.sets.items()}
-        self.compiled = engine != "torch" and on_cpu and hasattr(model, "product")
-        if self.compiled:
-            self.arrays = {name: arrays(ratings) for name, ratings in self.sorted.items()}
-            self.detailed_arrays = {name: arrays(ratings) for name, ratings in self.detailed.items()}
+        chosen = choose("the scorer", engine, torch.device(model.device))
+        self.compiled = chosen == "compiled" and hasattr(model, "product")
 
     def start(self) -> Memory:
         """No draw yet."""
@@ -120,7 +117,8 @@ class Predictive:
         draws = sum(m.draws for m in memories)
         if not draws:
             return {}
-        logs = {name: torch.stack([decode(m.total[name]) for m in memories]).logsumexp(0) for name in self.sets}
+        logs = {name: torch.stack([predictive_torch.decode(m.total[name]) for m in memories]).logsumexp(0)
+                for name in self.sets}
         found = {f"{name}_nll": HALF_LOG_2PI + math.log(draws) - float(log.mean()) for name, log in logs.items()}
         found |= self._rmse(memories) | {"noise_variance": sum(m.noise for m in memories) / draws}
         arrays = {name: np.array(value) for name, value in found.items()}
@@ -141,15 +139,16 @@ class Predictive:
         factors = (*self._stacked(stack), np.array(noise)) if self.compiled else None
         for name, sums in memory.moments.items():
             if factors:
-                kernel.detail(*factors, *self.detailed_arrays[name], *(x.numpy() for x in vars(sums).values()))
+                predictive_numba.detail(*factors, *arrays(self.detailed[name]),
+                                        *(x.numpy() for x in vars(sums).values()))
             else:
-                detail(self.model, self.detailed[name], sums, stack, noise)
+                predictive_torch.detail(self.model, self.detailed[name], stack, noise, **vars(sums))
         last, pooled = {}, {}
         for name, total in memory.total.items():
             if factors:
-                energy, log_total = kernel.score(*factors, *self.arrays[name], total.numpy())
+                energy, log_total = predictive_numba.score(*factors, *arrays(self.sorted[name]), total.numpy())
             else:
-                energy, log_total = add(self.model, self.sorted[name], total, stack, noise)
+                energy, log_total = predictive_torch.score(self.model, self.sorted[name], total, stack, noise)
             last[name] = HALF_LOG_2PI + 0.5 * math.log(noise[-1]) + energy
             pooled[name] = HALF_LOG_2PI + math.log(draws) - log_total
         return replace(memory, draws=draws, noise=memory.noise + sum(noise)), last, pooled
@@ -170,49 +169,22 @@ class Predictive:
         return found
 
 
-def arrays(ratings: Ratings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Users, items and ratings as the compiled code reads them."""
-    return ratings.user.numpy().astype(np.uint32), ratings.item.numpy().astype(np.uint32), ratings.rating.numpy()
+_sorted: WeakKeyDictionary[Ratings, Ratings] = WeakKeyDictionary()
+_arrays: WeakKeyDictionary[Ratings, Arrays] = WeakKeyDictionary()
 
 
 def by_user(ratings: Ratings) -> Ratings:
-    """The same ratings ordered by user, so that the rows of U are read one after another."""
+    """The same ratings ordered by user, so that the rows of U are read one after another; made once."""
     if bool((ratings.user[1:] >= ratings.user[:-1]).all()):
         return ratings
-    return ratings.take(torch.argsort(ratings.user, stable=True))
+    if ratings not in _sorted:
+        _sorted[ratings] = ratings.take(torch.argsort(ratings.user, stable=True))
+    return _sorted[ratings]
 
 
-def add(
-    model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], stack: list[Latents], noise: list[float],
-) -> tuple[float, float]:
-    """What `kernel.score` does, in torch: the mean energy of the last draw, and the mean log of the totals."""
-    energy = log_total = 0.0
-    for latents, variance in zip(stack, noise, strict=True):
-        energy = log_total = 0.0
-        for user, item, rating, here in zip(*(x.split(CHUNK) for x in (*ratings.pairs, ratings.rating, total)),
-                                            strict=True):
-            q = (rating - model.quantities(latents, (user, item))["prediction"]) ** 2 / (2 * variance)
-            log = torch.logaddexp(decode(here), -q - 0.5 * math.log(variance))
-            here.copy_(encode(log))
-            energy += float(q.sum()) / len(ratings)
-            log_total += float(log.sum()) / len(ratings)
-    return energy, log_total
-
-
-def detail(model: Factorization, ratings: Ratings, sums: Moments, stack: list[Latents], noise: list[float]) -> None:
-    """What `kernel.detail` does, in torch."""
-    for latents, variance in zip(stack, noise, strict=True):
-        prediction = model.quantities(latents, ratings.pairs)["prediction"]
-        sums.prediction.add_(prediction)
-        sums.square.addcmul_(prediction, prediction)
-        sums.below.add_(torch.special.ndtr((ratings.rating - prediction) / math.sqrt(variance)))
-
-
-def decode(total: Tensor) -> Tensor:
-    """The logarithm of a total (see `Memory`); -inf before the first draw."""
-    return torch.where(total < 0, total, total.clamp(min=0).log())
-
-
-def encode(log: Tensor) -> Tensor:
-    """A total from its logarithm."""
-    return torch.where(log > kernel.FLOOR, log.exp(), log)
+def arrays(ratings: Ratings) -> Arrays:
+    """Users, items and ratings as the compiled code reads them; made once."""
+    if ratings not in _arrays:
+        user, item = (index.numpy().astype(np.uint32) for index in ratings.pairs)
+        _arrays[ratings] = user, item, ratings.rating.numpy()
+    return _arrays[ratings]

@@ -214,5 +214,5 @@ def test_bad_input():
     model = Factorization(USERS, ITEMS, 2)
     with pytest.raises(InputError, match="samples from q"):
         Predictive(model, {}, Family.VARIATIONAL, samples=0)
-    with pytest.raises(InputError, match="runs on the CPU"):
+    with pytest.raises(InputError, match="runs on the CPU, not on cuda"):
         Predictive(Factorization(USERS, ITEMS, 2, device="cuda"), {}, Family.MCMC, engine="compiled")
