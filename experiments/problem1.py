@@ -177,7 +177,8 @@ def _show(console: Console, case: Case, results: list[Result], out: Path, refuse
                   "oscillates" if e["oscillating"] else e["residual"], e["rhat"],
                   None if e["ess"] is None else round(e["ess"]), e["steps"], e["seconds"])
                  for e in entries])
-    for sentence in words1.unsettled(results) + (words1.comparison(judge, results) if judge else []):
+    compared = words1.comparison(judge, results) if judge else []
+    for sentence in words1.unsettled(results) + words1.unmixed(entries) + compared:
         console.print(sentence, highlight=False, soft_wrap=True)
     for (name, method), why in refused.items():
         if name == case.name:

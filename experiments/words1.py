@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,19 @@ def unsettled(results: Sequence[Result]) -> list[str]:
                       "try another --schedule, or --damping 0.5")
             said.append(f"{r.name} has not settled after {r.steps} sweeps: the last one changed something by "
                         f"{residual:.2g}; {advice}.")
+    return said
+
+
+def unmixed(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for every sampler whose chains disagree or stand still; of lines of `summary.json`."""
+    said = []
+    for e in entries:
+        if e["family"] == "mcmc" and e["rhat"] is not None and e["rhat"] > 1.05:
+            said.append(f"{e['name']}'s chains disagree (R-hat {e['rhat']:.3g}): give more --sweeps, or do not "
+                        f"believe it at this coupling.")
+        elif e["family"] == "mcmc" and e["ess"] is None:
+            said.append(f"{e['name']}'s draws that were kept are all the same: either nothing else is likely, "
+                        f"or the chains are stuck.")
     return said
 
 

@@ -27,7 +27,7 @@ def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Se
 
 def console() -> Console:
     """The terminal, taken to be wide enough for the tables: a wrapped line loses nothing, a cut cell does."""
-    return Console(width=max(Console().width, 130))
+    return Console(width=max(Console().width, 140))
 
 
 def cell(value: Any) -> str:
