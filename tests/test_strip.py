@@ -10,6 +10,7 @@ import torch
 
 from data.grid_files import read_grid, read_marginals
 from errors import InputError
+from inference.engine import choose
 from inference.grid import strip, strip_numba
 from inference.method import Kind
 from models.grid import GridMRF
@@ -167,6 +168,13 @@ def test_an_image_given_as_data_is_the_image_in_the_unary(arithmetic):
 def test_wrong_options_are_one_sentence(options, words):
     with pytest.raises(InputError, match=words):
         strip.init(torch.Generator(), random_grid((5, 6, 2)), None, **options)
+
+
+def test_compiled_code_is_for_the_cpu():
+    cuda = torch.device("cuda")
+    assert [choose("strip", engine, cuda) for engine in ("auto", "torch")] == ["torch", "torch"]
+    with pytest.raises(InputError, match="strip's compiled engine runs on the CPU, not on cuda"):
+        choose("strip", "compiled", cuda)
 
 
 def test_a_large_image_is_refused_and_others_named():

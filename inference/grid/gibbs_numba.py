@@ -121,35 +121,41 @@ def table_raster(y, base, threshold, probability, old, new, seed):
 
 @njit(cache=True)
 def general_sweep(y, field, right, down, old, new, seed, colours):
-    """One sweep over labels y (H, W) in place, colour by colour (raster is one colour); new = old + probabilities."""
+    """One sweep over labels y (H, W) in place, colour by colour (raster is one colour); new = old + probabilities.
+
+    The tables of pairs may be one for all, (1, 1, K, K).
+    """
     H, W, K = field.shape
+    right_i, right_j = right.shape[0] - 1, right.shape[1] - 1
+    down_i, down_j = down.shape[0] - 1, down.shape[1] - 1
     weight = np.empty(K)
     for colour in range(colours):
         for i in range(H):
             for j in range((i + colour) % colours, W, colours):
                 for k in range(K):
                     weight[k] = field[i, j, k]
-                    if j + 1 < W:
-                        weight[k] += at(right, i, j)[k, y[i, j + 1]]
-                    if j > 0:
-                        weight[k] += at(right, i, j - 1)[y[i, j - 1], k]
-                    if i + 1 < H:
-                        weight[k] += at(down, i, j)[k, y[i + 1, j]]
-                    if i > 0:
-                        weight[k] += at(down, i - 1, j)[y[i - 1, j], k]
+                if j + 1 < W:
+                    for k in range(K):
+                        weight[k] += right[min(i, right_i), min(j, right_j), k, y[i, j + 1]]
+                if j > 0:
+                    for k in range(K):
+                        weight[k] += right[min(i, right_i), min(j - 1, right_j), y[i, j - 1], k]
+                if i + 1 < H:
+                    for k in range(K):
+                        weight[k] += down[min(i, down_i), min(j, down_j), k, y[i + 1, j]]
+                if i > 0:
+                    for k in range(K):
+                        weight[k] += down[min(i - 1, down_i), min(j, down_j), y[i - 1, j], k]
                 draw_label(i, j, y, weight, old, new, noise53(np.uint64(i * W + j + 1), seed))
-
-
-@njit(inline="always")
-def at(tables, i, j):
-    """The table of a pair, which may be the one there is."""
-    return tables[min(i, tables.shape[0] - 1), min(j, tables.shape[1] - 1)]
 
 
 @njit(cache=True)
 def draw_label(i, j, y, weight, old, new, noise):
     """Turn log weights into probabilities, draw y[i, j], add p(y = k), k = 1 .. K-1, to the sums."""
-    total, top = 0.0, weight.max()
+    top = weight[0]
+    for k in range(1, weight.size):
+        top = max(top, weight[k])
+    total = 0.0
     for k in range(weight.size):
         weight[k] = np.exp(weight[k] - top)
         total += weight[k]
