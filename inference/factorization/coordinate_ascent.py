@@ -25,7 +25,7 @@ from torch import Tensor
 from errors import unknown
 from inference.engine import Engine, choose
 from inference.factorization.by_row import sides
-from inference.factorization.gaussian import expected, rank_one_start
+from inference.factorization.gaussian import expected, spectral_start
 from inference.factorization.mean_field_elbo import Moments
 from inference.factorization.normals_numba import normals
 from inference.factorization.row_conditional import Posterior, Prior, posterior, sample
@@ -52,11 +52,11 @@ def init(
     rng: torch.Generator, model: Factorization, data: Ratings, *,
     covariance: Literal["entry", "row"] = "entry", engine: Engine = "auto",
 ) -> State:
-    """`rank_one_start`: random means, away from the saddle where they are all 0."""
+    """The means of `spectral_start`, away from the saddle where they are all 0."""
     if covariance not in ("entry", "row"):
         raise unknown("covariance of coordinate_ascent", covariance, ("entry", "row"))
     sides(model, data)
-    start = rank_one_start(rng, model, data)
+    start = spectral_start(rng, model, data)
     spread = {site: torch.full_like(mean, START) for site, mean in start.items()}
     if covariance == "row":
         spread = {site: torch.diag_embed(variance) for site, variance in spread.items()}

@@ -1,0 +1,140 @@
+"""Maximum likelihood by alternating least squares or stochastic gradients; MAP is the same with the priors.
+
+    objective(U, V) = sum_n log N(r_n | u_i . v_j, sigma^2)      (+ log p(U) + log p(V) with `map`),    in nats
+
+als   every user's best u_i given V, then every item's given U: the means of `row_conditional`, without a prior
+          u_i = (V_i'V_i)^-1 V_i'R_i    of least norm where a user has fewer than K ratings (such a user's
+      ratings are then met exactly: that is maximum likelihood, and why it overfits).
+      Without a prior ALS creeps for hundreds of sweeps from one poor fit to the next, so it starts with the
+      model's and halves its precision every sweep, down to none. Then, and always for MAP, the objective never falls.
+sgd   one pass over the ratings in random minibatches, the assignment's baseline:
+          u_i += rate sum_n (r_n - u_i . v_j) v_j / sigma^2,     rate = lr / (1 + passes / 20)
+      and v_j alike; with `map` every rating carries its share of its rows' priors, -u_i / (prior_variance n_i).
+
+Cost of a step: als N K^2 + (users + items) K^3, sgd N K.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from errors import InputError, unknown
+from inference.engine import Engine, choose
+from inference.factorization.by_row import sides
+from inference.factorization.gaussian import spectral_start
+from inference.factorization.predict import predict
+from inference.factorization.row_conditional import Prior
+from inference.factorization.row_conditional import draw as draw_rows
+from inference.method import Family, Info, Latents
+from models.factorization import Factorization, Ratings, log_normal
+
+FAMILY = Family.POINT
+RELEASED = 40  # sweeps until ALS without a prior has none
+JITTER = 1e-10  # of the trace: then least squares, to as many digits, of least norm
+BATCH = 32  # ratings in a minibatch of sgd
+SLOWDOWN = 20  # passes after which the rate is halved
+
+
+@dataclass(frozen=True)
+class State:
+    """The point, and how it moves."""
+
+    U: Float64[Tensor, "users K"]
+    V: Float64[Tensor, "items K"]
+    objective: float | None  # nats
+    sweeps: int
+    algorithm: str
+    map: bool
+    lr: float
+    batch_size: int
+    engine: str
+
+
+def init(
+    rng: torch.Generator, model: Factorization, data: Ratings, *, algorithm: Literal["als", "sgd"] = "als",
+    map: bool = False, lr: float | None = None, batch_size: int | None = None, engine: Engine = "auto",
+) -> State:
+    """`spectral_start`; rows without ratings at 0, where least norm and the prior want them.
+
+    lr and batch_size are of sgd. By default lr = 0.3 sigma^2 / (mean of |u_i|^2): where it exceeds
+    2 sigma^2 / |u_i|^2, one rating overshoots.
+    """
+    if algorithm not in ("als", "sgd"):
+        raise unknown("algorithm of maximum_likelihood", algorithm, ("als", "sgd"))
+    if len(data) == 0:
+        raise InputError("there are no ratings to fit: the training set is empty")
+    batch_size = min(BATCH, len(data)) if batch_size is None else batch_size
+    if not 1 <= batch_size <= len(data):
+        raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+    users, items = sides(model, data)
+    start = spectral_start(rng, model, data)
+    U, V = start["U"] * (users.counts > 0)[:, None], start["V"] * (items.counts > 0)[:, None]
+    if lr is None:
+        lr = 0.3 * model.noise_variance / float(U[users.counts > 0].square().sum(1).mean())
+    if not 0 < lr < math.inf:
+        raise InputError(f"the learning rate must be a positive finite number, not {lr}")
+    return State(U, V, None, 0, algorithm, map, lr, batch_size,
+                 choose("maximum_likelihood", engine, torch.device(model.device)))
+
+
+def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
+    """One sweep or pass. The residual is the change of the objective, in nats a rating."""
+    move = _als if state.algorithm == "als" else _sgd
+    U, V = move(rng, state, model, data)
+    value = objective(model, data, U, V, state.map, state.engine)
+    if not math.isfinite(value):
+        raise InputError(f"maximum_likelihood by {state.algorithm} diverged in sweep {state.sweeps + 1}: "
+                         f"try a learning rate (lr) below {state.lr:.2g}, or smaller batches than {state.batch_size}")
+    change = None if state.objective is None else abs(value - state.objective) / len(data)
+    return replace(state, U=U, V=V, objective=value, sweeps=state.sweeps + 1), Info(objective=value, residual=change)
+
+
+def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
+    """The point."""
+    return {"U": state.U, "V": state.V}
+
+
+def objective(model: Factorization, data: Ratings, U: Tensor, V: Tensor, map: bool, engine: str = "auto") -> float:
+    """log p(r | U, V), or with `map` log p(U, V, r), in nats with every constant."""
+    error = data.rating - predict(U, V, data.user, data.item, engine)
+    noise = model.noise_variance
+    value = -0.5 * (float(error @ error) / noise + len(data) * math.log(2 * math.pi * noise))
+    return value + sum(float(log_normal(x, 0.0, model.prior_variance).sum()) for x in (U, V) if map)
+
+
+def _als(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:
+    prior, jitter = Prior.of(model), 0.0
+    if not state.map:
+        share = 0.5**state.sweeps if state.sweeps < RELEASED else 0.0
+        prior, jitter = Prior(prior.mean, share * prior.precision), JITTER
+    users, items = sides(model, data)
+    U = draw_rows(users, state.V, prior, model.noise_variance, jitter=jitter, engine=state.engine)
+    V = draw_rows(items, U, prior, model.noise_variance, jitter=jitter, engine=state.engine)
+    return U, V
+
+
+def _sgd(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:
+    order = torch.randperm(len(data), generator=rng, device=data.device)
+    rate, U, V = state.lr / (1 + state.sweeps / SLOWDOWN), state.U.clone(), state.V.clone()
+    # What a rating owes to the prior of its user and of its item, per unit of u and v.
+    pull_U, pull_V = (state.map / (model.prior_variance * side.counts.clamp(min=1).to(U.dtype))
+                      for side in sides(model, data))
+    if state.engine == "compiled":
+        from inference.factorization import sgd_numba
+
+        sgd_numba.climb(order.numpy(), data.user.numpy(), data.item.numpy(), data.rating.numpy(), U.numpy(), V.numpy(),
+                        pull_U.numpy(), pull_V.numpy(), rate, 1 / model.noise_variance, state.batch_size)
+        return U, V
+    for batch in order.split(state.batch_size):
+        i, j = data.user[batch], data.item[batch]
+        u, v = U[i], V[j]
+        error = (data.rating[batch] - (u * v).sum(1))[:, None] / model.noise_variance
+        U.index_add_(0, i, rate * (error * v - pull_U[i, None] * u))
+        V.index_add_(0, j, rate * (error * u - pull_V[j, None] * v))
+    return U, V
