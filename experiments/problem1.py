@@ -56,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--palette", nargs="+", metavar="COLOUR", help="colours of the labels of a PNG, as '#rrggbb' '#rrggbb' ...")
     add("--evidence", type=float, default=10.0, help="log-potential of a label that was observed (default 10)")
     add("--coupling", default="10,2", metavar="A,B,...",
-        help="log-potentials of neighbours by label distance 0, 1, ... (default 10,2)")
+        help="log-potentials of neighbours by label distance 0, 1, ... (default 10,2), "
+        "or the whole table, rows separated by semicolons")
     add("--beta", type=float, default=1.0, help="inverse temperature: multiplies all log-potentials (default 1)")
     add("--method", action="append", metavar="NAME|FILE.py", help="a method by name or from a file; repeatable")
     add("--schedule", help="order of the updates, for methods that have a choice (see --list NAME)")
@@ -98,7 +99,7 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
 
 
 def _cases(args: argparse.Namespace) -> list[Case]:
-    coupling = _numbers("--coupling", args.coupling)
+    coupling = _coupling(args.coupling)
     if not all(np.isfinite([args.evidence, args.beta])):
         raise InputError("--evidence and --beta must be finite numbers")
     device = _device(args.device)
@@ -195,14 +196,16 @@ def _show(console: Console, case: Case, results: list[Result], out: Path, refuse
     return entries
 
 
-def _numbers(option: str, text: str) -> list[float]:
+def _coupling(text: str) -> list[float] | list[list[float]]:
+    """--coupling: numbers by label distance, or a whole table with its rows separated by semicolons."""
     try:
-        values = [float(word) for word in text.split(",")]
+        rows = [[float(word) for word in row.split(",")] for row in text.split(";")]
     except ValueError:
-        values = [float("nan")]
-    if not np.isfinite(values).all():
-        raise InputError(f"{option} must be finite numbers separated by commas, like 10,2, not '{text}'")
-    return values
+        rows = [[np.nan]]
+    if not all(np.isfinite(row).all() and len(row) == len(rows[0]) for row in rows):
+        raise InputError(f"--coupling must be finite numbers by label distance, like 10,2, or a square table, "
+                         f"like '10,2;2,10', not '{text}'")
+    return rows[0] if len(rows) == 1 else rows
 
 
 def _device(name: str) -> torch.device:
