@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -96,5 +97,18 @@ def choose_options(methods: list[Method], given: Mapping[str, Any]) -> dict[str,
         if refusal and not taken:
             raise refusal
         if not takers:
-            raise InputError(f"--{name} is of no use to {', '.join(m.name for m in methods)}")
+            raise InputError(f"--{name.replace('_', '-')} is of no use to {', '.join(m.name for m in methods)}")
     return chosen
+
+
+def device(name: str) -> torch.device:
+    """The device of that name, if there is one here."""
+    try:
+        found = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"--device must be cpu or cuda, not '{name}'") from None
+    if found.type not in ("cpu", "cuda"):
+        raise InputError(f"--device must be cpu or cuda, not '{name}'")
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device is available here; leave --device out to run on the CPU")
+    return found

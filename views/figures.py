@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib
+import matplotlib.ticker
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -22,8 +23,19 @@ plt.rcParams.update({
 
 def styles(names: Iterable[str]) -> dict[str, dict]:
     """Colour and marker by method, the same in every figure of a run."""
-    return {name: {"color": PALETTE[k % len(PALETTE)], "marker": MARKERS[k % len(MARKERS)]}
+    return {name: {"color": PALETTE[k % len(PALETTE)], "marker": MARKERS[k % len(MARKERS)],
+                   "linestyle": "-" if k < len(PALETTE) else "--"}
             for k, name in enumerate(names)}
+
+
+def plain_log(axis: plt.Axes, which: str) -> None:
+    """A log scale along "x", "y" or "xy" whose ticks read 0.2, 1, 30 and not powers of ten."""
+    for name in which:
+        getattr(axis, f"set_{name}scale")("log")
+        side = getattr(axis, f"{name}axis")
+        side.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        side.set_minor_formatter(matplotlib.ticker.FuncFormatter(
+            lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else ""))
 
 
 def save(figure: plt.Figure, path: Path) -> Path:

@@ -1,0 +1,184 @@
+"""Problem 2: Bayesian matrix factorization of ratings, in Pyro and by hand."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from data.ratings import Split
+from errors import InputError
+from experiments import checkpoints2, fits, folder, gradients, ratings, words2
+from experiments.fits import Fit
+from experiments.runner import choose_options, device, running
+from inference.interrupt import Interrupted
+from inference.job import generator
+from inference.method import Family
+from inference.result import Result
+from views import factorization as views
+from views import tables
+
+PROBLEM = "2"
+DEFAULT = ("coordinate_ascent", "coordinate_ascent:covariance=row", "guide_mean_field_pyro", "elbo_by_hand",
+           "svi_auto_pyro:guide=AutoNormal", "score_function",
+           "maximum_likelihood:algorithm=als", "maximum_likelihood:algorithm=als,map=yes",
+           "maximum_likelihood:algorithm=sgd")
+PREDICTED = ("coordinate_ascent", "guide_mean_field_pyro", "maximum_likelihood_als", "maximum_likelihood_als_map")
+RANKED = "coordinate_ascent"  # what --ranks runs unless --method says otherwise
+OUTSIDE = Path(__file__).parents[2] / "shared" / "data"  # used where it is there
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    ratings.add_arguments(parser)
+    add = parser.add_argument_group("problem 2").add_argument
+    add("--method", action="append", metavar="NAME|FILE.py[:OPTION=VALUE,...]",
+        help="a method by name or from a file, with options of its own (--list NAME shows them); repeatable")
+    add("--guide", metavar="NAME|FILE.py", help="one of Pyro's automatic guides, or a guide of your own, by SVI")
+    add("--rank", type=int, default=2, metavar="K", help="number of factors (default 2)")
+    add("--ranks", metavar="A-B|A,B,...|none",
+        help=f"then {RANKED}, or the first --method, at each of these ranks (default 1-10, with --method none)")
+    add("--epochs", type=int, help="passes over the ratings, at most (default: what each method needs)")
+    add("--batch-size", type=int, help="ratings in a minibatch, for the methods that have them")
+    add("--lr", type=float, help="learning rate, for the methods that have one")
+    add("--recipe", help="default, or reference: the assignment's settings, where a method has the choice")
+    add("--samples", type=int, default=100, help="draws from q for every NLL (default 100)")
+    add("--seed", type=int, default=0)
+    add("--device", default="cpu", help="cpu or cuda")
+    add("--outside", type=Path, metavar="DIR", default=OUTSIDE if OUTSIDE.is_dir() else None,
+        help="a directory with jester-5k.csv.gz, for the checkpoints on real ratings")
+
+
+def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> int:
+    console = tables.console()
+    where = device(args.device)
+    chosen = choose(args)
+    ranks = parse_ranks(args.ranks or ("none" if args.method or args.guide else "1-10"))
+    parts = on_device(ratings.load(args, console), where)
+    ask = ratings.unrated(parts.train, args.recommend) if args.recommend else None
+    common: dict[str, Any] = {"epochs": args.epochs, "samples": args.samples, "seed": args.seed, "device": where}
+    for fit in chosen:  # what cannot run is said before anything is written
+        task = fits.task(fit, parts, args.rank, **common)
+        fit.method.init(generator(args.seed, "trial", where), task.model, parts.train, **fit.options)
+    if ranks:
+        fits.task(chosen[0], parts, max(ranks), **common)
+    out = resume or folder.create(args.out, PROBLEM, argv)
+    console.print(f"[bold]Problem 2[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
+                  f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} to validate, "
+                  f"{len(parts.test):,} to test -> {out}", soft_wrap=True)
+    ranked: dict[int, Result] = {}
+    sweep = chosen[0] if args.method or args.guide else fits.parse(RANKED)
+    try:
+        with running(out, console) as runner:
+            results = [runner(fits.task(fit, parts, args.rank, ask=ask, **common)) for fit in chosen]
+            for K in ranks:
+                same = [r for r in results if args.rank == K and r.name == sweep.method.name]
+                ranked[K] = same[0] if same else runner(
+                    fits.task(sweep, parts, K, place=Path(f"rank{K}"), label=f"K={K}", **common))
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
+        return 130
+    entries = show(console, out, parts, args, results, ranked)
+    if ask is not None:
+        best = min(results, key=lambda r: float(r.expected.get("test_nll", np.inf)))
+        ratings.recommend(console, args.recommend, args.top, parts.train, ask, best)
+    defaults = args.ratings == "jester-like" and args.subsample == 1 and not (
+        args.split or args.epochs or args.lr or args.batch_size or args.recipe)
+    checkpoints = checkpoints2.run([fit.method.name for fit in chosen], args.outside)
+    checkpoints += checkpoints2.of_run(results, ranked, parts.train, defaults)
+    tables.checkpoints(console, [asdict(c) for c in checkpoints])
+    folder.write_summary(out, PROBLEM, argv, args.seed, checkpoints, entries)
+    failed = sum(not c.passed for c in checkpoints)
+    console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
+                  f"figures and results are in {out}", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def choose(args: argparse.Namespace) -> list[Fit]:
+    """The methods asked for, or the default ones, with the options that each of them takes."""
+    specs = list(args.method or [])
+    if args.guide:
+        specs.append(args.guide if args.guide.endswith(".py") else f"svi_auto_pyro:guide={args.guide}")
+    chosen = [fits.parse(spec) for spec in specs or DEFAULT]
+    twice = {fit.method.name for fit in chosen if sum(f.method.name == fit.method.name for f in chosen) > 1}
+    if twice:
+        raise InputError(f"{', '.join(sorted(twice))} is asked for twice")
+    # Of points a learning rate and a batch mean something else; theirs are given with --method name:lr=...
+    takers = [f.method for f in chosen if f.method.family is Family.VARIATIONAL] or [f.method for f in chosen]
+    shared = choose_options(takers, {"lr": args.lr, "batch_size": args.batch_size, "recipe": args.recipe})
+    return [Fit(fit.method, shared.get(fit.method.name, {}) | dict(fit.options)) for fit in chosen]
+
+
+def parse_ranks(text: str) -> list[int]:
+    """'1-10' or '1,2,5' -> the ranks; 'none' -> none."""
+    if text == "none":
+        return []
+    try:
+        ends = [[int(n) for n in part.split("-")] for part in text.split(",")]
+    except ValueError:
+        ends = [[]]
+    if not all(len(e) in (1, 2) and e[0] <= e[-1] for e in ends):
+        raise InputError(f"--ranks is none, or ranks like 1-10 or 1,2,5, not '{text}'")
+    return sorted({K for e in ends for K in range(e[0], e[-1] + 1)})
+
+
+def on_device(parts: Split, where: torch.device) -> Split:
+    return Split(parts.train.to(where), parts.validation.to(where), parts.test.to(where))
+
+
+def show(console: Console, out: Path, parts: Split, args: argparse.Namespace, results: list[Result],
+         ranked: dict[int, Result]) -> list[dict[str, Any]]:
+    """The tables, the words and the figures; returns the lines of `summary.json`."""
+    N = len(parts.train)
+    told = [r for r in results if "elbo" in r.trace and r.by != "hand"] or [r for r in results if "elbo" in r.trace]
+    for r in told if args.method else told[:1]:
+        epochs(console, r, N, args.samples)
+    entries = [fits.entry(r, args.rank, N) for r in results]
+    tables.show(console, f"Comparison at K = {args.rank}: ELBO and NLL in nats per rating; seconds of fitting, in all "
+                "and to 1% of the best", (
+                "method", "by", "ELBO", "train NLL", "valid.", "test", "test RMSE", "epochs", "seconds", "to 1%"), [
+        (e["name"], e["by"], number(e["elbo_per_rating"]), number(e["train_nll"]), number(e["validation_nll"]),
+         number(e["test_nll"]), number(e["test_rmse"]), e["steps"], e["seconds"], e["seconds_to_1_percent"])
+        for e in entries])
+    if ranked:
+        lines = [fits.entry(r, K, N) for K, r in ranked.items()]
+        tables.show(console, f"{lines[0]['name']} at each rank", (
+            "K", "ELBO", "train NLL", "test NLL", "test RMSE", "epochs", "seconds"), [
+            (e["rank"], number(e["elbo_per_rating"]), number(e["train_nll"]), number(e["test_nll"]),
+             number(e["test_rmse"]), e["steps"], e["seconds"]) for e in lines])
+        entries += [e for e in lines if e["rank"] != args.rank or e["name"] not in [r.name for r in results]]
+        views.by_rank(out, ranked, N)
+    noise = gradients.spreads(parts.train, args.rank, generator(args.seed, "gradients", parts.train.device))
+    views.gradients(out, noise)
+    for sentence in [*words2.comparison(results, N), *words2.ranks(ranked, N), gradients.in_words(noise)]:
+        console.print(sentence, soft_wrap=True, highlight=False)
+    console.print()
+    views.learning(out, results, N, reference=args.recipe == "reference")
+    views.predictions(out, parts.test.rating.cpu().numpy(), [r for r in results if r.name in PREDICTED] or results[:4])
+    count = torch.bincount(parts.train.user, minlength=parts.train.num_users)
+    views.uncertainty(out, count[parts.test.user].cpu().numpy(), results)
+    return entries
+
+
+def epochs(console: Console, result: Result, num_ratings: int, samples: int) -> None:
+    """The reference's printout: per epoch the ELBO as a loss, the time, and the three NLLs."""
+    t = {name: values.mean(0) for name, values in result.trace.items()}
+    seconds = result.seconds.mean(0).cumsum()
+    steps = [s for s in range(result.steps) if s < 10 or (s + 1) % 10 == 0 or s == result.steps - 1]
+    console.print(f"[bold]{result.name}[/]: the ELBO as a loss, and the NLL over {samples} samples of U and V; nats "
+                  f"per rating, log(2 pi) / 2 = 0.919 included", soft_wrap=True, highlight=False)
+    tables.show(console, "",
+                ("epoch", "ELBO", "seconds", "train NLL", "validation NLL", "test NLL"),
+                [(s + 1, number(-t["elbo"][s] / num_ratings), float(seconds[s]),
+                  *(number(t[n][s]) if n in t else None for n in ("train_nll", "validation_nll", "test_nll")))
+                 for s in steps])
+
+
+def number(value: float | None) -> str | None:
+    """Four decimals: what an NLL over some ten thousand ratings can tell apart."""
+    return None if value is None else f"{value:.4f}"

@@ -1,0 +1,165 @@
+"""The figures of Problem 2: how fits go, what they predict, and how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from inference.result import Result
+from views.figures import PALETTE, plain_log, save, styles, title
+
+SHOWN_PAIRS = 120  # with an interval each
+NORMAL_90 = 1.6448536269514722
+REFERENCE = {"elbo": [-6.7972, -5.0373, -4.6998, -3.5215, -2.4658, -2.0699, -1.8799, -1.7709, -1.7041, -1.6587],
+             "test_nll": [5.1857, 4.8039, 4.2572, 2.7668, 2.1749, 1.9178, 1.7838, 1.7030, 1.6479, 1.6087]}
+
+
+def learning(folder: Path, results: Sequence[Result], num_ratings: int, reference: bool = False) -> Path:
+    """ELBO and test NLL against epochs and against seconds of fitting (scoring not counted).
+
+    reference  draw the course's printed trajectory too (its own data set and machine)
+    """
+    style = styles(r.name for r in results)
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), sharey="row")
+    for row, (field, scale, label) in enumerate((("elbo", num_ratings, "ELBO per rating (nats; higher is better)"),
+                                                 ("test_nll", 1, "test NLL (nats per rating; lower is better)"))):
+        shown = [r for r in results if field in r.trace]
+        for r in shown:
+            values = r.trace[field].mean(0) / scale
+            look = {**style[r.name], "markersize": 3.5, "lw": 1.2}
+            axes[row, 0].plot(np.arange(1, r.steps + 1), values, label=title(r.name), **look)
+            axes[row, 1].plot(r.seconds.mean(0).cumsum(), values, label=title(r.name), **look)
+        if reference:
+            axes[row, 0].plot(np.arange(1, 11), REFERENCE[field], "k:", lw=1.5, label="the reference's printout")
+        _frame(axes[row, 0], [r.trace[field].mean(0) / scale for r in shown], rising=field == "elbo")
+        axes[row, 0].set_ylabel(label)
+        axes[row, 0].legend(fontsize=7)
+    for axis in axes.ravel():
+        plain_log(axis, "x")
+    axes[1, 0].set_xlabel("epoch (one pass over the ratings)")
+    axes[1, 1].set_xlabel("seconds of fitting")
+    figure.suptitle("How each method learns: by passes over the data, and by the clock")
+    return save(figure, folder / "learning.png")
+
+
+def _frame(axis: plt.Axes, curves: Sequence[np.ndarray], rising: bool) -> None:
+    """Show where the curves end and some of the way there, not the first wild steps."""
+    curves = [c[np.isfinite(c)] * (-1 if rising else 1) for c in curves if np.isfinite(c).any()]
+    if curves:
+        best, worst = min(c.min() for c in curves), max(c[-1] for c in curves)
+        span = max(1.3 * (worst - best), 0.1 * abs(best))
+        low, high = best - 0.05 * span, best + span
+        axis.set_ylim(*((-high, -low) if rising else (low, high)))
+
+
+def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Path:
+    """Left: where the bound and the NLL end at each K. Right: the test NLL on the way there."""
+    ranks = sorted(results)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6))
+    for name, field, scale, marker, colour in (
+        ("minus the ELBO per rating", "elbo", -num_ratings, "s", PALETTE[3]),
+        ("test NLL", "test_nll", 1, "o", PALETTE[0]), ("train NLL", "train_nll", 1, "^", PALETTE[2]),
+    ):
+        ends = [results[K].final(field) for K in ranks]
+        left.plot(ranks, [np.nan if e is None else e / scale for e in ends], color=colour, marker=marker, label=name)
+    left.set(xlabel="rank K", ylabel="nats per rating (lower is better)", xticks=ranks)
+    left.legend()
+    left.set_title("where it ends")
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(ranks)))
+    curves = [results[K].trace["test_nll"].mean(0) for K in ranks if "test_nll" in results[K].trace]
+    for K, colour in zip(ranks, colours, strict=True):
+        if "test_nll" in results[K].trace:
+            values = results[K].trace["test_nll"].mean(0)
+            right.plot(np.arange(1, len(values) + 1), values, color=colour, marker=".", label=f"K = {K}")
+    _frame(right, curves, rising=False)
+    plain_log(right, "x")
+    right.set(xlabel="epoch", ylabel="test NLL (nats per rating)")
+    right.legend(fontsize=7, ncols=2)
+    right.set_title("on the way")
+    figure.suptitle(f"{title(results[ranks[0]].name)}: what each further factor is worth")
+    return save(figure, folder / "ranks.png")
+
+
+def predictions(folder: Path, observed: np.ndarray, results: Sequence[Result]) -> Path | None:
+    """Test ratings beside their predictive means and 90% intervals, in the order of the means."""
+    results = [r for r in results if "test_mean" in r.expected]
+    if not results or not len(observed):
+        return None
+    columns = min(len(results), 2)
+    rows = -(-len(results) // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(5.6 * columns, 2.9 * rows + 0.7), squeeze=False, sharey=True)
+    low, high = observed.min(), observed.max()
+    picked = np.linspace(0, len(observed) - 1, min(SHOWN_PAIRS, len(observed))).astype(int)
+    for axis, r in zip(grid.ravel(), results, strict=False):
+        mean = r.expected["test_mean"]
+        noise = float(r.expected["noise_variance"])
+        half = NORMAL_90 * np.sqrt(r.expected["test_spread"] ** 2 + noise)
+        inside = np.abs(observed - mean) <= half
+        order = picked[np.argsort(mean[picked])]
+        place = np.arange(len(order))
+        axis.fill_between(place, (mean - half)[order], (mean + half)[order], step="mid", color=PALETTE[0], alpha=0.2,
+                          label="90% interval")
+        axis.plot(place, mean[order], color=PALETTE[0], lw=1.2, label="predictive mean")
+        axis.plot(place, observed[order], ".", color=PALETTE[3], markersize=4, label="rating")
+        axis.set_title(f"{title(r.name)}: {100 * inside.mean():.1f}% of {len(observed):,} test ratings inside",
+                       fontsize=8)
+        axis.set(ylabel="rating", ylim=(low - 0.5 * (high - low), high + 0.5 * (high - low)))
+    for axis in grid.ravel()[len(results):]:
+        axis.remove()
+    for axis in grid[-1]:
+        axis.set_xlabel(f"{len(picked)} of the test ratings, by predictive mean")
+    grid[0, 0].legend(fontsize=7, loc="upper left")
+    figure.suptitle("Predicted against observed")
+    return save(figure, folder / "predictions.png")
+
+
+def uncertainty(folder: Path, count: np.ndarray, results: Sequence[Result]) -> Path | None:
+    """Posterior sd of u . v at the test pairs against how many ratings the user has in training.
+
+    count (test pairs,)
+    """
+    results = [r for r in results if "test_spread" in r.expected and r.expected["test_spread"].any()]
+    if not results or not len(count):
+        return None
+    style = styles(r.name for r in results)
+    figure, axis = plt.subplots(figsize=(6.5, 4.4))
+    edges = np.unique(np.round(np.geomspace(1, max(count.max(), 2) + 1, 16)).astype(int))
+    place = np.digitize(count, edges)
+    for r in results:
+        spread = r.expected["test_spread"]
+        bins = [b for b in np.unique(place) if (place == b).sum() >= 5]
+        middle = [np.exp(np.log(np.maximum(count[place == b], 0.5)).mean()) for b in bins]
+        quarter, median, three = (np.array([np.quantile(spread[place == b], q) for b in bins])
+                                  for q in (0.25, 0.5, 0.75))
+        axis.plot(middle, median, markersize=4, label=title(r.name), **style[r.name])
+        axis.fill_between(middle, quarter, three, color=style[r.name]["color"], alpha=0.12)
+    plain_log(axis, "xy")
+    axis.set(xlabel="ratings of the user in the training set",
+             ylabel="posterior sd of the prediction u.v (rating units)")
+    axis.set_title("The more a user has rated, the surer the prediction\n(median, and half of the test pairs)")
+    axis.legend(fontsize=7)
+    return save(figure, folder / "uncertainty.png")
+
+
+def gradients(folder: Path, spreads: Mapping[str, Mapping[str, np.ndarray]]) -> Path:
+    """Standard deviation of single-sample gradients of the ELBO, by estimator and kind of parameter.
+
+    spreads[estimator][parameter] (entries,), nats per unit of the parameter
+    """
+    figure, axis = plt.subplots(figsize=(7, 4.4))
+    names = list(next(iter(spreads.values())))
+    for k, (estimator, by_name) in enumerate(spreads.items()):
+        offset = (k - (len(spreads) - 1) / 2) * 0.34
+        parts = axis.boxplot([by_name[n][by_name[n] > 0] for n in names], positions=np.arange(len(names)) + offset, widths=0.3,
+                             whis=(5, 95), showfliers=False, patch_artist=True,
+                             medianprops={"color": "black"}, boxprops={"facecolor": PALETTE[k], "alpha": 0.6})
+        parts["boxes"][0].set_label(title(estimator))
+    axis.set_xticks(range(len(names)), [title(n) for n in names])
+    axis.set(yscale="log", ylabel="sd of one gradient sample (nats per unit)",
+             title="Two unbiased estimators of the same gradient: how much they scatter\n(boxes: half of the entries; "
+             "whiskers: 90%)")
+    axis.legend()
+    return save(figure, folder / "gradients.png")
