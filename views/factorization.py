@@ -36,9 +36,10 @@ def learning(folder: Path, results: Sequence[Result], num_ratings: int, referenc
             axes[row, 0].plot(np.arange(1, 11), REFERENCE[field], "k:", lw=1.5, label="the reference's printout")
         _frame(axes[row, 0], [r.trace[field].mean(0) / scale for r in shown], rising=field == "elbo")
         axes[row, 0].set_ylabel(label)
-        axes[row, 0].legend(fontsize=7)
     for axis in axes.ravel():
         plain_log(axis, "x")
+    lines, words = axes[1, 0].get_legend_handles_labels()
+    figure.legend(lines, words, loc="outside lower center", ncols=5, fontsize=8)
     axes[1, 0].set_xlabel("epoch (one pass over the ratings)")
     axes[1, 1].set_xlabel("seconds of fitting")
     figure.suptitle("How each method learns: by passes over the data, and by the clock")
@@ -153,8 +154,8 @@ def gradients(folder: Path, spreads: Mapping[str, Mapping[str, np.ndarray]]) -> 
     names = list(next(iter(spreads.values())))
     for k, (estimator, by_name) in enumerate(spreads.items()):
         offset = (k - (len(spreads) - 1) / 2) * 0.34
-        parts = axis.boxplot([by_name[n][by_name[n] > 0] for n in names], positions=np.arange(len(names)) + offset, widths=0.3,
-                             whis=(5, 95), showfliers=False, patch_artist=True,
+        parts = axis.boxplot([by_name[n][by_name[n] > 0] for n in names], positions=np.arange(len(names)) + offset,
+                             widths=0.3, whis=(5, 95), showfliers=False, patch_artist=True,
                              medianprops={"color": "black"}, boxprops={"facecolor": PALETTE[k], "alpha": 0.6})
         parts["boxes"][0].set_label(title(estimator))
     axis.set_xticks(range(len(names)), [title(n) for n in names])

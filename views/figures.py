@@ -33,9 +33,13 @@ def plain_log(axis: plt.Axes, which: str) -> None:
     for name in which:
         getattr(axis, f"set_{name}scale")("log")
         side = getattr(axis, f"{name}axis")
+
+        def between(value: float, _: int, side=side) -> str:
+            low, high = side.get_view_interval()
+            return f"{value:g}" if high < 50 * low and f"{value:e}"[0] in "235" else ""
+
         side.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-        side.set_minor_formatter(matplotlib.ticker.FuncFormatter(
-            lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else ""))
+        side.set_minor_formatter(matplotlib.ticker.FuncFormatter(between))
 
 
 def save(figure: plt.Figure, path: Path) -> Path:
