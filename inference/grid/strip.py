@@ -202,11 +202,11 @@ def _sums(engine: str, field: Tensor, right: Tensor, down: Tensor) -> Arithmetic
     """The fastest arithmetic that is safe for these potentials."""
     if engine == "torch":
         return LogSpace()
-    from inference.grid.strip_numba import MAX_RANGE, Linear, frontier_range
+    from inference.grid.strip_numba import Linear, is_safe
     from inference.grid.strip_wide_numba import Wide
 
     _, S, K = field.shape
-    return (Linear if frontier_range(field, right, down) <= MAX_RANGE else Wide)(S, K**S)
+    return (Linear if is_safe(field, right, down) else Wide)(S, K**S)
 
 
 def _check(model: GridMRF, memory_gb: float | None, engine: str) -> str:

@@ -5,8 +5,9 @@ One site reads the frontier as (p, rest, l) and writes it as (k, p, rest); the t
 `Linear` scales vectors to a largest entry of 2^490, which is e^340. An entry lies below the largest by at
 most the ranges (largest less smallest entry) of the potentials that touch the frontier: those behind it for
 a, those ahead for b. With both together under 1000 nats no entry falls below e^-660 and no product a b below
-e^-320, while float64 goes down to e^-708: nothing underflows. The reference's weights take 34 nats a column.
-Beyond 1000 nats, `strip_wide_numba` gives every entry an exponent of its own, at about six times the time.
+e^-320, while float64 goes down to e^-708; and exp T of one site does not either, with a range under 700 nats.
+So nothing underflows. The reference's weights take 34 nats a column. Beyond these limits, `strip_wide_numba`
+gives every entry an exponent of its own, at about six times the time.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ from torch import Tensor
 
 TOP = 490  # log2 of the largest entry of a linear vector
 MAX_RANGE = 1000.0  # nats, of a and b together
+MAX_SITE = 700.0  # nats, of one site's T
 TILE = 512  # states worked on at a time, so that they stay in the first cache
 FAST = {"reassoc", "contract", "nsz", "nnan"}
 LOG2 = math.log(2.0)
 
 
-def frontier_range(field: Tensor, right: Tensor, down: Tensor) -> float:
-    """A bound, in nats, on log max a / min a + log max b / min b over all frontiers.
+def is_safe(field: Tensor, right: Tensor, down: Tensor) -> bool:
+    """Whether `Linear` cannot underflow (tables with the longer side first)."""
+    frontier, site = ranges(field, right, down)
+    return frontier <= MAX_RANGE and site <= MAX_SITE
+
+
+def ranges(field: Tensor, right: Tensor, down: Tensor) -> tuple[float, float]:
+    """Bounds, in nats, on log max a / min a + log max b / min b of any frontier, and on max T - min T of any site.
 
     A frontier holds one site of every column; behind each lie its unary and its pairs to the left
     and above, ahead the pair below and, for the newest site, the pair to the right.
@@ -36,7 +44,7 @@ def frontier_range(field: Tensor, right: Tensor, down: Tensor) -> float:
     behind[:, 1:] += beside
     behind[1:] += above
     ahead = above.amax(0).sum() if len(above) else 0.0
-    return float(behind.amax(0).sum() + ahead + (beside.max() if beside.numel() else 0.0))
+    return float(behind.amax(0).sum() + ahead + (beside.max() if beside.numel() else 0.0)), float(behind.max())
 
 
 class Linear:

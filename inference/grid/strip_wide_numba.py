@@ -1,4 +1,4 @@
-"""The sums of `strip` compiled, for potentials of any size: every number is m 2^e with an exponent of its own.
+"""The sums of `strip` compiled, for potentials up to 1e15 nats: every number is m 2^e with its own exponent.
 
 1 <= m < 2 in float64 and e in int64. Adding shifts the smaller number by the difference of the exponents;
 what is lost that way is below 2^-1022 of the sum, never of the answer. The twin is `strip.LogSpace`.
