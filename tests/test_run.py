@@ -128,6 +128,17 @@ def test_ctrl_c_saves_and_resume_gives_the_same_bytes(tmp_path):
     assert np.array_equal(a.trace["elbo"], b.trace["elbo"])
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".png", ".uai"])
+def test_an_exported_image_is_the_same_problem(tmp_path, suffix, capsys):
+    file = tmp_path / f"small{suffix}"
+    assert door("--problem", "1", "--image", "small", "--export", file) == 0
+    assert door("--problem", "1", "--image", file, "--method", "brute_force", "--out", tmp_path / "out") == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["methods"][0]["log_evidence"] == pytest.approx(186.00257856088436, rel=1e-12)
+    assert door("--problem", "1", "--image", "small", "--export", file) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
 def test_list_reads_the_docstrings(capsys):
     assert door("--list") == 0
     assert "mean_field" in capsys.readouterr().out
