@@ -128,7 +128,9 @@ class Factorization:
 
     def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
         """Ratings at `pairs` drawn from N(u_i . v_j, noise_variance): real numbers, not rounded."""
-        user, item = self._where(None)
+        if self.pairs is None:
+            raise InputError("this factorization does not say where its ratings are; give it (user, item) `pairs`")
+        user, item = self.pairs
         mean = self.quantities(latents)["prediction"]
         noise = torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
         return Ratings(user, item, mean + math.sqrt(self.noise_variance) * noise, self.num_users, self.num_items)
@@ -136,20 +138,18 @@ class Factorization:
     def quantities(self, latents: Latents, pairs: Pairs | None = None) -> dict[str, Tensor]:
         """What methods are compared on: `prediction`, u_i . v_j at `pairs`, shape (..., N), rating units.
 
-        U and V themselves are known only up to rotation and sign.
+        `pairs` are the model's unless given; without any there is nothing to compare: U and V themselves are
+        known only up to rotation and sign.
         """
-        user, item = self._where(pairs)
+        pairs = self.pairs if pairs is None else pairs
+        if pairs is None:
+            return {}
+        user, item = pairs
         return {"prediction": (gather(latents["U"], user) * gather(latents["V"], item)).sum(-1)}
 
     def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
         """Two matrices, (users, any) and (items, as many), whose rows' inner products are the predictions."""
         return latents["U"], latents["V"]
-
-    def _where(self, pairs: Pairs | None) -> Pairs:
-        pairs = self.pairs if pairs is None else pairs
-        if pairs is None:
-            raise InputError("this factorization has no (user, item) pairs to predict at; give it some as `pairs`")
-        return pairs
 
     def program(self, data: Ratings, batch_size: int | None = None, batch: Int64[Tensor, "n"] | None = None) -> None:
         """The same model as a Pyro program: plates `users`, `items`, `ratings`; sites `U`, `V`, `r`.

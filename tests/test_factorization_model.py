@@ -124,7 +124,8 @@ def test_wrong_ratings_are_refused_in_a_sentence(wrong, says):
 def test_no_pairs_and_too_large_a_batch_are_refused():
     data, model = some_ratings(), Factorization(7, 5, 2)
     latents = model.prior(torch.Generator())
-    with pytest.raises(InputError, match="no \\(user, item\\) pairs"):
-        model.quantities(latents)
+    assert model.quantities(latents) == {}
+    with pytest.raises(InputError, match="does not say where its ratings are"):
+        model.simulate(torch.Generator(), latents)
     with pytest.raises(InputError, match="between 1 and 23 ratings, all there are, not 24"):
         model.program(data, batch_size=24)

@@ -1,0 +1,69 @@
+"""Stochastic variational inference in Pyro, an epoch at a time: what the Pyro methods share.
+
+Pyro keeps parameters, optimisers and random numbers in globals. Here they are borrowed for an epoch: filled
+from the state, emptied into the next one and handed back as they were found.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pyro
+import torch
+from pyro.infer import ELBO, SVI
+from pyro.optim import Adam  # type: ignore[attr-defined]  # Pyro makes its optimisers when imported
+
+from inference.factorization.stochastic import BETA1, BETA2, EPSILON, State, batches, refuse_divergence
+from models.factorization import Factorization, Ratings
+
+
+@contextmanager
+def borrowed(rng: torch.Generator) -> Iterator[None]:
+    """Pyro with an empty parameter store and random numbers keyed from `rng`; afterwards all is as before.
+
+    Validation is off: it would stop a diverging fit with a traceback, and costs a look at every number.
+    """
+    key = int(torch.randint(2**62, (), generator=rng, device=rng.device))
+    with torch.random.fork_rng(), pyro.get_param_store().scope(), pyro.validation_enabled(False), \
+            warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Encountered NaN")  # `refuse_divergence` says it better
+        torch.manual_seed(key)
+        yield
+
+
+def epoch(
+    rng: torch.Generator, state: State, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
+) -> State:
+    """One pass over the data by Pyro's SVI and Adam. Within `borrowed`, with the state's parameters in the store."""
+    optimiser = Adam(lambda name: adam_arguments(state, name))
+    if state.steps:
+        optimiser.set_state({name: adam_state(state, name) for name in state.params})
+    svi = SVI(model.program, guide, optimiser, loss=loss)
+    steps = state.steps
+    for batch in batches(rng, data, state.batch_size):
+        refuse_divergence(svi.step(data, batch=batch), steps, state)
+        steps += 1
+    memory = {name: kept["state"][0] for name, kept in optimiser.get_state().items()}
+    unconstrained = dict(pyro.get_param_store().named_parameters())
+    return replace(
+        state,
+        params={name: unconstrained[name].detach() for name in state.params},
+        first={name: memory[name]["exp_avg"] for name in state.params},
+        second={name: memory[name]["exp_avg_sq"] for name in state.params},
+        epochs=state.epochs + 1, steps=steps,
+    )
+
+
+def adam_arguments(state: State, name: str) -> dict[str, Any]:
+    return {"lr": state.rate(name), "betas": (BETA1, BETA2), "eps": EPSILON}
+
+
+def adam_state(state: State, name: str) -> dict[str, Any]:
+    """What torch's Adam of one parameter would have saved."""
+    fresh = torch.optim.Adam([torch.zeros(())], **adam_arguments(state, name)).state_dict()
+    moments = {"exp_avg": state.first[name].clone(), "exp_avg_sq": state.second[name].clone()}
+    return fresh | {"state": {0: {"step": torch.tensor(float(state.steps)), **moments}}}
