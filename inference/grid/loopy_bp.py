@@ -12,7 +12,7 @@ under `max` the max-marginals, whose largest labels are the MAP on a tree.
 Schedules of one sweep: `flooding` sends every message at once from the last sweep's; `sequential` goes right, left,
 down and up through the image; `residual` sends, as often as there are messages, the one that would change most.
 Engines: `torch` is the formulas above, for any device; `compiled` does the same in logs (`loopy_bp_numba`). For
-undamped flooding sum-product on a homogeneous grid it takes odds instead of log odds, some 20 times faster, if the
+undamped flooding sum-product on a homogeneous grid it takes odds instead of log odds, tens of times faster, if the
 potentials are so small that no product can leave double precision (`loopy_bp_odds_numba.is_safe`).
 Cost of a sweep: 4 H W K^2, and about half as much for the Bethe log Z (none with `track` off). The messages are
 4 (K-1) H W numbers; a step holds the old and the new, and now and then those of two sweeps ago.

@@ -2,7 +2,7 @@
 
 A message is its log odds log m(l) - log m(0), l = 1..K-1, so it needs no normalising and damping is a plain
 average. Log-sum-exp takes out the largest term, so potentials of 1e4 nats do no harm. One message costs K^2
-exponentials (none under the rule `max`); `loopy_bp_odds_numba` is some 20 times faster where it may be used.
+exponentials (none under the rule `max`); `loopy_bp_odds_numba` is tens of times faster where it may be used.
 
 A homogeneous grid's table comes as (1, 1, K, K), others as (H, W-1, K, K) and (H-1, W, K, K).
 """
@@ -35,7 +35,8 @@ def sweep(
     H, W = local.shape[1:]
     one = slice(0, 1 if model.pair is not None else None)  # a homogeneous grid's one table
     right, down = (table[one, one].contiguous().numpy() for table in (model.right, model.down))
-    old, new, change = messages.numpy(), messages.clone(), np.zeros(max(H, W))
+    old, new = messages.numpy(), messages.clone()
+    change = np.zeros(max(H, W))  # the largest of a block of rows or columns, at its first
     options = local.numpy(), right, down, damping, rule == "max"
     if schedule == "residual":
         return new, _most_changed_first(new.numpy(), *options)
@@ -72,42 +73,45 @@ def in_row_blocks(kernel: Callable[..., None], rows: int, *arguments) -> None:
 def _flood(new, old, local, right, down, damping, take_max, change, first, last):
     """All messages into rows first to last, from the old ones."""
     H, W = local.shape[1:]
-    work = np.empty((3, len(local) + 1))
+    work, largest = np.empty((3, len(local) + 1)), 0.0
     for i in range(first, last):
         for j in range(W):
             for side in range(4):
                 if _has_neighbour(side, i, j, H, W):
                     moved = _message(work, old, local, right, down, side, i, j, take_max)
                     _write(new, old, work, side, i, j, damping)
-                    change[i] = max(change[i], moved)
+                    largest = max(largest, moved)
+    change[first] = largest
 
 
 @compiled
 def _along_rows(new, local, right, down, damping, take_max, change, first, last):
     """In rows first to last, all messages to the right, from left to right, then those to the left."""
     W = local.shape[2]
-    work = np.empty((3, len(local) + 1))
+    work, largest = np.empty((3, len(local) + 1)), 0.0
     for i in range(first, last):
         for side in range(2):
             for n in range(1, W):
                 j = n if side == 0 else W - 1 - n
                 moved = _message(work, new, local, right, down, side, i, j, take_max)
                 _write(new, new, work, side, i, j, damping)
-                change[i] = max(change[i], moved)
+                largest = max(largest, moved)
+    change[first] = max(change[first], largest)
 
 
 @compiled
 def _along_columns(new, local, right, down, damping, take_max, change, first, last):
     """In columns first to last, all messages down, from the top, then those up."""
     H = local.shape[1]
-    work = np.empty((3, len(local) + 1))
+    work, largest = np.empty((3, len(local) + 1)), 0.0
     for side in range(2, 4):
         for n in range(1, H):
             i = n if side == 2 else H - 1 - n
             for j in range(first, last):
                 moved = _message(work, new, local, right, down, side, i, j, take_max)
                 _write(new, new, work, side, i, j, damping)
-                change[j] = max(change[j], moved)
+                largest = max(largest, moved)
+    change[first] = max(change[first], largest)
 
 
 @compiled
@@ -170,51 +174,44 @@ def _neighbour(side, i, j):
 
 @compiled
 def _message(work, messages, local, right, down, side, i, j, take_max):
-    """work[0, 1:] = log odds of the new message into (i, j) from its `side`; returns its change in nats."""
+    """work[0, 1:] = log odds of the new message into (i, j) from its `side`; returns its change in nats.
+
+    work[1] is log h of the sender, work[2] the terms of one sum. Indices are unsigned, because others are tested
+    for being negative.
+    """
     y, x = _neighbour(side, i, j)
-    fill_cavity(work[1], messages, local, y, x, side ^ 1)
-    table, row, column = (right, i, min(j, x)) if side < 2 else (down, min(i, y), j)
-    row, column = min(row, table.shape[0] - 1), min(column, table.shape[1] - 1)  # one table may serve all edges
-    change = 0.0
-    for l in range(work.shape[1]):
-        for k in range(work.shape[1]):
-            pair = table[row, column, l, k] if side & 1 else table[row, column, k, l]
-            work[2, k] = work[1, k] + pair
-        work[0, l] = log_sum_exp(work[2], take_max)
-        if l > 0:
-            work[0, l] -= work[0, 0]
-            change = max(change, abs(work[0, l] - messages[side, l - 1, i, j]))
+    s, Y, X, one, K = np.uint64(side), np.uint64(y), np.uint64(x), np.uint64(1), np.uint64(work.shape[1])
+    work[1, 0] = 0.0
+    for k in range(K - one):
+        work[1, k + one] = local[k, Y, X] + messages[s, k, Y, X] + (
+            messages[s ^ np.uint64(2), k, Y, X] + messages[s ^ np.uint64(3), k, Y, X])
+    if side < 2:
+        row, column = np.uint64(min(i, len(right) - 1)), np.uint64(min(j, x, right.shape[1] - 1))
+    else:
+        row, column = np.uint64(min(i, y, len(down) - 1)), np.uint64(min(j, down.shape[1] - 1))
+    change, first, norm = 0.0, 0.0, 1.0
+    for l in range(K):
+        top, total = -np.inf, 0.0
+        for k in range(K):
+            a, b = (l, k) if side & 1 else (k, l)
+            term = work[1, k] + (right[row, column, a, b] if side < 2 else down[row, column, a, b])
+            work[2, k] = term
+            top = term if term > top else top
+        if not take_max:
+            for k in range(K):
+                total += 1.0 if work[2, k] == top else math.exp(work[2, k] - top)
+        if l == 0:
+            first, norm = top, total
+        else:
+            work[0, l] = top - first if take_max else top - first + math.log(total / norm)
+            moved = abs(work[0, l] - messages[s, l - one, np.uint64(i), np.uint64(j)])
+            change = moved if moved > change else change
     return change
 
 
 @compiled
 def _write(new, old, work, side, i, j, damping):
     """The new message, damped: (1 - d) new + d old, in logs."""
-    for l in range(new.shape[1]):
-        new[side, l, i, j] = (1.0 - damping) * work[0, l + 1] + damping * old[side, l, i, j]
-
-
-@compiled
-def fill_cavity(log_h, messages, local, i, j, but):
-    """log h(k) of pixel (i, j) relative to label 0: its evidence and what comes in, save from one side (-1: none)."""
-    log_h[0] = 0.0
-    for k in range(len(local)):
-        total = local[k, i, j]
-        for side in range(4):
-            if side != but:
-                total += messages[side, k, i, j]
-        log_h[k + 1] = total
-
-
-@compiled
-def log_sum_exp(terms, take_max):
-    """log sum exp, or only the largest."""
-    top = terms[0]
-    for k in range(1, len(terms)):
-        top = max(top, terms[k])
-    if take_max:
-        return top
-    total = 0.0
-    for k in range(len(terms)):
-        total += 1.0 if terms[k] == top else math.exp(terms[k] - top)
-    return top + math.log(total)
+    s, y, x, one = np.uint64(side), np.uint64(i), np.uint64(j), np.uint64(1)
+    for l in range(np.uint64(new.shape[1])):
+        new[s, l, y, x] = (1.0 - damping) * work[0, l + one] + damping * old[s, l, y, x]

@@ -65,9 +65,10 @@ def log_bethe(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H 
 
 def _table(model: GridMRF) -> tuple[Float64[np.ndarray, "K K"], float]:
     """T = exp(pair - max pair), and max pair."""
-    assert model.pair is not None
-    pair = model.pair.numpy()
-    return np.exp(pair - pair.max()), float(pair.max())
+    pair = model.pair
+    assert pair is not None
+    largest = float(pair.max())
+    return torch.exp(pair - largest).numpy(), largest
 
 
 @compiled
