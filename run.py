@@ -12,6 +12,8 @@ from errors import InputError
 
 PROBLEMS = {
     "1": "image denoising with a grid Markov random field",
+    "2": "Bayesian matrix factorization of ratings, variational inference",
+    "3": "Gibbs sampling for the factorization of ratings, against maximum likelihood",
 }
 
 
@@ -31,6 +33,8 @@ def parser_for(problem: str | None) -> Parser:
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="where the results go: a new or empty directory (default: a new one under results/)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
+    parser.add_argument("--check", metavar="NAME|FILE.py|all",
+                        help="is this method right? A verdict with an error probability (--check all --help: options)")
     parser.add_argument("--list", nargs="?", const="", metavar="NAME",
                         help="list the methods, or the options of one method, and stop")
     if problem:
@@ -42,7 +46,17 @@ def experiment(problem: str):
     return importlib.import_module(f"experiments.problem{problem}")
 
 
+def check(argv: list[str]) -> int:
+    """`--check NAME` has arguments of its own."""
+    judge = importlib.import_module("experiments.check")
+    parser = Parser(prog="run.py", description="Is a method right? Exit status 0: right, 1: wrong, 3: cannot tell.")
+    judge.add_arguments(parser)
+    return judge.run(parser.parse_args(argv), argv)
+
+
 def main(argv: list[str]) -> int:
+    if any(word.partition("=")[0] == "--check" for word in argv):
+        return check(argv)
     problem_parser = Parser(add_help=False)
     problem_parser.add_argument("--problem")
     problem_parser.add_argument("--resume", type=Path)

@@ -40,7 +40,7 @@ class Checkpoint:
 def create(out: Path | None, problem: str, argv: Sequence[str]) -> Path:
     """An empty folder for this run, holding the arguments that `--resume` reads."""
     if out is None:
-        name = f"problem{problem}-{time.strftime('%Y%m%d-%H%M%S')}"
+        name = f"{'problem' if problem.isdigit() else ''}{problem}-{time.strftime('%Y%m%d-%H%M%S')}"
         free = (Path("results") / (f"{name}-{k}" if k else name) for k in itertools.count())
         out = next(path for path in free if not path.exists())
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

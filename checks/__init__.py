@@ -1,0 +1,1 @@
+"""Is a method right? Judges any method, ours or a user's."""

@@ -1,0 +1,1 @@
+"""Right kernels, readable and over many replicates at once: what the zoo's mistakes start from."""

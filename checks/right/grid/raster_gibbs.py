@@ -1,0 +1,13 @@
+"""Gibbs sampling, pixel by pixel, row by row: each drawn from its conditional given all others."""
+
+
+from checks.right.grid.pieces import choose, logits, sites, uniforms
+
+BATCHED = True
+
+
+def transition(rng, latents, model, data):
+    y, field = latents["labels"].clone(), model.field(data)
+    for i, j in sites(model):
+        y[..., i, j] = choose(logits(model, field, y, i, j), uniforms(rng, y[..., i, j]))
+    return {"labels": y}

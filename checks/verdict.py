@@ -1,0 +1,94 @@
+"""What is said of a method, as a value: the figures, the table and the JSON are made from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNKNOWN = "cannot tell"
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return {"right": 0, "wrong": 1, "cannot tell": 3}[self.value]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One function that is off: by `sd` standard deviations of its normal score, `z` of its standard errors."""
+
+    quantity: str
+    where: str
+    direction: str  # "too large", "too small", "too spread out", "too little spread"
+    sd: float
+    z: float
+    mean: float  # over the replicates, after the kernel's steps
+    expected: float  # over the same replicates before them
+    problem: str
+
+    def __str__(self) -> str:
+        return (f"{self.quantity} of {self.where} is {self.direction} by {abs(self.sd):.2g} sd "
+                f"(mean {self.mean:.3g} instead of {self.expected:.3g})")
+
+
+@dataclass
+class Verdict:
+    """The whole answer."""
+
+    method: str
+    outcome: Outcome
+    level: float
+    faults: list[str] = field(default_factory=list)  # contract, reach: sentences
+    findings: list[Finding] = field(default_factory=list)  # worst first
+    implied: list[str] = field(default_factory=list)
+    nearest: list[tuple[str, float, str]] = field(default_factory=list)  # mistake, likeness, symptom
+    excluded: dict[str, float] = field(default_factory=dict)  # change -> factor - 1 that would have been found
+    warnings: list[str] = field(default_factory=list)
+    why: str = ""  # cannot tell: because
+    tested: list[dict[str, Any]] = field(default_factory=list)  # problem, replicates, functions
+    scores: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # problem -> what the figure draws
+    seconds: float = 0.0
+    seed: int = 0
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a sentence."""
+        if self.outcome is Outcome.RIGHT:
+            n = min(t["replicates"] for t in self.tested)
+            return f"{self.method} is right, as far as {n:,} replicates on each of {len(self.tested)} problems can tell"
+        if self.outcome is Outcome.UNKNOWN:
+            return f"cannot tell whether {self.method} is right: {self.why}"
+        return f"{self.method} is WRONG: {self.faults[0] if self.faults else self.findings[0]}"
+
+    @property
+    def assurance(self) -> str:
+        """The false-alarm probability, in words."""
+        return (f"a right method is called wrong with probability at most {self.level:g}; a rejection counts only "
+                f"after fresh replicates repeat it")
+
+    @property
+    def exclusion(self) -> str:
+        """What a pass excludes."""
+        if not self.excluded:
+            return ""
+        found = [f"{what} off by {share(size)}" for what, size in self.excluded.items() if math.isfinite(size)]
+        not_found = [what for what, size in self.excluded.items() if not math.isfinite(size)]
+        said = f"would have been found (9 times in 10): {', '.join(found)} or more" if found else ""
+        if not_found:
+            said += f"{'; ' if said else ''}not even 50% in {', '.join(not_found)} would have been"
+        return said
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and words."""
+        return {**asdict(self), "outcome": str(self.outcome), "headline": self.headline,
+                "assurance": self.assurance, "exclusion": self.exclusion}
+
+
+def share(size: float) -> str:
+    return f"{100 * size:.0f}%" if size >= 0.095 else f"{100 * size:.1f}%"

@@ -1,0 +1,18 @@
+"""The noise is 3% too small.
+
+Symptom: posterior intervals are 3% too narrow: hard to see by eye.
+"""
+
+from checks.right.factorization.pieces import conditional, items, noise, normal, users
+
+BATCHED = True
+
+
+def transition(rng, latents, model, data):
+    U = rows(rng, users(data), latents["V"], latents["U"], model, data)
+    return {"U": U, "V": rows(rng, items(data), U, latents["V"], model, data)}
+
+
+def rows(rng, side, other, own, model, data):
+    natural = conditional(side, other, data.rating, model.prior_variance, model.noise_variance)
+    return normal(*natural, 0.97 * noise(rng, own))

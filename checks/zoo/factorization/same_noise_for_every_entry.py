@@ -1,0 +1,20 @@
+"""One noise number serves all entries of a row.
+
+Symptom: the entries of a row are tied together; K = 1 is fine.
+"""
+
+from checks.right.factorization.pieces import conditional, items, noise, normal, users
+
+BATCHED = True
+
+
+def transition(rng, latents, model, data):
+    U, V = latents["U"], latents["V"]
+    U = rows(rng, users(data), V, U, model, data)
+    V = rows(rng, items(data), U, V, model, data)
+    return {"U": U, "V": V}
+
+
+def rows(rng, side, other, own, model, data):
+    natural = conditional(side, other, data.rating, model.prior_variance, model.noise_variance)
+    return normal(*natural, noise(rng, own[..., :1]).expand(own.shape))

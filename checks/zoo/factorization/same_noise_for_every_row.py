@@ -1,0 +1,20 @@
+"""One vector of noise serves all rows of a side.
+
+Symptom: rows move together: sums over rows are far too variable.
+"""
+
+from checks.right.factorization.pieces import conditional, items, noise, normal, users
+
+BATCHED = True
+
+
+def transition(rng, latents, model, data):
+    U, V = latents["U"], latents["V"]
+    U = rows(rng, users(data), V, U, model, data)
+    V = rows(rng, items(data), U, V, model, data)
+    return {"U": U, "V": V}
+
+
+def rows(rng, side, other, own, model, data):
+    natural = conditional(side, other, data.rating, model.prior_variance, model.noise_variance)
+    return normal(*natural, noise(rng, own[..., :1, :]).expand(own.shape))

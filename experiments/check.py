@@ -1,0 +1,143 @@
+"""`--check NAME`: is this method right? What is run, printed and written."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from checks.judge import judge
+from checks.kernel import Kernel
+from checks.verdict import Outcome, Verdict
+from errors import InputError, unknown
+from experiments import folder
+from inference import load
+from inference.job import generator
+from inference.method import Family, Method
+from views import check as views
+from views import tables
+
+KINDS = {"grid": "1", "factorization": "2 or 3"}
+JUDGED = (Family.MCMC, Family.EXACT)
+SHOWN = 8  # findings in the table
+COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("--check").add_argument
+    add("--check", required=True, metavar="NAME|FILE.py|all", help="a method by name, in a file, or all there are")
+    add("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method; repeatable")
+    add("--out", type=Path, metavar="DIR", help="a new or empty directory (default: a new one under results/)")
+    add("--problem", choices=("1", "2", "3"), help="whose model a file's kernel is for (default: found out)")
+    add("--seed", type=int, default=0)
+    add("--budget", type=float, default=300.0, metavar="SECONDS", help="for each method (default 300)")
+    add("--level", type=float, default=1e-3, help="probability that a right method is called wrong (default 0.001)")
+
+
+def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 3 cannot tell."""
+    if not args.budget > 0:
+        raise InputError(f"--budget must be a positive number of seconds, not {args.budget:g}")
+    console = tables.console()
+    wanted = everything() if args.check == "all" else [found(args.check, args.problem)]
+    for _, method in wanted:
+        if method.family not in JUDGED:
+            raise InputError(f"{method.name} is no kernel (its family is {method.family}): nothing is drawn that "
+                             f"could be compared with the posterior")
+    chosen = [options(method, args.set) for _, method in wanted]
+    out = folder.create(args.out, "check", argv)
+    verdicts = []
+    for (kind, method), given in zip(wanted, chosen, strict=True):
+        verdict = judge(Kernel(method, given), kind,
+                        seed=args.seed, level=args.level, budget=args.budget)
+        verdicts.append(verdict)
+        if len(wanted) == 1:
+            show(console, verdict)
+        name = f"check-{method.name}" if len(wanted) > 1 else "check"
+        folder.write_json(out / f"{name}.json", folder.finite(verdict.to_json()))
+        views.scores(out / f"{name}.png", verdict.to_json())
+    if len(wanted) > 1:
+        summary(console, verdicts)
+    console.print(f"the figure and check.json are in {out}", soft_wrap=True)
+    statuses = {v.outcome.status for v in verdicts}
+    return 1 if 1 in statuses else max(statuses)
+
+
+def everything() -> list[tuple[str, Method]]:
+    """Every kernel and exact method the project ships."""
+    methods = [(kind, load.method(kind, name)) for kind in KINDS for name in load.names(kind)]
+    return [(kind, m) for kind, m in methods if m.family in JUDGED]
+
+
+def options(method: Method, given: Sequence[str]) -> dict[str, Any]:
+    """`--set name=value`, as the types the method's signature asks for."""
+    for word in given:
+        if "=" not in word:
+            raise InputError(f"--set takes OPTION=VALUE, not '{word}'")
+    return {name: load.option(method, name, value) for name, _, value in (word.partition("=") for word in given)}
+
+
+def found(name: str, problem: str | None) -> tuple[str, Method]:
+    """The method and the kind of model it is for. Errors: InputError for a name or file that is none."""
+    if problem:
+        kind = "grid" if problem == "1" else "factorization"
+        return kind, load.method(kind, name)
+    known = {kind: load.names(kind) for kind in KINDS}
+    for kind, names in known.items():
+        if name in names:
+            return kind, load.method(kind, name)
+    if not name.endswith(".py"):
+        raise unknown("method", name, [n for names in known.values() for n in names])
+    method = load.method("grid", name)
+    kinds = [kind for kind in KINDS if runs(method, kind)]
+    if len(kinds) != 1:
+        raise InputError(f"{name} runs on {'both models' if kinds else 'neither model'} as it is: "
+                         f"say which it is for with --problem 1 (grids) or --problem 3 (factorizations)")
+    return kinds[0], method
+
+
+def runs(method: Method, kind: str) -> bool:
+    """Whether the method takes a step on the smallest problem of that kind."""
+    from checks.problems import problems
+
+    problem = problems(kind)[0]
+    rng = generator(0, "which model")
+    _, data = problem.joint(rng, 1)
+    try:
+        state = method.init(rng, problem.model, problem.one(data, 0))
+        state, _ = method.step(rng, state, problem.model, problem.one(data, 0))
+        return set(method.draw(rng, state, problem.model)) == set(problem.joint(rng, 1)[0])
+    except Exception:  # whatever it is that does not fit this model, the other may fit
+        return False
+
+
+def show(console: Console, verdict: Verdict) -> None:
+    """The verdict in words and a table."""
+    console.print(f"[{COLOUR[verdict.outcome]}]{verdict.headline}[/]", soft_wrap=True)
+    for fault in verdict.faults[1:]:
+        console.print(f"  {fault}", soft_wrap=True)
+    if verdict.findings:
+        tables.show(console, "What is off, worst first", ("quantity", "where", "is", "sd", "z", "mean", "should be"),
+                    [(f.quantity, f.where, f.direction, abs(f.sd), f"{f.z:+.1f}", f.mean, f.expected)
+                     for f in verdict.findings[:SHOWN]])
+    for line in verdict.implied:
+        console.print(f"implied: {line}", soft_wrap=True)
+    for name, likeness, symptom in verdict.nearest:
+        console.print(f"looks like zoo/{name} ({likeness:.2f}): {symptom}", soft_wrap=True)
+    if verdict.exclusion:
+        console.print(verdict.exclusion, soft_wrap=True)
+    for line in verdict.warnings:
+        console.print(f"[yellow]note[/]: {line}", soft_wrap=True)
+    tables.show(console, "Tested", ("problem", "replicates", "functions", "scores"),
+                [(t["problem"], t["replicates"], t["functions"], 2 * t["functions"]) for t in verdict.tested])
+    console.print(f"{verdict.assurance} ({verdict.seconds:.1f} s, seed {verdict.seed})", soft_wrap=True)
+
+
+def summary(console: Console, verdicts: list[Verdict]) -> None:
+    tables.show(console, "Everything that samples", ("method", "verdict", "replicates", "seconds", "because"),
+                [(v.method, str(v.outcome), sum(t["replicates"] for t in v.tested), v.seconds,
+                  None if v.outcome is Outcome.RIGHT else v.headline) for v in verdicts])
+

@@ -1,0 +1,58 @@
+"""`python run.py --check`: exit statuses, what is printed, what is left behind, wrong input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import run
+
+CHECKS = Path(__file__).parent.parent / "checks"
+
+
+def door(*argv) -> int:
+    return run.guarded([str(a) for a in argv])
+
+
+def test_wrong_is_1_with_findings_hints_figure_and_json(tmp_path, capsys):
+    out = tmp_path / "out"
+    path = CHECKS / "zoo" / "factorization" / "noise_sd_as_variance.py"
+    assert door("--check", path, "--out", out, "--seed", "1") == 1
+    said = capsys.readouterr().out
+    assert "WRONG" in said and "squared error" in said and "whose square root is 0.63" in said
+    assert "at most 0.001" in said
+    verdict = json.loads((out / "check.json").read_text())
+    assert verdict["outcome"] == "wrong" and verdict["findings"][0]["direction"] == "too large"
+    assert verdict["tested"][0]["replicates"] == 500
+    assert (out / "check.png").stat().st_size > 10_000
+
+
+def test_right_is_0_and_says_what_a_pass_excludes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("checks.judge.judge.__kwdefaults__", {**__import__("checks.judge").judge.judge.__kwdefaults__,
+                                                              "looks": (500,)})
+    path = CHECKS / "right" / "grid" / "raster_gibbs.py"
+    assert door("--check", path, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "is right" in said and "would have been found (9 times in 10)" in said and "evidence off by" in said
+
+
+def test_out_of_budget_is_3(tmp_path, capsys):
+    path = CHECKS / "right" / "grid" / "raster_gibbs.py"
+    assert door("--check", path, "--out", tmp_path / "out", "--budget", "0.01") == 3
+    assert "cannot tell" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("argv", "says"), [
+    (["--check", "row_gibs"], "did you mean 'row_gibbs'"),
+    (["--check", "nowhere.py"], "no file nowhere.py"),
+    (["--check", "gibbs", "--level", "7"], "between 0 and 0.5"),
+    (["--check", "gibbs", "--set", "schedule"], "OPTION=VALUE"),
+    (["--check", "gibbs", "--set", "schedule=spiral"], "unknown schedule"),
+    (["--check", "gibbs", "--set", "temperature=2"], "unknown option"),
+    (["--check", "gibbs", "--budget", "-1"], "budget"),
+    (["--check", "mean_field"], "no kernel"),
+    (["--check"], "expected one argument"),
+])
+def test_wrong_input_is_a_sentence_and_2(argv, says, tmp_path, capsys):
+    assert door(*argv, "--out", tmp_path / "out") == 2
+    assert says in capsys.readouterr().err

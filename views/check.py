@@ -1,0 +1,48 @@
+"""The figure of a verdict: how far every measured function is from where it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from views.figures import PALETTE, save
+
+EXPECTED = 2.6  # |z| that one right score in a hundred exceeds
+FAR = 4.5  # a z worth a label
+LABELLED = 6
+
+
+def scores(path: Path, verdict: Mapping[str, Any]) -> Path | None:
+    """One panel a problem: z of every function, grouped by quantity; nothing where nothing was compared."""
+    problems = verdict["scores"]
+    if not problems:
+        return None
+    figure, panels = plt.subplots(1, len(problems), figsize=(5.5 * len(problems), 5.2), squeeze=False, sharey=True)
+    for panel, (name, rows) in zip(panels[0], problems.items(), strict=True):
+        _panel(panel, rows)
+        panel.set_title(name, fontsize=8)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    figure.suptitle(f"{verdict['method']}: {verdict['outcome']}", fontweight="bold")
+    return save(figure, path)
+
+
+def _panel(panel: plt.Axes, rows: list[Mapping[str, Any]]) -> None:
+    quantities = list(dict.fromkeys(row["quantity"] for row in rows))[::-1]
+    at = {quantity: k for k, quantity in enumerate(quantities)}
+    for key, colour, marker, label in (("place", PALETTE[0], "o", "where it lies"),
+                                       ("spread", PALETTE[3], "|", "how spread out it is")):
+        points = [(row[key], at[row["quantity"]]) for row in rows if row[key] is not None]
+        x, y = np.array(points).T if points else (np.array([]), np.array([]))
+        panel.scatter(x, y + (0.15 if key == "spread" else -0.15), s=14, color=colour, marker=marker, label=label)
+    panel.axvspan(-EXPECTED, EXPECTED, color="0.9", zorder=0, label="99% of a right kernel's")
+    worst = {row["quantity"]: row for row in sorted(rows, key=lambda row: abs(row["place"] or 0.0))}
+    for row in sorted(worst.values(), key=lambda row: -abs(row["place"] or 0.0))[:LABELLED]:
+        if abs(row["place"] or 0.0) > FAR:
+            panel.annotate(row["where"], (row["place"], at[row["quantity"]] - 0.15), fontsize=6, ha="center",
+                           xytext=(0, -9), textcoords="offset points")
+    panel.set_yticks(range(len(quantities)), quantities, fontsize=7)
+    panel.set_xlabel("z: standard errors from the value under the joint")
