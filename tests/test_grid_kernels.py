@@ -1,6 +1,7 @@
 """The kernels on grids leave p(y) as it is: by their exact transition matrices, and by independent replicates."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -123,12 +124,12 @@ def chi_square(counts: Tensor, expected: Tensor) -> float:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", MATRICES)
 def test_matrix_and_replicates(name, shape):
-    """pP = p to rounding, P reaches everything; 4,000 steps follow P and average to p's marginals.
+    """pP = p to rounding, P reaches everything; 3,000 steps follow P and average to p's marginals.
 
     False alarms: 1e-7 by chi-square, 1e-8 over all marginals by the normal tail at 6.5 standard errors.
     """
     model = mixed(*shape)
-    p, P, n = posterior(model), MATRICES[name](model), 4000
+    p, P, n = posterior(model), MATRICES[name](model), 3000
     assert torch.allclose(P.sum(1), torch.ones_like(p), atol=1e-13)
     assert torch.allclose(p @ P, p, rtol=1e-11, atol=0) and bool((P > 0).all())
     before, after, estimates = replicates(name, model, n)
@@ -145,18 +146,22 @@ def agree(estimates: Tensor, model: GridMRF) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_parallel_tempering_replicates(shape):
-    """4,000 steps from p(y) and exact hot copies leave every temperature as it was. False alarms: as above."""
-    model, n, rng = mixed(*shape), 4000, generator(2, "tempering", "cpu")
+    """3,000 starts have exact hot copies, and a step leaves every temperature as it was. False alarms: as above."""
+    model, n, rng = mixed(*shape), 3000, generator(2, "tempering", "cpu")
+    data = 2 * torch.rand(shape, dtype=torch.float64, generator=rng)
+    unseen = replace(model, unary=model.unary - data, evidence=1.0)  # the image makes it `model`
     p, K = posterior(model), shape[2]
-    ends, sums = [], []
+    begins, ends, sums = [], [], []
     for y in model.configurations[torch.multinomial(p, n, replacement=True, generator=rng)]:
-        state = parallel_tempering.start(rng, model, None, {"labels": y}, copies=3, hottest=0.3)
-        state, _ = parallel_tempering.step(rng, state, model, None)
+        state = parallel_tempering.start(rng, unseen, data, {"labels": y}, copies=3, hottest=0.3)
+        begins.append(index(state.labels, K))
+        state, _ = parallel_tempering.step(rng, state, unseen, data)
         ends.append(index(state.labels, K))
         sums.append(parallel_tempering.expect(state, model)["labels"])
     for copy, beta in enumerate((1.0, 0.3**0.5, 0.3)):
-        counts = torch.bincount(torch.stack(ends)[:, copy], minlength=len(p))
-        assert chi_square(counts, n * posterior(model.scaled(beta))) > 1e-7
+        for seen in (begins, ends):
+            counts = torch.bincount(torch.stack(seen)[:, copy], minlength=len(p))
+            assert chi_square(counts, n * posterior(model.scaled(beta))) > 1e-7
     agree(torch.stack(sums), model)
 
 

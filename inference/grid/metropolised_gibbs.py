@@ -18,14 +18,15 @@ Cost: 4 H W K additions and H W K exp a sweep. Source: Liu, Biometrika 83 (1996)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt8
 from torch import Tensor
 
 from errors import InputError
-from inference.grid.single_site import choose_engine, colours, given_labels, potentials, random_labels
+from inference.engine import Engine, choose
+from inference.grid.single_site import colours, given_labels, potentials, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
@@ -36,21 +37,21 @@ FAMILY = Family.MCMC
 class State:
     """The chain's position and its Rao-Blackwellised average."""
 
-    labels: Int64[Tensor, "H W"]
-    sums: Float64[Tensor, "H W K"]  # of pi(k), over the sweeps
-    sweeps: int
+    labels: UInt8[Tensor, "H W"]
+    sums: Float64[Tensor, "H W K"]  # of pi(k), over `count` sweeps
+    count: int
     gibbs: float
     engine: str  # compiled | torch
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, gibbs: float = 0.1,
-         engine: Literal["auto", "compiled", "torch"] = "auto") -> State:
+         engine: Engine = "auto") -> State:
     """Labels at random."""
     if not 0 <= gibbs <= 1:
         raise InputError(f"gibbs of metropolised_gibbs, the chance of a plain Gibbs step, must lie "
                          f"between 0 and 1, not {gibbs}")
     return State(random_labels(rng, model), torch.zeros_like(model.unary), 0, float(gibbs),
-                 choose_engine("metropolised_gibbs", engine, model.device))
+                 choose("metropolised_gibbs", engine, model.device))
 
 
 def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
@@ -63,15 +64,15 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     uniform = torch.rand(state.labels.shape, dtype=torch.float64, device=model.device, generator=rng)
     tables = model.field(data).contiguous(), model.right, model.down
     if state.engine == "compiled":
-        from inference.grid import metropolised_gibbs_numba
+        from inference.grid import single_site_numba
 
         labels, sums = state.labels.clone(), state.sums.clone()
         arguments = *(t.numpy() for t in (labels, sums, *tables, uniform)), state.gibbs
-        moved = metropolised_gibbs_numba.sweep(*arguments) / labels.numel()
+        moved = single_site_numba.metropolised_sweep(*arguments) / labels.numel()
     else:
-        labels, pi = sweep(state.labels, *tables, uniform, state.gibbs)
+        labels, pi = sweep(state.labels.long(), *tables, uniform, state.gibbs)
         sums, moved = state.sums + pi, float((labels != state.labels).double().mean())
-    return replace(state, labels=labels, sums=sums, sweeps=state.sweeps + 1), Info(accept=moved)
+    return replace(state, labels=labels.to(torch.uint8), sums=sums, count=state.count + 1), Info(accept=moved)
 
 
 def sweep(labels: Int64[Tensor, "*copies H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Tensor,
@@ -101,8 +102,8 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 
 def expect(state: State, model: GridMRF) -> Quantities:
     """Marginals: the average of pi(k) over the sweeps; the labels themselves before the first."""
-    return {"labels": state.sums / state.sweeps} if state.sweeps else model.quantities({"labels": state.labels})
+    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels})
 
 
 def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), sweeps=0)
+    return replace(state, sums=torch.zeros_like(state.sums), count=0)

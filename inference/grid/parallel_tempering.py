@@ -19,14 +19,16 @@ Sources: Swendsen and Wang 1986; Geyer 1991; docs/problem1.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt8
 from torch import Tensor
 
 from errors import InputError
-from inference.grid.single_site import choose_engine, colours, given_labels, pick, potentials, random_labels
+from inference.engine import Engine, choose
+from inference.grid.single_site import colours, given_labels, pick, potentials, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
@@ -37,15 +39,15 @@ FAMILY = Family.MCMC
 class State:
     """All copies, the coldest first, and its Rao-Blackwellised average."""
 
-    labels: Int64[Tensor, "copies H W"]
-    sums: Float64[Tensor, "H W K"]  # of copy 0's p(y_ij = k | the rest), over the sweeps
-    sweeps: int
+    labels: UInt8[Tensor, "copies H W"]
+    sums: Float64[Tensor, "H W K"]  # of copy 0's p(y_ij = k | the rest), over `count` sweeps
+    count: int
     betas: Float64[Tensor, "copies"]
     engine: str  # compiled | torch
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: int = 8, hottest: float = 0.1,
-         engine: Literal["auto", "compiled", "torch"] = "auto") -> State:
+         engine: Engine = "auto") -> State:
     """Labels at random in every copy."""
     if copies < 2:
         raise InputError(f"copies of parallel_tempering must be at least 2, not {copies}: one alone is 'gibbs'")
@@ -54,7 +56,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: i
                          f"between 0 and 1 and neither of them, not {hottest}")
     power = torch.linspace(0, 1, copies, dtype=torch.float64, device=model.device)
     return State(random_labels(rng, model, copies), torch.zeros_like(model.unary), 0, hottest**power,
-                 choose_engine("parallel_tempering", engine, model.device))
+                 choose("parallel_tempering", engine, model.device))
 
 
 def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
@@ -63,10 +65,21 @@ def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: La
     Then labels drawn from p(y) make the whole state a draw from what the kernel leaves invariant.
     """
     state = init(rng, model, data, **options)
-    log_joint = model.log_joint({"labels": model.configurations}, data)
-    tempered = torch.exp(state.betas[1:, None] * (log_joint - log_joint.max()))
-    others = model.configurations[torch.multinomial(tempered, 1, generator=rng)[:, 0]]
-    return replace(state, labels=torch.cat([given_labels(model, latents)[None], others]))
+    log_joint = _listed(model).clone()
+    for pixel, seen in enumerate((model.field(data) - model.unary).flatten(0, 1)):
+        K = len(seen)
+        log_joint.view(K**pixel, K, -1).add_(seen[:, None])
+    weight = torch.exp(state.betas[1:, None] * (log_joint - log_joint.max())).cumsum(1)
+    uniform = torch.rand(len(weight), 1, dtype=torch.float64, device=model.device, generator=rng)
+    others = torch.searchsorted(weight, uniform * weight[:, -1:], right=True).clamp(max=len(log_joint) - 1)
+    labels = [given_labels(model, latents)[None], model.configurations[others[:, 0]].to(torch.uint8)]
+    return replace(state, labels=torch.cat(labels))
+
+
+@lru_cache(maxsize=4)
+def _listed(model: GridMRF) -> Float64[Tensor, "n"]:
+    """log p~ of every labelling with no image seen: what thousands of starts on one grid have in common."""
+    return model.log_joint({"labels": model.configurations})
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
@@ -74,18 +87,19 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     uniform = torch.rand(state.labels.shape, dtype=torch.float64, device=model.device, generator=rng)
     tables = model.field(data).contiguous(), model.right, model.down
     if state.engine == "compiled":
-        from inference.grid import parallel_tempering_numba
+        from inference.grid import single_site_numba
 
         labels, p = state.labels.clone(), torch.empty_like(tables[0])
         log_joint = torch.empty_like(state.betas)
         arrays = (labels, p, log_joint, *tables, state.betas, uniform)
-        parallel_tempering_numba.sweep(*(t.numpy() for t in arrays))
+        single_site_numba.tempered_sweep(*(t.numpy() for t in arrays))
     else:
-        labels, p = sweep(state.labels, *tables, state.betas, uniform)
+        labels, p = sweep(state.labels.long(), *tables, state.betas, uniform)
         log_joint = model.log_joint({"labels": labels}, data)
     offers = torch.rand(len(labels) - 1, dtype=torch.float64, device=model.device, generator=rng)
     order, accepted = swaps(state.betas, log_joint, offers)
-    return replace(state, labels=labels[order], sums=state.sums + p, sweeps=state.sweeps + 1), Info(accept=accepted)
+    labels = labels[order].to(torch.uint8)
+    return replace(state, labels=labels, sums=state.sums + p, count=state.count + 1), Info(accept=accepted)
 
 
 def sweep(labels: Int64[Tensor, "copies H W"], field: Tensor, right: Tensor, down: Tensor,
@@ -122,8 +136,8 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 
 def expect(state: State, model: GridMRF) -> Quantities:
     """Marginals: copy 0's average over the sweeps; its labels themselves before the first."""
-    return {"labels": state.sums / state.sweeps} if state.sweeps else model.quantities({"labels": state.labels[0]})
+    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels[0]})
 
 
 def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), sweeps=0)
+    return replace(state, sums=torch.zeros_like(state.sums), count=0)

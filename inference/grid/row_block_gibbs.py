@@ -23,11 +23,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt8
 from torch import Tensor
 
 from errors import unknown
-from inference.grid.single_site import choose_engine, given_labels, pick, random_labels
+from inference.engine import Engine, choose
+from inference.grid.single_site import given_labels, pick, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
@@ -39,21 +40,21 @@ LINES = {"rows": ("rows",), "columns": ("columns",), "both": ("rows", "columns")
 class State:
     """The chain's position and its Rao-Blackwellised average."""
 
-    labels: Int64[Tensor, "H W"]
-    sums: Float64[Tensor, "H W K"]  # of s_j, over the sweeps
-    sweeps: int
+    labels: UInt8[Tensor, "H W"]
+    sums: Float64[Tensor, "H W K"]  # of s_j, over `count` sweeps
+    count: int
     lines: str
     engine: str  # compiled | torch
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
          lines: Literal["rows", "columns", "both"] = "rows",
-         engine: Literal["auto", "compiled", "torch"] = "auto") -> State:
+         engine: Engine = "auto") -> State:
     """Labels at random."""
     if lines not in LINES:
         raise unknown("lines of row_block_gibbs", lines, LINES)
     return State(random_labels(rng, model), torch.zeros_like(model.unary), 0, lines,
-                 choose_engine("row_block_gibbs", engine, model.device))
+                 choose("row_block_gibbs", engine, model.device))
 
 
 def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
@@ -73,10 +74,11 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
                               model.right.transpose(0, 1), uniform.mT, state.engine)
             labels, s = labels.mT, s.transpose(0, 1)
         sums = sums + s / len(LINES[state.lines])
-    return replace(state, labels=labels.contiguous(), sums=sums.contiguous(), sweeps=state.sweeps + 1), Info()
+    labels = labels.to(torch.uint8).contiguous()
+    return replace(state, labels=labels, sums=sums.contiguous(), count=state.count + 1), Info()
 
 
-def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Tensor, engine: str
+def sweep(labels: UInt8[Tensor, "H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Tensor, engine: str
           ) -> tuple[Tensor, Tensor]:
     """New labels, and the marginals s of every row when it was drawn."""
     if engine == "compiled":
@@ -86,7 +88,7 @@ def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tens
         marginals = torch.empty(field.shape, dtype=field.dtype)
         row_block_gibbs_numba.sweep(*(t.numpy() for t in (labels, marginals, field, right, down, uniform)))
         return labels, marginals
-    labels, marginals = labels.clone(), torch.empty_like(field)
+    labels, marginals = labels.to(torch.int64, copy=True), torch.empty_like(field)
     for parity in range(min(2, len(labels))):
         rows = torch.arange(parity, len(labels), 2, device=labels.device)
         last, left = chain(row_field(labels, field, down, rows), right[rows])
@@ -134,8 +136,8 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 
 def expect(state: State, model: GridMRF) -> Quantities:
     """Marginals: the average of s over the sweeps; the labels themselves before the first."""
-    return {"labels": state.sums / state.sweeps} if state.sweeps else model.quantities({"labels": state.labels})
+    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels})
 
 
 def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), sweeps=0)
+    return replace(state, sums=torch.zeros_like(state.sums), count=0)

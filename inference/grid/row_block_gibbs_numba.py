@@ -7,29 +7,49 @@ import math
 import numpy as np
 from numba import njit
 
-from inference.grid.single_site_numba import LABELS, TABLES, normalise, pick
+LABELS = "uint8[:,::1]"
+TABLES = "float64[:,:,:,:]"  # any strides
+
+
+@njit(inline="always")
+def _softmax(p):
+    """Log weights -> probabilities, in place; returns the log of the weights' sum."""
+    top = p[0]
+    for k in range(1, len(p)):
+        top = max(top, p[k])
+    total = 0.0
+    for k in range(len(p)):
+        p[k] = math.exp(p[k] - top)
+        total += p[k]
+    for k in range(len(p)):
+        p[k] /= total
+    return top + math.log(total)
+
+
+@njit(inline="always")
+def _pick(p, uniform):
+    """The label where the cumulative probability passes a uniform number."""
+    below = 0.0
+    for k in range(len(p) - 1):
+        below += p[k]
+        if uniform < below:
+            return k
+    return len(p) - 1
 
 
 @njit(inline="always")
 def _chain(phi, left, right):
-    """phi -> log f, in place, less a constant at each column so that the largest is 0; and B."""
+    """phi -> log f, in place, but for a constant at each column, and exp of it at the last; and B."""
     W, K = phi.shape
     for j in range(W - 1):
-        top = phi[j, 0]
+        top = phi[j, 0]  # the largest, taken out so that the logs do not grow along the row
         for k in range(1, K):
             top = max(top, phi[j, k])
         for k in range(K):
-            most = -np.inf
             for l in range(K):
                 left[j, k, l] = phi[j, l] - top + right[j, l, k]
-                most = max(most, left[j, k, l])
-            total = 0.0
-            for l in range(K):
-                left[j, k, l] = math.exp(left[j, k, l] - most)
-                total += left[j, k, l]
-            for l in range(K):
-                left[j, k, l] /= total
-            phi[j + 1, k] += most + math.log(total)
+            phi[j + 1, k] += _softmax(left[j, k])
+    _softmax(phi[W - 1])
 
 
 @njit(f"void({LABELS}, float64[:,:,::1], float64[:,:,:], {TABLES}, {TABLES}, float64[:,:])", cache=True)
@@ -47,11 +67,10 @@ def sweep(y, marginals, field, right, down, uniform):
                     if i + 1 < H:
                         phi[j, k] += down[i, j, k, y[i + 1, j]]
             _chain(phi, left, right[i])
-            normalise(phi[W - 1])
             marginals[i, W - 1] = phi[W - 1]
-            y[i, W - 1] = pick(phi[W - 1], uniform[i, W - 1])
+            y[i, W - 1] = _pick(phi[W - 1], uniform[i, W - 1])
             for j in range(W - 2, -1, -1):
-                y[i, j] = pick(left[j, y[i, j + 1]], uniform[i, j])
+                y[i, j] = _pick(left[j, y[i, j + 1]], uniform[i, j])
                 for l in range(K):
                     marginals[i, j, l] = 0.0
                     for k in range(K):

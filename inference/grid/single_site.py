@@ -9,32 +9,25 @@ Pixels of one colour of a checkerboard do not touch, so a kernel may update all 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, UInt8
 from torch import Tensor
 
-from errors import InputError, unknown
+from errors import InputError
 from inference.method import Latents
 from models.grid import GridMRF
 
-ENGINES = ("auto", "compiled", "torch")
 
-
-def choose_engine(method: str, engine: str, device: torch.device) -> str:
-    """compiled | torch: what `auto` means on a device."""
-    if engine not in ENGINES:
-        raise unknown(f"engine of {method}", engine, ENGINES)
-    if engine == "compiled" and device.type != "cpu":
-        raise InputError(f"{method}'s compiled engine runs on the CPU, not on {device}: use engine 'torch'")
-    return "compiled" if device.type == "cpu" and engine != "torch" else "torch"
-
-
-def random_labels(rng: torch.Generator, model: GridMRF, *copies: int) -> Int64[Tensor, "*copies H W"]:
-    """Every label equally likely at every pixel: a dispersed start."""
+def random_labels(rng: torch.Generator, model: GridMRF, *copies: int) -> UInt8[Tensor, "*copies H W"]:
+    """A dispersed start: all pixels one of the K labels, or each its own."""
     H, W, K = model.shape
-    return torch.randint(K, (*copies, H, W), generator=rng, device=model.device)
+    if K > 256:
+        raise InputError(f"labels are kept in a byte, so there may be at most 256, not {K}")
+    one = torch.randint(K + 1, (*copies, 1, 1), generator=rng, device=rng.device)
+    each = torch.randint(K, (*copies, H, W), generator=rng, device=rng.device)
+    return torch.where(one < K, one, each).to(torch.uint8)
 
 
-def given_labels(model: GridMRF, latents: Latents) -> Int64[Tensor, "H W"]:
+def given_labels(model: GridMRF, latents: Latents) -> UInt8[Tensor, "H W"]:
     """The labels of `latents`, a tensor of their own."""
     H, W, K = model.shape
     labels = latents["labels"]
@@ -42,7 +35,7 @@ def given_labels(model: GridMRF, latents: Latents) -> Int64[Tensor, "H W"]:
         raise InputError(f"labels to start from must have the grid's shape {(H, W)}, not {tuple(labels.shape)}")
     if labels.is_floating_point() or bool(((labels < 0) | (labels >= K)).any()):
         raise InputError(f"labels to start from must be whole numbers from 0 to {K - 1}")
-    return labels.to(torch.int64, copy=True)
+    return labels.to(torch.uint8, copy=True)
 
 
 def potentials(labels: Int64[Tensor, "*copies H W"], field: Tensor, right: Tensor, down: Tensor

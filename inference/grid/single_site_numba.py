@@ -1,15 +1,17 @@
-"""A pixel's conditional, compiled, for the kernels that visit pixels one by one; see `single_site`.
+"""The sweeps of `metropolised_gibbs` and `parallel_tempering`, compiled: the same numbers, pixel by pixel.
 
-Pair tables may be broadcast views (stride 0), which stay views.
+Pair tables may be broadcast views (stride 0), which stay views. Nothing compiled is imported from another
+file: numba's cache would not notice a change there.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
 
-LABELS = "int64[:,::1]"
+LABELS = "uint8[:,::1]"
 FIELD = "float64[:,:,::1]"
 TABLES = "float64[:,:,:,:]"  # any strides
 
@@ -77,3 +79,42 @@ def log_joint(y, field, right, down):
                 row += down[i, j, y[i, j], y[i + 1, j]]
         total += row
     return total
+
+
+@njit(f"int64({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,::1], float64)", cache=True)
+def metropolised_sweep(y, sums, field, right, down, uniform, gibbs):
+    """`metropolised_gibbs.sweep`: moves `y`, adds pi(k) to `sums`; returns how many pixels changed."""
+    H, W, K = field.shape
+    p = np.empty(K)
+    moved = 0
+    for colour in range(2):
+        for i in range(H):
+            for j in range((i + colour) % 2, W, 2):
+                softmax_at(p, y, i, j, field, right, down, 1.0)
+                own = y[i, j]
+                below = 0.0
+                for l in range(K):
+                    sums[i, j, l] += p[l]
+                    if l != own:
+                        below += p[l] * (gibbs + (1.0 - gibbs) / (1.0 - min(p[own], p[l])))
+                        if uniform[i, j] < below and y[i, j] == own:
+                            y[i, j] = l
+                            moved += 1
+    return moved
+
+
+@njit(f"void(uint8[:,:,::1], {FIELD}, float64[::1], {FIELD}, {TABLES}, {TABLES}, float64[::1], float64[:,:,::1])",
+      cache=True)
+def tempered_sweep(y, marginals, log_joints, field, right, down, betas, uniform):
+    """`parallel_tempering.sweep`: moves `y`; writes copy 0's p(y_ij = k | the rest) and the log p~ of every copy."""
+    H, W, K = field.shape
+    p = np.empty(K)
+    for copy in range(len(betas)):
+        for colour in range(2):
+            for i in range(H):
+                for j in range((i + colour) % 2, W, 2):
+                    softmax_at(p, y[copy], i, j, field, right, down, betas[copy])
+                    y[copy, i, j] = pick(p, uniform[copy, i, j])
+                    if copy == 0:
+                        marginals[i, j] = p
+        log_joints[copy] = log_joint(y[copy], field, right, down)

@@ -7,7 +7,9 @@ import math
 import numpy as np
 from numba import njit
 
-from inference.grid.single_site_numba import FIELD, LABELS, TABLES, normalise, pick
+LABELS = "uint8[:,::1]"
+FIELD = "float64[:,:,::1]"
+TABLES = "float64[:,:,:,:]"  # any strides
 
 
 @njit(inline="always")
@@ -78,6 +80,24 @@ def _by_cluster(root):
     return first, pixels
 
 
+@njit(inline="always")
+def _draw(p, uniform):
+    """Log weights -> probabilities, in place; and the label where their sum passes a uniform number."""
+    top, total, below = p[0], 0.0, 0.0
+    for k in range(1, len(p)):
+        top = max(top, p[k])
+    for k in range(len(p)):
+        p[k] = math.exp(p[k] - top)
+        total += p[k]
+    for k in range(len(p)):
+        p[k] /= total
+    for k in range(len(p) - 1):
+        below += p[k]
+        if uniform < below:
+            return k
+    return len(p) - 1
+
+
 @njit(f"void({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,:,::1])", cache=True)
 def sweep(y, sums, field, right, down, uniform):
     """Moves `y`, adds each pixel's label probabilities to `sums`."""
@@ -91,8 +111,7 @@ def sweep(y, sums, field, right, down, uniform):
         p[:] = 0.0
         for pixel in pixels[first[c] : first[c + 1]]:
             _add(p, pixel // W, pixel % W, c, root, y, field, right, down)
-        normalise(p)
-        label = pick(p, uniform[2, c // W, c % W])
+        label = _draw(p, uniform[2, c // W, c % W])
         for pixel in pixels[first[c] : first[c + 1]]:
             i, j = pixel // W, pixel % W
             y[i, j] = label
