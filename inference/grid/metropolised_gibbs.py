@@ -1,16 +1,15 @@
-"""Metropolised Gibbs (Liu 1996): every pixel is offered a label other than its own; never slower than Gibbs.
+"""Metropolised Gibbs (Liu 1996): every pixel is offered a label other than its own.
 
 With pi(l) = p(y_ij = l | the rest) and the pixel at k, propose l != k with chance pi(l) / (1 - pi(k)) and accept
 with chance min(1, (1 - pi(k)) / (1 - pi(l))). Both together,
 
     P(k -> l) = pi(l) / (1 - min(pi(k), pi(l)))    for l != k,
 
-which is never less than Gibbs' pi(l): the chain stands still less often, and no average over it has a larger
-asymptotic variance (Peskun 1973). All pixels of one colour of the checkerboard move at once, then the other;
-for two kernels in turn the order of variances still holds (Maire, Douc and Olsson 2014).
-
-Between two equally likely labels P(k -> l) = 1: such pixels would flip at every sweep, in step for ever. So with
-chance `gibbs` a pixel takes a plain Gibbs step instead; the mixture still moves at least as readily as Gibbs.
+which is never less than Gibbs' pi(l). For one pixel at random at a time, that makes the asymptotic variance of
+every average of the labels at most Gibbs' (Peskun 1973; Liu 1996). Here all pixels of one colour of the checkerboard
+move at once, then the other: far more updates a second, and for averages over pixels the gain is there; but there is
+no such theorem. Between two equally likely labels P(k -> l) = 1, and pixels that all flip at every sweep keep step
+for ever. So with chance `gibbs` a pixel takes a plain Gibbs step instead, which still moves at least as readily.
 
 Cost: 4 H W K additions and H W K exp a sweep. Source: Liu, Biometrika 83 (1996) 681-682.
 """
