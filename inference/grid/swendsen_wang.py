@@ -13,7 +13,7 @@ diagonal, phi(k, l) = u(k) + v(l) - D(k, l). With delta = max(0, min over k != l
 
    cluster after cluster. Edges inside C count the same for every k.
 
-The coupling (a, b) by label distance has delta = a - b and, but for a constant, exp(rest) = 1 + (e^b - 1)
+A coupling a > b >= 0 at label distance 0, 1 has delta = a - b and, but for a constant, exp(rest) = 1 + (e^b - 1)
 [|k - l| <= 1]: the partial bond that the distance-1 bonus needs. It is kept as a factor; drawn as 0 or 1 it would
 be exact too, but would tie clusters to within one label of their neighbours. With two labels rest is constant where
 delta > 0, the clusters are independent, and this is Swendsen and Wang (1987) with a field. Where delta = 0 (unequal
