@@ -125,6 +125,13 @@ def test_sgd_engines_agree(map):
     torch.testing.assert_close(a.V, b.V, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("batch_size", [1, 32, 145])
+def test_the_default_rate_does_not_diverge(batch_size):
+    model, data = few_ratings()
+    _, trace = fit(model, data, 200, algorithm="sgd", batch_size=batch_size)
+    assert trace[-1] > trace[0]
+
+
 def test_sgd_comes_near_the_svd():
     """Its noise dies with the rate: the squared error is within 1% of the least possible."""
     model, data = full_matrix()

@@ -62,8 +62,7 @@ def init(
 ) -> State:
     """`spectral_start`; rows without ratings at 0, where least norm and the prior want them.
 
-    lr and batch_size are of sgd. By default lr = 0.3 sigma^2 / (mean of |u_i|^2): where it exceeds
-    2 sigma^2 / |u_i|^2, one rating overshoots.
+    lr and batch_size are of sgd; for the default lr see `steady_rate`.
     """
     if algorithm not in ("als", "sgd"):
         raise unknown("algorithm of maximum_likelihood", algorithm, ("als", "sgd"))
@@ -76,11 +75,24 @@ def init(
     start = spectral_start(rng, model, data)
     U, V = start["U"] * (users.counts > 0)[:, None], start["V"] * (items.counts > 0)[:, None]
     if lr is None:
-        lr = 0.3 * model.noise_variance / float(U[users.counts > 0].square().sum(1).mean())
+        lr = steady_rate(model, data, U, V, batch_size)
     if not 0 < lr < math.inf:
         raise InputError(f"the learning rate must be a positive finite number, not {lr}")
     return State(U, V, None, 0, algorithm, map, lr, batch_size,
                  choose("maximum_likelihood", engine, torch.device(model.device)))
+
+
+def steady_rate(model: Factorization, data: Ratings, U: Tensor, V: Tensor, batch_size: int) -> float:
+    """A tenth of the learning rate at which sgd begins to overshoot, for rows of the size they have at the start.
+
+    The c ratings of item j in a batch move v_j by rate sum_n error_n u_i / sigma^2, and with it their own
+    predictions by rate c |u|^2 / sigma^2 of the error: too far beyond 2. Likewise for users.
+    """
+    stiffest = 0.0
+    for other, index in ((U, data.item), (V, data.user)):
+        together = max(1.0, batch_size * float(torch.bincount(index).max()) / len(data))
+        stiffest = max(stiffest, together * float(other[other.abs().sum(1) > 0].square().sum(1).mean()))
+    return 0.2 * model.noise_variance / stiffest
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
