@@ -69,7 +69,8 @@ def row_block_matrix(model: GridMRF) -> Tensor:
 def swendsen_wang_matrix(model: GridMRF) -> Tensor:
     """Sum over all sets of bonds of p(bonds | y) times the product of the clusters' matrices."""
     Y, K = model.configurations, model.shape[2]
-    tables = swendsen_wang.split(model.unary, model.right, model.down)
+    effects, *rests = swendsen_wang.split(model)
+    tables = model.unary + effects, *rests
     chance = [c.flatten(1) for c in swendsen_wang.bond_chances(Y, *tables[1:])]
     edges, across = torch.cat(chance, 1), chance[0].shape[1]
     P, n = torch.zeros(len(Y), len(Y), dtype=torch.float64), torch.arange(len(Y))

@@ -39,9 +39,10 @@ def test_swendsen_wang_splits_every_factor(shape):
     model = mixed(*shape)
     y = {"labels": model.configurations}
     same = torch.eye(shape[2], dtype=torch.float64)
-    field, *rests = swendsen_wang.split(model.unary, model.right, model.down)
+    effects, *rests = swendsen_wang.split(model)
     whole = [torch.log(-torch.expm1(r[..., :1, :1]) * same + r.exp()) for r in rests]
-    assert torch.allclose(GridMRF(field, whole[0], whole[1]).log_joint(y), model.log_joint(y), atol=1e-12)
+    again = GridMRF(model.unary + effects, whole[0], whole[1])
+    assert torch.allclose(again.log_joint(y), model.log_joint(y), atol=1e-12)
     for rest in rests:
         assert bool((rest.diagonal(dim1=-2, dim2=-1) <= 0).all())
         assert shape[2] > 2 or torch.allclose(rest, rest.mT, atol=1e-13)
@@ -52,7 +53,7 @@ def test_swendsen_wang_bonds_of_potts():
     labels = torch.tensor([[0, 0, 2], [0, 1, 2]])
     for a, b in ((1.2, 0.5), (2.0, 0.0), (0.3, 0.7)):
         model = GridMRF.potts(torch.zeros(2, 3, 3), 0.0, (a, b))
-        _, right, down = swendsen_wang.split(model.unary, model.right, model.down)
+        _, right, down = swendsen_wang.split(model)
         beside, below = swendsen_wang.bond_chances(labels, right, down)
         chance = max(0.0, 1 - math.exp(b - a))
         assert torch.allclose(beside, chance * torch.tensor([[1.0, 0], [0, 0]], dtype=torch.float64), atol=1e-15)

@@ -26,6 +26,7 @@ decoupling). docs/problem1.md derives each line.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -68,7 +69,8 @@ def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: La
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """Bonds, clusters, labels."""
     uniform = torch.rand(3, *state.labels.shape, dtype=torch.float64, generator=rng)
-    tables = split(model.field(data), model.right, model.down)
+    effects, right, down = split(model)
+    tables = (model.field(data) + effects).contiguous(), right, down
     if state.engine == "compiled":
         from inference.grid import swendsen_wang_numba
 
@@ -80,16 +82,18 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     return replace(state, labels=labels.to(torch.uint8), sums=sums, count=state.count + 1), Info()
 
 
-def split(field: Tensor, right: Tensor, down: Tensor
+@lru_cache(maxsize=4)
+def split(model: GridMRF
           ) -> tuple[Float64[Tensor, "H W K"], Float64[Tensor, "H W-1 K K"], Float64[Tensor, "H-1 W K K"]]:
-    """The field with the pair tables' effects, and `rest` of both; views of one table stay views.
+    """What the pair tables give to the field, and `rest` of both; views of one table stay views.
 
     u(k) = phi(k, k) / 2 + a(k), v(l) = phi(l, l) / 2 - a(l) with a(k) the mean over l of
-    (phi(k, l) - phi(l, k)) / 2; then D is symmetric where there are two labels.
+    (phi(k, l) - phi(l, k)) / 2; then D is symmetric where there are two labels. Kept for the next step.
     """
-    field = field.clone(memory_format=torch.contiguous_format)
+    effects = torch.zeros_like(model.unary, memory_format=torch.contiguous_format)
     rests = []
-    for phi, first, second in ((right, field[:, :-1], field[:, 1:]), (down, field[:-1], field[1:])):
+    for phi, first, second in ((model.right, effects[:, :-1], effects[:, 1:]),
+                               (model.down, effects[:-1], effects[1:])):
         one = phi[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in phi.stride()[:2])]
         diagonal, skew = one.diagonal(dim1=-2, dim2=-1) / 2, (one - one.mT).mean(-1) / 2
         u, v = diagonal + skew, diagonal - skew
@@ -99,7 +103,7 @@ def split(field: Tensor, right: Tensor, down: Tensor
         same = torch.eye(D.shape[-1], dtype=torch.bool)
         delta = D.masked_fill(same, torch.inf).amin((-2, -1), keepdim=True).clamp(min=0)
         rests.append(torch.where(same, -delta, -D).expand(phi.shape))
-    return field, rests[0], rests[1]
+    return effects, rests[0], rests[1]
 
 
 def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Float64[Tensor, "3 H W"]
