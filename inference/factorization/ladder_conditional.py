@@ -1,0 +1,69 @@
+"""The conditionals of the ladder (models/ladder.py), each given all the rest: rows, noise, hyperparameters.
+
+    (u_i, b_i) | rest      as `row_conditional`, with regressors (v_j, 1) and the ratings less c_j
+    sigma^2 | rest         InverseGamma(3 + N/2, 2 + 1/2 sum_n (r_n - prediction_n)^2)
+    precision | rows       Wishart(D + n, (I + S + 2 n / (2 + n) m m')^-1),    m, S the rows' mean and scatter
+    mean | precision, rows N(n m / (2 + n), ((2 + n) precision)^-1)            (n rows; Salakhutdinov and Mnih 2008)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from inference.factorization.by_row import sides
+from inference.factorization.predict import predict
+from inference.factorization.row_conditional import Prior
+from inference.factorization.row_conditional import draw as draw_rows
+from inference.method import Latents
+from models.factorization import Factorization, Ratings
+from models.ladder import SCALE, SHAPE, STRENGTH, Ladder, gamma, gaussian_draw, wishart_draw
+
+
+def factors(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V: Tensor, engine: str) -> Latents:
+    """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D)."""
+    latents = dict(latents)
+    noise = float(latents.get("sigma2", model.noise_variance))
+    biases = isinstance(model, Ladder) and model.biases
+    pairs = zip("UV", "VU", ("item_bias", "user_bias"), sides(model, data), (z_U, z_V), strict=True)
+    for side, other, offset, rows, z in pairs:
+        table = latents[other]
+        if biases:
+            table = torch.cat([table, torch.ones_like(table[:, :1])], 1)
+        drawn = draw_rows(rows, table, row_prior(model, latents, side), noise, z,
+                          column_offset=latents[offset] if biases else None, engine=engine)
+        latents |= model.from_rows(drawn, side) if isinstance(model, Ladder) else {side: drawn}
+    return latents
+
+
+def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
+    """N(mean, precision^-1) of a side's rows."""
+    if isinstance(model, Ladder) and model.hierarchical:
+        return Prior(latents[f"mean_{side}"], latents[f"precision_{side}"])
+    width = model.width if isinstance(model, Ladder) else model.rank
+    eye = torch.eye(width, dtype=torch.float64, device=model.device)
+    return Prior(eye.new_zeros(width), eye / model.prior_variance)
+
+
+def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
+    """The noise variance, (), in squared rating units."""
+    error = data.rating - predict(*model.product(latents), data.user, data.item, engine)
+    shape = torch.tensor(SHAPE + len(data) / 2, dtype=torch.float64, device=error.device)
+    return {"sigma2": (SCALE + 0.5 * (error @ error)) / gamma(rng, shape)}
+
+
+def hyper(rng: torch.Generator, model: Ladder, latents: Latents) -> Latents:
+    """Mean and precision of the rows of both sides."""
+    found: Latents = {}
+    for side in "UV":
+        rows = model.rows(latents, side)
+        n, D = rows.shape
+        eye = torch.eye(D, dtype=rows.dtype, device=rows.device)
+        m = rows.mean(0)
+        scatter = (rows - m).mT @ (rows - m)
+        inverse_scale = eye + scatter + STRENGTH * n / (STRENGTH + n) * torch.outer(m, m)
+        precision = wishart_draw(rng, float(D + n), torch.linalg.inv(inverse_scale))
+        z = torch.randn(D, generator=rng, dtype=rows.dtype, device=rows.device)
+        found[f"precision_{side}"] = precision
+        found[f"mean_{side}"] = gaussian_draw(z, n * m / (STRENGTH + n), (STRENGTH + n) * precision)
+    return found

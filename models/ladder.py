@@ -1,0 +1,197 @@
+"""The factorization with more of it learned: the noise, the priors of the rows, biases. Any of them, by name.
+
+    r_n ~ N(u_i . v_j + b_i + c_j, sigma^2)                      b, c: with `biases`, else absent
+    sigma^2 ~ InverseGamma(3, 2)                                 with `noise`, else noise_variance
+    (u_i, b_i) ~ N(mean_U, precision_U^-1), (v_j, c_j) ~ N(mean_V, precision_V^-1)      with `hierarchical`,
+    mean | precision ~ N(0, (2 precision)^-1), precision ~ Wishart(D, I)                each side its own;
+                                                                 else every entry ~ N(0, prior_variance)
+
+Normal-Wishart priors as in Salakhutdinov and Mnih (2008); D = K, or K + 1 with biases.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import InverseGamma, Wishart
+
+from errors import InputError, unknown
+from models.factorization import Factorization, Latents, Pairs, Ratings, gather, log_normal
+
+SHAPE, SCALE = 3.0, 2.0  # of the inverse gamma: mean 1, the plain model's noise variance
+STRENGTH = 2.0  # the prior of a mean counts as much as so many rows
+RUNGS = ("noise", "hierarchical", "biases")
+SIDES = (("U", "user_bias"), ("V", "item_bias"))
+
+
+@dataclass(frozen=True, eq=False)
+class Ladder(Factorization):
+    """A factorization with any of the rungs. Further latents, by rung:
+
+    noise           sigma2, ()
+    biases          user_bias, (users,); item_bias, (items,)
+    hierarchical    mean_U, mean_V, (D,); precision_U, precision_V, (D, D)
+    """
+
+    noise: bool = False
+    hierarchical: bool = False
+    biases: bool = False
+
+    @property
+    def width(self) -> int:
+        """D: numbers that a row has."""
+        return self.rank + self.biases
+
+    @property
+    def sites(self) -> dict[str, tuple[int, ...]]:  # type: ignore[override]
+        found: dict[str, tuple[int, ...]] = dict(super().sites)
+        if self.biases:
+            found |= {"user_bias": (self.num_users,), "item_bias": (self.num_items,)}
+        if self.noise:
+            found["sigma2"] = ()
+        if self.hierarchical:
+            for side in "UV":
+                found |= {f"mean_{side}": (self.width,), f"precision_{side}": (self.width, self.width)}
+        return found
+
+    def log_joint(self, latents: Latents, data: Ratings) -> Tensor:
+        """log p(latents, r) in nats, every constant included."""
+        total = self._log_rows(latents)
+        if self.hierarchical:
+            wishart = self._wishart()
+            for side in "UV":
+                mean, precision = latents[f"mean_{side}"], latents[f"precision_{side}"]
+                total = total + wishart.log_prob(precision) + log_gaussian(mean, 0 * mean, STRENGTH * precision)
+        variance = torch.as_tensor(self.noise_variance, dtype=torch.float64)
+        if self.noise:
+            variance = latents["sigma2"]
+            total = total + self._inverse_gamma().log_prob(variance)
+        error = data.rating - self.quantities(latents, data.pairs)["prediction"]
+        return total - 0.5 * ((error**2).sum(-1) / variance + len(data) * torch.log(2 * math.pi * variance))
+
+    def _log_rows(self, latents: Latents) -> Tensor:
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for side, _ in SIDES:
+            rows = self.rows(latents, side)
+            if self.hierarchical:
+                mean, precision = latents[f"mean_{side}"], latents[f"precision_{side}"]
+                total = total + log_gaussian(rows, mean[..., None, :], precision[..., None, :, :]).sum(-1)
+            else:
+                total = total + log_normal(rows, 0.0, self.prior_variance).sum((-2, -1))
+        return total
+
+    def prior(self, rng: torch.Generator) -> Latents:
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=rng, dtype=torch.float64, device=rng.device)
+
+        found: Latents = {}
+        if self.noise:
+            found["sigma2"] = SCALE / gamma(rng, torch.tensor(SHAPE, dtype=torch.float64, device=rng.device))
+        D = self.width
+        for side, count in zip("UV", (self.num_users, self.num_items), strict=True):
+            rows = math.sqrt(self.prior_variance) * normal(count, D)
+            if self.hierarchical:
+                precision = wishart_draw(rng, float(D), torch.eye(D, dtype=torch.float64, device=rng.device))
+                mean = gaussian_draw(normal(D), torch.zeros_like(normal(D)), STRENGTH * precision)
+                found |= {f"mean_{side}": mean, f"precision_{side}": precision}
+                rows = gaussian_draw(normal(count, D), mean, precision)
+            found |= self.from_rows(rows, side)
+        return found
+
+    def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
+        plain = Factorization.simulate(self, rng, latents)
+        if not self.noise:
+            return plain
+        mean = self.quantities(latents)["prediction"]
+        scale = torch.sqrt(latents["sigma2"] / self.noise_variance)
+        return Ratings(plain.user, plain.item, mean + scale * (plain.rating - mean), self.num_users, self.num_items)
+
+    def quantities(self, latents: Latents, pairs: Pairs | None = None) -> dict[str, Tensor]:
+        pairs = self.pairs if pairs is None else pairs
+        found = super().quantities(latents, pairs)
+        if self.biases and pairs is not None:
+            user, item = pairs
+            mean = found["prediction"] + gather(latents["user_bias"][..., None], user)[..., 0]
+            found["prediction"] = mean + gather(latents["item_bias"][..., None], item)[..., 0]
+        return found
+
+    def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
+        """(u, b, 1) and (v, 1, c): their inner products are the predictions."""
+        if not self.biases:
+            return super().product(latents)
+        b, c = latents["user_bias"][..., None], latents["item_bias"][..., None]
+        return (torch.cat([latents["U"], b, torch.ones_like(b)], -1),
+                torch.cat([latents["V"], torch.ones_like(c), c], -1))
+
+    def rows(self, latents: Latents, side: str) -> Tensor:
+        """(u_i, b_i) of all users, or (v_j, c_j) of all items: (rows, D)."""
+        if not self.biases:
+            return latents[side]
+        return torch.cat([latents[side], latents[dict(SIDES)[side]][..., None]], -1)
+
+    def from_rows(self, rows: Tensor, side: str) -> Latents:
+        """The latents that `rows` was made of."""
+        if not self.biases:
+            return {side: rows}
+        return {side: rows[..., :-1].contiguous(), dict(SIDES)[side]: rows[..., -1].contiguous()}
+
+    def _wishart(self) -> Wishart:
+        D = self.width
+        return Wishart(torch.tensor(float(D), dtype=torch.float64, device=self.device),
+                       precision_matrix=torch.eye(D, dtype=torch.float64, device=self.device), validate_args=False)
+
+    def _inverse_gamma(self) -> InverseGamma:
+        shape, scale = torch.tensor([SHAPE, SCALE], dtype=torch.float64, device=self.device)
+        return InverseGamma(shape, scale, validate_args=False)
+
+    def program(self, data: Ratings, batch_size: int | None = None, batch: Any = None) -> None:
+        """The same as a Pyro program, with the sites above; no minibatches."""
+        from models.ladder_program import program
+
+        if batch_size is not None or batch is not None:
+            raise InputError("the ladder's program has no minibatches: leave batch_size and batch out")
+        program(self, data)
+
+
+def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> Factorization:
+    """`plain`, or rungs joined by +: `noise`, `hierarchical`, `biases`, `hierarchical+biases`, ..."""
+    if name == "plain":
+        return Factorization(num_users, num_items, rank, **more)
+    rungs = name.split("+")
+    for rung in rungs:
+        if rung not in RUNGS:
+            raise unknown("rung of the model", rung, ("plain", *RUNGS))
+    chosen: dict[str, Any] = dict.fromkeys(rungs, True)
+    return replace(Ladder(num_users, num_items, rank, **more), **chosen)
+
+
+def log_gaussian(x: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
+    """log N(x | mean, precision^-1) over the last axis, in nats."""
+    L = torch.linalg.cholesky(precision)
+    y = (L.mT @ (x - mean)[..., None])[..., 0]
+    return L.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * ((y**2).sum(-1) + x.shape[-1] * math.log(2 * math.pi))
+
+
+def gaussian_draw(z: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
+    """A draw from N(mean, precision^-1) for N(0, 1) noise z, (..., D)."""
+    L = torch.linalg.cholesky(precision)
+    return mean + torch.linalg.solve_triangular(L.mT, z[..., None], upper=True)[..., 0]
+
+
+def gamma(rng: torch.Generator, shape: Tensor) -> Tensor:
+    """Gamma(shape, 1) from the generator, as torch's own sampler would from the global one."""
+    return torch._standard_gamma(shape, generator=rng)
+
+
+def wishart_draw(rng: torch.Generator, df: float, scale: Tensor) -> Tensor:
+    """Wishart(df, scale), mean df * scale, by Bartlett: L A A' L', A lower triangular, A_kk^2 ~ chi^2(df - k)."""
+    D = len(scale)
+    A = torch.randn(D, D, generator=rng, dtype=scale.dtype, device=scale.device).tril(-1)
+    half = 0.5 * (df - torch.arange(D, dtype=scale.dtype, device=scale.device))
+    A = A + torch.diag((2 * gamma(rng, half)).sqrt())
+    L = torch.linalg.cholesky(scale) @ A
+    return L @ L.mT
