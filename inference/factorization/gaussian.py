@@ -85,11 +85,8 @@ def spectral_start(rng: torch.Generator, model: Factorization, data: Ratings) ->
         Q = torch.linalg.qr(items.sums(users.sums(Q, left_users), left_items)).Q
     scores = users.sums(Q, left_users)
     leading = torch.linalg.eigh(scores.T @ scores).eigenvectors.flip(1)[:, :more]
-    U[:, 1:], V[:, 1:] = sized(scores @ leading, 0.7 * s), sized(Q @ leading, 0.045 * s)
+    scores = scores @ leading
+    U[:, 1:] = scores = scores * (0.7 * s / scores.square().mean(0).sqrt().clamp(min=torch.finfo(U.dtype).tiny))
+    precision = items.sums(scores.square()) / model.noise_variance + 1 / model.prior_variance
+    V[:, 1:] = items.sums(scores, left_items) / model.noise_variance / precision
     return {"U": U, "V": V}
-
-
-def sized(table: Tensor, size: float) -> Tensor:
-    """Columns scaled to this root mean square."""
-    rms = table.square().mean(0).sqrt()
-    return table * (size / rms.clamp(min=torch.finfo(rms.dtype).tiny))

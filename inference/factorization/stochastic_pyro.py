@@ -52,7 +52,7 @@ def epoch(
     return replace(
         state,
         params={name: unconstrained[name].detach() for name in state.params},
-        first={name: memory[name]["exp_avg"] for name in state.params},
+        first={name: -memory[name]["exp_avg"] for name in state.params},
         second={name: memory[name]["exp_avg_sq"] for name in state.params},
         epochs=state.epochs + 1, steps=steps,
     )
@@ -63,7 +63,7 @@ def adam_arguments(state: State, name: str) -> dict[str, Any]:
 
 
 def adam_state(state: State, name: str) -> dict[str, Any]:
-    """What torch's Adam of one parameter would have saved."""
+    """What torch's Adam of one parameter would have saved; it goes down a loss, where the state goes up."""
     fresh = torch.optim.Adam([torch.zeros(())], **adam_arguments(state, name)).state_dict()
-    moments = {"exp_avg": state.first[name].clone(), "exp_avg_sq": state.second[name].clone()}
+    moments = {"exp_avg": -state.first[name], "exp_avg_sq": state.second[name].clone()}
     return fresh | {"state": {0: {"step": torch.tensor(float(state.steps)), **moments}}}

@@ -36,6 +36,7 @@ from inference.factorization.stochastic import (
     Tensors,
     check_batch,
     check_rate,
+    decay,
     refuse_divergence,
     with_adam,
 )
@@ -68,8 +69,8 @@ def init(
     with borrowed(rng):
         automatic(guide, model, data, columns, 0.05 * math.sqrt(model.prior_variance), init_to_value(values=start))
         params = {name: value.detach() for name, value in pyro.get_param_store().named_parameters()}
-    rates = {name: lr / 4 if name.endswith(("locs.V", "Delta.V")) else lr for name in params}
-    return with_adam(params, rates, 0.88, size)
+    rates = {name: lr / 2 if name.endswith(("locs.V", "Delta.V")) else lr for name in params}
+    return with_adam(params, rates, decay(data, size), size)
 
 
 def automatic(
