@@ -50,13 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--samples", type=int, default=100, help="draws from q for every NLL (default 100)")
     add("--seed", type=int, default=0)
     add("--device", default="cpu", help="cpu or cuda")
-    add("--outside", type=Path, metavar="DIR", default=OUTSIDE if OUTSIDE.is_dir() else None,
-        help="a directory with jester-5k.csv.gz, for the checkpoints on real ratings")
+    add("--outside", type=Path, metavar="DIR",
+        default=OUTSIDE if (OUTSIDE / checkpoints2.REAL).is_file() else None,
+        help=f"a directory with {checkpoints2.REAL}, for the checkpoints on real ratings")
 
 
 def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> int:
     console = tables.console()
     where = device(args.device)
+    if args.outside and not (args.outside / checkpoints2.REAL).is_file():
+        raise InputError(f"--outside {args.outside} holds no {checkpoints2.REAL}")
     chosen = choose(args)
     ranks = parse_ranks(args.ranks or ("none" if args.method or args.guide else "1-10"))
     parts = on_device(ratings.load(args, console), where)

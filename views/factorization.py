@@ -12,6 +12,7 @@ from inference.result import Result
 from views.figures import PALETTE, plain_log, save, styles, title
 
 SHOWN_PAIRS = 120  # with an interval each
+LEAST = 5  # test pairs behind a point of a curve
 NORMAL_90 = 1.6448536269514722
 REFERENCE = {"elbo": [-6.7972, -5.0373, -4.6998, -3.5215, -2.4658, -2.0699, -1.8799, -1.7709, -1.7041, -1.6587],
              "test_nll": [5.1857, 4.8039, 4.2572, 2.7668, 2.1749, 1.9178, 1.7838, 1.7030, 1.6479, 1.6087]}
@@ -92,7 +93,7 @@ def predictions(folder: Path, observed: np.ndarray, results: Sequence[Result]) -
     columns = min(len(results), 2)
     rows = -(-len(results) // columns)
     figure, grid = plt.subplots(rows, columns, figsize=(5.6 * columns, 2.9 * rows + 0.7), squeeze=False, sharey=True)
-    low, high = observed.min(), observed.max()
+    low, high = observed.min(), max(observed.max(), observed.min() + 1)
     picked = np.linspace(0, len(observed) - 1, min(SHOWN_PAIRS, len(observed))).astype(int)
     for axis, r in zip(grid.ravel(), results, strict=False):
         mean = r.expected["test_mean"]
@@ -125,14 +126,16 @@ def uncertainty(folder: Path, count: np.ndarray, results: Sequence[Result]) -> P
     results = [r for r in results if "test_spread" in r.expected and r.expected["test_spread"].any()]
     if not results or not len(count):
         return None
-    style = styles(r.name for r in results)
-    figure, axis = plt.subplots(figsize=(6.5, 4.4))
     edges = np.unique(np.round(np.geomspace(1, max(count.max(), 2) + 1, 16)).astype(int))
     place = np.digitize(count, edges)
+    bins = [b for b in np.unique(place) if (place == b).sum() >= LEAST]
+    if not bins:
+        return None
+    style = styles(r.name for r in results)
+    figure, axis = plt.subplots(figsize=(6.5, 4.4))
+    middle = [np.exp(np.log(np.maximum(count[place == b], 0.5)).mean()) for b in bins]
     for r in results:
         spread = r.expected["test_spread"]
-        bins = [b for b in np.unique(place) if (place == b).sum() >= 5]
-        middle = [np.exp(np.log(np.maximum(count[place == b], 0.5)).mean()) for b in bins]
         quarter, median, three = (np.array([np.quantile(spread[place == b], q) for b in bins])
                                   for q in (0.25, 0.5, 0.75))
         axis.plot(middle, median, markersize=4, label=title(r.name), **style[r.name])
