@@ -34,7 +34,7 @@ def parser_for(problem: str | None) -> Parser:
                         help="where the results go: a new or empty directory (default: a new one under results/)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
     parser.add_argument("--check", metavar="NAME|FILE.py|all",
-                        help="is this method right? A verdict with an error probability (--check all --help: options)")
+                        help="is this method right? a verdict with its error probability; options: --check all --help")
     parser.add_argument("--list", nargs="?", const="", metavar="NAME",
                         help="list the methods, or the options of one method, and stop")
     if problem:
