@@ -50,8 +50,9 @@ def parse(spec: str) -> Fit:
 
 
 def task(fit: Fit, parts: Split, rank: int, *, epochs: int | None, chains: int = 1, samples: int, seed: int,
-         device: torch.device, place: Path = Path(), label: str = "", ask: Pairs | None = None) -> Task:
-    """The fit on `parts.train`, scored on all three sets after every epoch."""
+         device: torch.device, place: Path = Path(), label: str = "", ask: Pairs | None = None,
+         train_every: int = 1) -> Task:
+    """The fit on `parts.train`, scored after every epoch on all three sets; 1 in `train_every` of the training set."""
     kept = parts.test if len(parts.test) else parts.train
     model = Factorization(parts.train.num_users, parts.train.num_items, rank, pairs=kept.pairs, device=device)
     first = kept.user[:KEPT_PAIRS], kept.item[:KEPT_PAIRS]
@@ -62,7 +63,8 @@ def task(fit: Fit, parts: Split, rank: int, *, epochs: int | None, chains: int =
     def record(latents: Latents) -> Latents:
         return model.quantities(latents, first)
 
-    sets = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    scored = parts.train.take(torch.arange(0, len(parts.train), train_every, device=parts.train.device))
+    sets = {"train": scored, "validation": parts.validation, "test": parts.test}
     observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask)
     return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record)
 
