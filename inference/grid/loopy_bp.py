@@ -14,8 +14,8 @@ down and up through the image; `residual` sends, as often as there are messages,
 Engines: `torch` is the formulas above, for any device; `compiled` does the same in logs (`loopy_bp_numba`). For
 undamped flooding sum-product on a homogeneous grid it takes odds instead of log odds, tens of times faster, if the
 potentials are so small that no product can leave double precision (`loopy_bp_odds_numba.is_safe`).
-Cost of a sweep: 4 H W K^2, and about half as much for the Bethe log Z (none with `track` off). The messages are
-4 (K-1) H W numbers; a step holds the old and the new, and now and then those of two sweeps ago.
+Cost of a sweep: 4 H W K^2, and about half as much for the Bethe log Z (none with `track` off). A step holds the old
+and the new messages, 4 (K-1) H W numbers each, and now and then those of two sweeps ago.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL
-CHOICES = {"schedule": ("flooding", "sequential", "residual"), "rule": ("sum", "max"),
-           "engine": ("auto", "compiled", "torch")}
+WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"), engine=("auto", "compiled", "torch"))
 CONVERGED = 1e-8  # nats
 WATCH = 10  # sweeps between two looks at whether the messages go round in circles
+BAND = 2**18  # pixels that the torch engine works on at a time, so that it needs little memory besides messages
 
 
 @dataclass(frozen=True)
@@ -74,29 +74,27 @@ def init(
 ) -> State:
     """Uniform messages. With `track` off no Bethe log Z is computed, for speed."""
     for what, given in (("schedule", schedule), ("rule", rule), ("engine", engine)):
-        if given not in CHOICES[what]:
-            raise unknown(f"{what} of loopy_bp", given, CHOICES[what])
+        if given not in WORDS[what]:
+            raise unknown(f"{what} of loopy_bp", given, WORDS[what])
     if not 0 <= damping < 1:
         raise InputError(f"damping of loopy_bp must be at least 0 and below 1, not {damping}")
-    if engine == "auto":
-        engine = "compiled" if model.device.type == "cpu" else "torch"
-    if engine == "compiled" and model.device.type != "cpu":
+    on_cpu = model.device.type == "cpu"
+    if engine == "compiled" and not on_cpu:
         raise InputError(f"loopy_bp's compiled engine runs on the CPU, not on {model.device}: use engine 'torch'")
+    engine = "compiled" if on_cpu and engine != "torch" else "torch"
     if schedule == "residual" and engine == "torch":
         raise InputError("loopy_bp's residual schedule needs the compiled engine, on the CPU: use 'sequential' here")
-    H, W, K = model.shape
-    messages = model.unary.new_zeros(4, K - 1, H, W)
-    state = State(messages, messages[None][:0], messages[0], 0.0, "log", False, engine, schedule, rule,
-                  float(damping), bool(track) and rule == "sum", 0, float("inf"), False)
+    messages = model.unary.new_zeros(4, model.shape[2] - 1, *model.shape[:2])
+    state = State(messages, messages.new_empty(0, *messages.shape), messages[0], 0.0, "log", False, engine, schedule,
+                  rule, float(damping), bool(track) and rule == "sum", 0, float("inf"), False)
     return _see(state, model, data)
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """One sweep: as many updates as there are messages.
 
-    The residual is the largest change that an undamped update makes in the sweep; under the schedule `residual`,
-    the largest still to come after it. Messages that come back after two sweeps, though they change in each,
-    are reported as oscillating: damping or another schedule may help.
+    The residual is the largest change by an undamped update in the sweep, or still to come after it (`residual`).
+    Oscillating: messages change in each sweep but are back after two; damping or another schedule may help.
     """
     if data is not None or state.has_image:
         state = _see(state, model, data)
@@ -108,9 +106,10 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     stuck = residual > max(0.9 * state.residual, CONVERGED)
     sweeps, oscillating = state.sweeps + 1, state.oscillating and stuck
     if sweeps % WATCH == 0:
-        apart = [m - messages if state.form == "log" else (m / messages).log() for m in state.earlier if stuck]
-        oscillating = any(float(m.abs().max()) < 0.1 * (1 - state.damping) * residual for m in apart)
-    earlier = state.messages[None] if stuck and sweeps % WATCH == WATCH - 1 else state.earlier[:0]
+        apart = [float((a - b if state.form == "log" else (a / b).log()).abs().max())
+                 for before in state.earlier if stuck for a, b in zip(before, messages, strict=True)]
+        oscillating = len(apart) > 0 and max(apart) < 0.1 * (1 - state.damping) * residual
+    earlier = state.messages[None] if stuck and sweeps % WATCH == WATCH - 1 else messages.new_empty(0, *messages.shape)
     log_z = odds.log_bethe if state.form == "odds" else bethe
     log_evidence = state.base + float(log_z(messages, state.local, model)) if state.track else None
     state = replace(state, messages=messages, earlier=earlier, sweeps=sweeps, residual=residual,
@@ -124,9 +123,7 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
     beliefs = expect(state, model)["labels"]
     if state.rule == "max":
         return {"labels": beliefs.argmax(-1)}
-    below = beliefs.cumsum(-1)[..., :-1]
-    uniform = torch.rand(below.shape[:2], dtype=torch.float64, device=below.device, generator=rng)
-    return {"labels": (uniform[..., None] >= below).sum(-1)}
+    return {"labels": torch.multinomial(beliefs.flatten(0, 1), 1, generator=rng).reshape(beliefs.shape[:2])}
 
 
 def expect(state: State, model: GridMRF) -> Quantities:
@@ -139,10 +136,10 @@ def pair_beliefs(state: State, model: GridMRF) -> dict[str, Tensor]:
 
     At a fixed point they sum to the beliefs of their pixels.
     """
-    found = {}
-    for name, _, _, log_h, log_g in _edges(*_in_logs(state)):
-        joint = log_h.permute(1, 2, 0)[..., :, None] + getattr(model, name) + log_g.permute(1, 2, 0)[..., None, :]
-        found[name] = torch.softmax(joint.flatten(2), -1).reshape(joint.shape)
+    found = {n: torch.empty_like(getattr(model, n), memory_format=torch.contiguous_format) for n in ("right", "down")}
+    for name, near, _, log_h, log_g in _edges(*_in_logs(state)):
+        joint = log_h.permute(1, 2, 0)[..., :, None] + getattr(model, name)[near] + log_g.permute(1, 2, 0)[..., None, :]
+        found[name][near] = torch.softmax(joint.flatten(2), -1).reshape(joint.shape)
     return found
 
 
@@ -155,7 +152,7 @@ def sweep(messages: Tensor, local: Tensor, model: GridMRF, schedule: str, dampin
             now = messages if schedule == "flooding" else new
             sent = _pass_on(_cavity(now, local, sender, side ^ 1), table[edge], rule)
             update, old = sent[1:] - sent[0], now[side][:, *target]
-            residual = torch.maximum(residual, (update - old).abs().max()) if update.numel() else residual
+            residual = torch.maximum(residual, (update - old).abs().max())
             new[side][:, *target] = (1 - damping) * update + damping * old
     return new, float(residual)
 
@@ -168,10 +165,11 @@ def bethe(messages: Tensor, local: Tensor, model: GridMRF) -> Tensor:
 
     Its derivatives by the messages vanish at a fixed point of sum-product, and on a tree it is log Z there.
     """
-    log_z = torch.logsumexp(_cavity(messages, local), 0)
+    bands = torch.arange(local.shape[1], device=local.device).split(-(-BAND // local.shape[2]))
+    log_z = torch.cat([torch.logsumexp(_cavity(messages, local, (rows,)), 0) for rows in bands])
     total = log_z.sum()
     for name, near, far, log_h, log_g in _edges(messages, local):
-        log_pair = torch.logsumexp(_pass_on(log_h, getattr(model, name), "sum") + log_g, 0)
+        log_pair = torch.logsumexp(_pass_on(log_h, getattr(model, name)[near], "sum") + log_g, 0)
         total = total + (log_pair - log_z[near] - log_z[far]).sum()
     return total
 
@@ -190,28 +188,30 @@ def _cavity(messages: Tensor, local: Tensor, at: Any = (), but: int | None = Non
 
 def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[Any, Any, Any]]:
     """Pixels that send at once to the neighbour whose `side` they are on, those neighbours, and their edges."""
-    last = (W if side < 2 else H) - 1
-    spans = [(0, last)] if schedule == "flooding" else [(n, n + 1) for n in range(last)][:: -1 if side & 1 else 1]
-    for start, stop in spans:
-        low, high = ((slice(None), s) if side < 2 else (s, slice(None))
-                     for s in (slice(start, stop), slice(start + 1, stop + 1)))
-        yield (high, low, low) if side & 1 else (low, high, low)
+    across, last = (H, W - 1) if side < 2 else (W, H - 1)
+    step = 1 if schedule == "sequential" else -(-BAND // across)
+    spans = [slice(n, min(n + step, last)) for n in range(0, last, step)]
+    for low in spans[::-1] if side & 1 else spans:
+        ends = low, slice(low.start + 1, low.stop + 1)
+        a, b = ((slice(None), end) if side < 2 else (end, slice(None)) for end in ends)
+        yield (b, a, a) if side & 1 else (a, b, a)
 
 
 def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, Any, Any, Tensor, Tensor]]:
     """Of the edges to the right, then of those down: name, the pixels at either end, and the log h of these."""
     for name, side in (("right", 0), ("down", 2)):
-        ((near, far, _),) = _batches("flooding", side, *local.shape[1:])
-        yield name, near, far, _cavity(messages, local, near, side ^ 1), _cavity(messages, local, far, side)
+        for near, far, _ in _batches("flooding", side, *local.shape[1:]):
+            yield name, near, far, _cavity(messages, local, near, side ^ 1), _cavity(messages, local, far, side)
 
 
 def _see(state: State, model: GridMRF, data: Tensor | None) -> State:
     """The state with the evidence of the model and an image, in the fastest form that is safe for both."""
-    field, form, (messages, _) = model.field(data), "log", _in_logs(state)
+    field, (messages, _) = model.field(data), _in_logs(state)
     local = (field[..., 1:] - field[..., :1]).permute(2, 0, 1).contiguous()
     fast = (state.engine, state.schedule, state.rule, state.damping) == ("compiled", "flooding", "sum", 0.0)
-    if fast and odds.is_safe(local, model):
-        messages, local, form = messages.exp(), local.exp(), "odds"
+    form = "odds" if fast and odds.is_safe(local, model) else "log"
+    if form == "odds":
+        messages, local = messages.exp(), local.exp()
     return replace(state, messages=messages, local=local, base=float(field[..., 0].sum()), form=form,
                    has_image=data is not None)
 

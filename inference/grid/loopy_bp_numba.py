@@ -24,6 +24,7 @@ from torch import Tensor
 
 from models.grid import GridMRF
 
+SMALL = 100_000  # ns; less is done before another thread has woken up
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -37,14 +38,15 @@ def sweep(
     right, down = (table[one, one].contiguous().numpy() for table in (model.right, model.down))
     old, new = messages.numpy(), messages.clone()
     change = np.zeros(max(H, W))  # the largest of a block of rows or columns, at its first
+    work = 50 * new.numel()
     options = local.numpy(), right, down, damping, rule == "max"
     if schedule == "residual":
         return new, _most_changed_first(new.numpy(), *options)
     if schedule == "flooding":
-        in_row_blocks(_flood, H, new.numpy(), old, *options, change)
+        in_row_blocks(_flood, H, work, new.numpy(), old, *options, change)
     else:
-        in_row_blocks(_along_rows, H, new.numpy(), *options, change)
-        in_row_blocks(_along_columns, W, new.numpy(), *options, change)
+        in_row_blocks(_along_rows, H, work, new.numpy(), *options, change)
+        in_row_blocks(_along_columns, W, work, new.numpy(), *options, change)
     return new, float(change.max())
 
 
@@ -56,12 +58,12 @@ def _pool() -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def in_row_blocks(kernel: Callable[..., None], rows: int, *arguments) -> None:
-    """kernel(*arguments, first, last) over all rows, a block for each thread that torch may use.
+def in_row_blocks(kernel: Callable[..., None], rows: int, work: int, *arguments) -> None:
+    """kernel(*arguments, first, last) over all rows, a block for each thread that torch may use; `work` is in ns.
 
     Plain threads (kernels release the GIL): no compile time of their own, and no spinning on a busy machine.
     """
-    threads = min(torch.get_num_threads(), rows)
+    threads = min(torch.get_num_threads(), rows) if work > SMALL else 1
     mine, *others = pairwise(rows * n // threads for n in range(threads + 1))
     waiting = [_pool().submit(kernel, *arguments, *block) for block in others]
     kernel(*arguments, *mine)

@@ -49,7 +49,7 @@ def flood(
     new[0, :, :, 0] = new[1, :, :, -1] = new[2, :, 0] = new[3, :, -1] = 1.0  # where no neighbour is
     change = np.zeros(phi.shape[1])  # the largest of a block of rows, at its first
     kernel = binary.flood if len(table) == 2 else _flood
-    in_row_blocks(kernel, len(change), new, old, phi, np.stack((table, table.T)), change)
+    in_row_blocks(kernel, len(change), old.size, new, old, phi, np.stack((table, table.T)), change)
     return torch.from_numpy(new), 2 * math.asinh(math.sqrt(change.max()) / 2)
 
 
@@ -59,14 +59,14 @@ def log_bethe(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H 
     _, H, W = local.shape
     logs = np.empty(H)
     kernel = binary.bethe if len(table) == 2 else _bethe
-    in_row_blocks(kernel, H, logs, messages.numpy(), local.numpy(), table)
+    in_row_blocks(kernel, H, messages.numel(), logs, messages.numpy(), local.numpy(), table)
     return float(logs.sum()) + (H * (W - 1) + W * (H - 1)) * largest
 
 
 def _table(model: GridMRF) -> tuple[Float64[np.ndarray, "K K"], float]:
-    """T = exp(pair - max pair), and max pair."""
-    pair = model.pair
-    assert pair is not None
+    """T = exp(pair - max pair) of a homogeneous grid, and max pair."""
+    H, W, K = model.shape
+    pair = model.right[0, 0] if W > 1 else model.down[0, 0] if H > 1 else model.unary.new_zeros(K, K)
     largest = float(pair.max())
     return torch.exp(pair - largest).numpy(), largest
 
