@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -38,6 +38,7 @@ class State:
     latents: dict[str, Float64[Tensor, "..."]]  # the same, as the model names it
     memory: dict[str, Any]
     warmup: int  # samples during which the kernel may adapt
+    options: dict[str, Any] = field(default_factory=dict)  # to make the kernel again
 
 
 _alive: WeakKeyDictionary[State, tuple[Kernel, ref]] = WeakKeyDictionary()
@@ -45,6 +46,7 @@ _alive: WeakKeyDictionary[State, tuple[Kernel, ref]] = WeakKeyDictionary()
 
 def begin(
     rng: torch.Generator, model: Any, data: Any, factory: Factory, warmup: int = 0, latents: Latents | None = None,
+    options: dict[str, Any] | None = None,
 ) -> State:
     """The kernel set up: where it starts by itself, or at `latents`."""
     if warmup < 0:
@@ -58,7 +60,7 @@ def begin(
             position = {site: transforms[site](x) if site in transforms else x.clone() for site, x in latents.items()}
             kernel.initial_params = position
             refresh(kernel, position)
-    return _state(kernel, position, warmup, data)
+    return _state(kernel, position, warmup, options or {}, data)
 
 
 def advance(rng: torch.Generator, state: State, model: Any, data: Any, factory: Factory) -> tuple[State, Info]:
@@ -67,7 +69,8 @@ def advance(rng: torch.Generator, state: State, model: Any, data: Any, factory: 
     with borrowed(rng):
         position = kernel.sample({site: x.clone() for site, x in state.position.items()})
         _complain(same_kind(type(kernel).__name__, state.position, position))
-    return _state(kernel, position, state.warmup, data), Info(accept=getattr(kernel, "_mean_accept_prob", None))
+    new = _state(kernel, position, state.warmup, state.options, data)
+    return new, Info(accept=getattr(kernel, "_mean_accept_prob", None))
 
 
 def as_method(module: ModuleType, kernel: Callable[..., Kernel], name: str, by: str) -> Method:
@@ -129,11 +132,11 @@ def _kernel(state: State, model: Any, data: Any, factory: Factory) -> Kernel:
     return kernel
 
 
-def _state(kernel: Kernel, position: Mapping[str, Tensor], warmup: int, data: Any) -> State:
+def _state(kernel: Kernel, position: Mapping[str, Tensor], warmup: int, options: dict[str, Any], data: Any) -> State:
     position = {site: x.detach() for site, x in position.items()}
     transforms = kernel.transforms or {}
     latents = {site: transforms[site].inv(x) if site in transforms else x for site, x in position.items()}
-    state = State(position, latents, remember(kernel), warmup)
+    state = State(position, latents, remember(kernel), warmup, options)
     _alive[state] = kernel, ref(data)
     return state
 

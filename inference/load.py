@@ -35,13 +35,34 @@ def names(model: str) -> dict[str, str]:
 
 def method(model: str, name_or_file: str) -> Method:
     """The method by that name, or in that file. Errors: InputError that says what the file lacks."""
-    if name_or_file.endswith(".py"):
-        path = Path(name_or_file)
-        return as_method(import_file(path), path.stem, by="user")
+    file, colon, wanted = name_or_file.partition(".py:")
+    if name_or_file.endswith(".py") or colon:
+        path = Path(file + ".py" if colon else file)
+        module = import_file(path)
+        kernel = kernel_in(module, wanted, path)
+        if kernel:
+            return importlib.import_module("inference.from_kernel").as_method(module, kernel, path.stem, "user")
+        return as_method(module, path.stem, by="user")
     known = names(model)
     if name_or_file not in known:
         raise unknown("method", name_or_file, known)
     return as_method(importlib.import_module(f"inference.{model}.{name_or_file}"), name_or_file, author(name_or_file))
+
+
+def kernel_in(module: ModuleType, wanted: str, path: Path) -> type | None:
+    """The Pyro MCMCKernel that a user's file defines: the one by that name, or the only one; None if there is none."""
+    pyro = sys.modules.get("pyro.infer.mcmc.mcmc_kernel")
+    found = {} if pyro is None else {name: c for name, c in vars(module).items() if isinstance(c, type) and
+                                     issubclass(c, pyro.MCMCKernel) and c.__module__ == module.__name__}
+    if wanted:
+        if wanted not in found:
+            raise unknown(f"kernel in {path}", wanted, found)
+        return found[wanted]
+    if hasattr(module, "step") or hasattr(module, "transition"):
+        return None
+    if len(found) > 1:
+        raise InputError(f"{path} holds several kernels: name one, as in {path}:{next(iter(found))}")
+    return next(iter(found.values()), None)
 
 
 def author(name: str) -> str:

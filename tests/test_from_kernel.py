@@ -152,6 +152,22 @@ def test_a_wrong_kernel_is_named(case):
     assert "forgets the site V" in message(half)
 
 
+def test_a_kernel_in_a_file_by_name_or_alone(case, tmp_path):
+    model, data = case
+    path = tmp_path / "mine.py"
+    path.write_text("from pyro.infer import HMC\n\n\nclass Slow(HMC):\n"
+                    "    def __init__(self, model):\n        super().__init__(model, step_size=0.1, num_steps=2)\n")
+    for spec in (str(path), f"{path}:Slow"):
+        chosen = load.method("factorization", spec)
+        result = drive(chosen, model, data, Plan(steps=3), {"warmup": 0})
+        assert (chosen.name, chosen.by) == ("mine", "user") and result.draws["U"].shape == (1, 3, 4, 1)
+    with pytest.raises(InputError, match=r"unknown kernel in .*mine.py 'Slo': did you mean 'Slow'"):
+        load.method("factorization", f"{path}:Slo")
+    path.write_text(path.read_text() + "\n\nclass Other(Slow):\n    pass\n")
+    with pytest.raises(InputError, match="holds several kernels: name one"):
+        load.method("factorization", str(path))
+
+
 def test_wrong_options_of_nuts(case):
     model, data = case
     nuts = load.method("factorization", "nuts_pyro")

@@ -1,0 +1,96 @@
+"""The ladder's Gibbs sampler put together from blocks inside Pyro: conditionals beside each other, or beside NUTS.
+
+    Gibbs(model.program, [(rows, ["U", "V", ...]), (noise, ["sigma2"]), (hyper, ["mean_U", "precision_U", ...])])
+
+The same sweep as `ladder_gibbs`, in the order rows, noise, hyperparameters; `noise_by` gives the noise variance to
+NUTS instead (adapted in the first `warmup` sweeps), which needs no conditional. Cost of a step: as `ladder_gibbs`,
+and the transforms of `precision_U` and `precision_V` there and back.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal
+
+import torch
+from pyro.infer import NUTS
+from torch import Tensor
+
+from errors import unknown
+from inference import from_kernel
+from inference.engine import Engine, choose
+from inference.factorization import ladder_conditional
+from inference.factorization.normals_numba import normals
+from inference.from_kernel import State
+from inference.method import Family, Info, Latents
+from inference.pyro_gibbs import Block, Gibbs
+from models.factorization import Factorization, Ratings
+from models.ladder import Ladder
+
+FAMILY = Family.MCMC
+NoiseBy = Literal["conditional", "nuts"]
+
+
+def blocks(model: Factorization, noise_by: str = "conditional", engine: str = "auto") -> list[Block]:
+    """What `Gibbs` is made of, for this model."""
+    engine = choose("composite_gibbs_pyro", engine, torch.device(model.device))
+    ladder = model if isinstance(model, Ladder) else None
+    row_sites = ["U", "V"] + (["user_bias", "item_bias"] if ladder and ladder.biases else [])
+    found: list[Block] = [(partial(_rows, model, engine, row_sites), row_sites)]
+    if ladder and ladder.noise:
+        how = partial(NUTS, max_tree_depth=4) if noise_by == "nuts" else partial(_noise, ladder, engine)
+        found.append((how, ["sigma2"]))
+    if ladder and ladder.hierarchical:
+        found.append((partial(_hyper, ladder), ["mean_U", "precision_U", "mean_V", "precision_V"]))
+    return found
+
+
+def kernel(model: Factorization, noise_by: str = "conditional", engine: str = "auto") -> Gibbs:
+    """For pyro.infer.MCMC: `MCMC(kernel(model), ...).run(data)`."""
+    return Gibbs(model.program, blocks(model, noise_by, engine))
+
+
+def init(
+    rng: torch.Generator, model: Factorization, data: Ratings, *,
+    noise_by: NoiseBy = "conditional", warmup: int = 0, engine: Engine = "auto",
+) -> State:
+    return start(rng, model, data, None, noise_by=noise_by, warmup=warmup, engine=engine)
+
+
+def start(
+    rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents | None, *,
+    noise_by: NoiseBy = "conditional", warmup: int = 0, engine: Engine = "auto",
+) -> State:
+    if noise_by not in ("conditional", "nuts"):
+        raise unknown("noise_by of composite_gibbs_pyro", noise_by, ("conditional", "nuts"))
+    return from_kernel.begin(rng, model, data, lambda model: kernel(model, noise_by, engine), warmup, latents,
+                             {"noise_by": noise_by, "engine": engine})
+
+
+def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
+    return from_kernel.advance(rng, state, model, data, lambda model: kernel(model, **state.options))
+
+
+def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
+    return state.latents
+
+
+def _rows(model: Factorization, engine: str, sites: list[str], values: Latents, data: Ratings) -> Latents:
+    width = model.width if isinstance(model, Ladder) else model.rank
+    z_U, z_V = (normals(_global(model), n, width) for n in (model.num_users, model.num_items))
+    new = ladder_conditional.factors(model, values, data, z_U, z_V, engine)
+    return {site: new[site] for site in sites}
+
+
+def _noise(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latents:
+    return ladder_conditional.noise(_global(model), model, values, data, engine)
+
+
+def _hyper(model: Ladder, values: Latents, data: Ratings) -> dict[str, Tensor]:
+    return ladder_conditional.hyper(_global(model), model, values)
+
+
+def _global(model: Factorization) -> torch.Generator:
+    """torch's own generator, which every Pyro kernel draws from."""
+    device = torch.device(model.device)
+    return torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
