@@ -49,11 +49,11 @@ class Budget:
 
 
 def judge(kernel: Kernel, kind: str, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
-          looks: tuple[int, ...] = LOOKS, explain: bool = True) -> Verdict:
+          looks: tuple[int, ...] | None = None, explain: bool = True) -> Verdict:
     """The verdict on a kernel for one kind of model ('grid' or 'factorization'); `explain` adds the hints."""
     if not 0 < level < 0.5:
         raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {level}")
-    clock = Budget(budget, time.perf_counter())
+    clock, looks = Budget(budget, time.perf_counter()), looks or LOOKS
     rng = torch.Generator().manual_seed(seed)
     with one_thread():
         verdict, trials = _judged(rng, kernel, kind, level, clock, looks)

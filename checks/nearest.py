@@ -1,6 +1,6 @@
 """Which known mistake does a wrong kernel look like? Its z's, as a direction, beside those of the zoo.
 
-A signature is z / sqrt(n) of every score on the first test problem, rounded; likeness is the cosine.
+A signature is 100 z / sqrt(n) of every score on a test problem; likeness is the cosine.
 `python bench/check.py --signatures` writes them anew.
 """
 
@@ -20,10 +20,9 @@ ZOO = Path(__file__).parent / "zoo"
 LEAST = 0.3  # a likeness worth naming
 
 
-def signature(compared: Compared) -> list[float]:
-    """z / sqrt(n), two decimals; 0 where there was nothing to compare."""
-    z = compared.z.nan_to_num(0).clamp(-200, 200) / compared.n**0.5
-    return [round(v, 2) for v in z.flatten().tolist()]
+def signature(compared: Compared) -> list[int]:
+    """100 z / sqrt(n), whole; 0 where there was nothing to compare."""
+    return (100 * compared.z.nan_to_num(0) / compared.n**0.5).round().int().clamp(-999, 999).flatten().tolist()
 
 
 def nearest(trial: Trial, compared: Compared, count: int = 3) -> list[tuple[str, float, str]]:

@@ -61,7 +61,8 @@ class Verdict:
         """The verdict in a sentence."""
         if self.outcome is Outcome.RIGHT:
             n = min(t["replicates"] for t in self.tested)
-            return f"{self.method} is right, as far as {n:,} replicates on each of {len(self.tested)} problems can tell"
+            unit = self.tested[0].get("unit", f"replicates on each of {len(self.tested)} problems")
+            return f"{self.method} is right, as far as {n:,} {unit} can tell"
         if self.outcome is Outcome.UNKNOWN:
             return f"cannot tell whether {self.method} is right: {self.why}"
         return f"{self.method} is WRONG: {self.faults[0] if self.faults else self.findings[0]}"

@@ -9,8 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
+from checks.fitted import judge_fit
+from checks.guide import Guide, is_guide
 from checks.judge import judge
+from checks.judge_guide import judge_guide
 from checks.kernel import Kernel
+from checks.nearest import ZOO
+from checks.problems import problems
 from checks.verdict import Outcome, Verdict
 from errors import InputError, unknown
 from experiments import folder
@@ -21,7 +26,6 @@ from views import check as views
 from views import tables
 
 KINDS = {"grid": "1", "factorization": "2 or 3"}
-JUDGED = (Family.MCMC, Family.EXACT)
 SHOWN = 8  # findings in the table
 COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow"}
 
@@ -43,16 +47,13 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         raise InputError(f"--budget must be a positive number of seconds, not {args.budget:g}")
     console = tables.console()
     wanted = everything() if args.check == "all" else [found(args.check, args.problem)]
-    for _, method in wanted:
-        if method.family not in JUDGED:
-            raise InputError(f"{method.name} is no kernel (its family is {method.family}): nothing is drawn that "
-                             f"could be compared with the posterior")
+    if any(method.family is Family.POINT for _, method in wanted):
+        raise InputError(f"{args.check} gives a point: there is no distribution to judge")
     chosen = [options(method, args.set) for _, method in wanted]
     out = folder.create(args.out, "check", argv)
     verdicts = []
     for (kind, method), given in zip(wanted, chosen, strict=True):
-        verdict = judge(Kernel(method, given), kind,
-                        seed=args.seed, level=args.level, budget=args.budget)
+        verdict = judged(method, kind, given, args)
         verdicts.append(verdict)
         if len(wanted) == 1:
             show(console, verdict)
@@ -66,10 +67,19 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     return 1 if 1 in statuses else max(statuses)
 
 
+def judged(method: Method, kind: str, given: dict[str, Any], args: argparse.Namespace) -> Verdict:
+    """The verdict, by what the method is."""
+    if is_guide(method.module):
+        return judge_guide(Guide.of(method.module, method.name), seed=args.seed, level=args.level)
+    if method.family is Family.VARIATIONAL:
+        return judge_fit(method, kind, given, seed=args.seed, level=args.level, budget=args.budget)
+    return judge(Kernel(method, given), kind, seed=args.seed, level=args.level, budget=args.budget)
+
+
 def everything() -> list[tuple[str, Method]]:
-    """Every kernel and exact method the project ships."""
+    """Every method the project ships that has a distribution to judge."""
     methods = [(kind, load.method(kind, name)) for kind in KINDS for name in load.names(kind)]
-    return [(kind, m) for kind, m in methods if m.family in JUDGED]
+    return [(kind, m) for kind, m in methods if m.family is not Family.POINT]
 
 
 def options(method: Method, given: Sequence[str]) -> dict[str, Any]:
@@ -82,6 +92,15 @@ def options(method: Method, given: Sequence[str]) -> dict[str, Any]:
 
 def found(name: str, problem: str | None) -> tuple[str, Method]:
     """The method and the kind of model it is for. Errors: InputError for a name or file that is none."""
+    if name.startswith("zoo/"):
+        known_mistakes = {path.stem: path for path in ZOO.glob("*/[a-z]*.py")}
+        if name.removeprefix("zoo/") not in known_mistakes:
+            raise unknown("mistake in the zoo", name.removeprefix("zoo/"), known_mistakes)
+        path = known_mistakes[name.removeprefix("zoo/")]
+        name, problem = str(path), {"grid": "1", "factorization": "3"}.get(path.parent.name)
+    if name.endswith(".py") and is_guide(module := load.import_file(Path(name))):
+        unused: Any = None
+        return "factorization", Method(Path(name).stem, Family.VARIATIONAL, "user", module, unused, unused, unused)
     if problem:
         kind = "grid" if problem == "1" else "factorization"
         return kind, load.method(kind, name)
@@ -89,29 +108,30 @@ def found(name: str, problem: str | None) -> tuple[str, Method]:
     for kind, names in known.items():
         if name in names:
             return kind, load.method(kind, name)
-    if not name.endswith(".py"):
+    if ".py" not in name:
         raise unknown("method", name, [n for names in known.values() for n in names])
     method = load.method("grid", name)
-    kinds = [kind for kind in KINDS if runs(method, kind)]
+    troubles = {kind: trouble(method, kind) for kind in KINDS}
+    kinds = [kind for kind, why in troubles.items() if why is None]
     if len(kinds) != 1:
-        raise InputError(f"{name} runs on {'both models' if kinds else 'neither model'} as it is: "
-                         f"say which it is for with --problem 1 (grids) or --problem 3 (factorizations)")
+        why = "runs on both models" if kinds else "; ".join(f"{kind}: {said}" for kind, said in troubles.items())
+        raise InputError(f"say which model {name} is for, --problem 1 (grids) or --problem 3 (factorizations) "
+                         f"({why})")
     return kinds[0], method
 
 
-def runs(method: Method, kind: str) -> bool:
-    """Whether the method takes a step on the smallest problem of that kind."""
-    from checks.problems import problems
-
+def trouble(method: Method, kind: str) -> str | None:
+    """Why the method does not take a step on the first problem of that kind, or None."""
     problem = problems(kind)[0]
     rng = generator(0, "which model")
-    _, data = problem.joint(rng, 1)
+    latents, data = problem.joint(rng, 1)
     try:
         state = method.init(rng, problem.model, problem.one(data, 0))
         state, _ = method.step(rng, state, problem.model, problem.one(data, 0))
-        return set(method.draw(rng, state, problem.model)) == set(problem.joint(rng, 1)[0])
-    except Exception:  # whatever it is that does not fit this model, the other may fit
-        return False
+        drawn = method.draw(rng, state, problem.model)
+    except Exception as error:  # whatever it is that does not fit this model, the other may fit
+        return f"{type(error).__name__}: {error}"
+    return None if set(drawn) == set(latents) else f"it draws {', '.join(drawn)}"
 
 
 def show(console: Console, verdict: Verdict) -> None:

@@ -92,7 +92,7 @@ def test_every_planted_mistake(path):
 
 def test_every_mistake_says_what_a_user_would_see():
     for path in planted("grid") + planted("factorization"):
-        assert "\n\nSymptom: " in load.method(path.split("/")[1], f"{CHECKS / path}.py").module.__doc__ or ""
+        assert "\n\nSymptom: " in (load.method(path.split("/")[1], f"{CHECKS / path}.py").module.__doc__ or "")
 
 
 @pytest.mark.parametrize("kind", ["grid", "factorization"])

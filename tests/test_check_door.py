@@ -28,12 +28,26 @@ def test_wrong_is_1_with_findings_hints_figure_and_json(tmp_path, capsys):
 
 
 def test_right_is_0_and_says_what_a_pass_excludes(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("checks.judge.judge.__kwdefaults__", {**__import__("checks.judge").judge.judge.__kwdefaults__,
-                                                              "looks": (500,)})
+    monkeypatch.setattr("checks.judge.LOOKS", (500,))
     path = CHECKS / "right" / "grid" / "raster_gibbs.py"
     assert door("--check", path, "--out", tmp_path / "out") == 0
     said = capsys.readouterr().out
     assert "is right" in said and "would have been found (9 times in 10)" in said and "evidence off by" in said
+
+
+def test_a_mistake_by_name_and_a_guide(tmp_path, capsys):
+    assert door("--check", "zoo/stale_u", "--out", tmp_path / "a") == 1
+    assert "stale_u is WRONG" in capsys.readouterr().out
+    assert door("--check", "zoo/kl_half", "--out", tmp_path / "b") == 1
+    assert "the ELBO against log p - log q" in capsys.readouterr().out
+
+
+def test_which_model_a_file_is_for_is_found_out_or_asked(tmp_path, capsys):
+    mine = tmp_path / "mine.py"
+    mine.write_text('"""Mine."""\ndef transition(rng, latents, model, data):\n    return latents["W"]\n')
+    assert door("--check", mine, "--out", tmp_path / "a") == 2
+    said = capsys.readouterr().err
+    assert "--problem 1 (grids) or --problem 3" in said and "KeyError" in said
 
 
 def test_out_of_budget_is_3(tmp_path, capsys):
@@ -50,7 +64,8 @@ def test_out_of_budget_is_3(tmp_path, capsys):
     (["--check", "gibbs", "--set", "schedule=spiral"], "unknown schedule"),
     (["--check", "gibbs", "--set", "temperature=2"], "unknown option"),
     (["--check", "gibbs", "--budget", "-1"], "budget"),
-    (["--check", "mean_field"], "no kernel"),
+    (["--check", "maximum_likelihood"], "no distribution"),
+    (["--check", "zoo/stale"], "did you mean 'stale_u'"),
     (["--check"], "expected one argument"),
 ])
 def test_wrong_input_is_a_sentence_and_2(argv, says, tmp_path, capsys):

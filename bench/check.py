@@ -1,0 +1,137 @@
+"""What `--check` finds and how often it is wrong: detection over the zoo, false alarms, Geweke and SBC beside it.
+
+    python bench/check.py                     # detection over the zoo, and times
+    python bench/check.py --false-alarms 20   # full runs of every right kernel
+    python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
+    python bench/check.py --signatures        # writes checks/signatures.json anew
+
+`--seeds` repeats the detection with other seeds, `--only` picks mistakes whose name holds a word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import check_peers
+
+from checks.judge import LOOKS, judge
+from checks.kernel import Broken, Kernel, one_thread
+from checks.nearest import FILE, ZOO, nearest, signature
+from checks.problems import KINDS, problems
+from checks.score import learn
+from checks.trial import REFERENCE, Trial
+from checks.verdict import Outcome
+from inference import load
+
+RIGHT = ZOO.parent / "right"
+
+
+def kernels(folder: Path, only: str = "") -> Iterator[tuple[str, Kernel]]:
+    for kind in KINDS:
+        for path in sorted((folder / kind).glob("[a-z]*.py")):
+            if path.stem != "pieces" and only in path.stem:
+                yield kind, Kernel(load.method(kind, str(path)))
+
+
+def detection(seeds: int, only: str) -> None:
+    """Verdicts over the zoo: found at which look, in what time; every miss by name."""
+    found: dict[int, int] = dict.fromkeys(LOOKS, 0)
+    missed, seconds, first, among_three, runs = [], [], 0, 0, 0
+    for kind, kernel in kernels(ZOO, only):
+        for seed in range(seeds):
+            started = time.process_time()
+            verdict = judge(kernel, kind, seed=100 + seed, explain=False)
+            spent, runs = time.process_time() - started, runs + 1
+            if verdict.outcome is Outcome.WRONG:
+                seconds.append(spent)
+                found[max([t["replicates"] for t in verdict.tested], default=LOOKS[0])] += 1
+            else:
+                missed.append(f"{kernel.method.name} (seed {seed})")
+    total = 0
+    for n in LOOKS:
+        total += found[n]
+        print(f"found by {n:5,} replicates a problem: {total} of {runs} ({100 * total / runs:.1f}%)")
+    print(f"median seconds of one core to a failure: {statistics.median(seconds):.2f}")
+    print("missed:", ", ".join(missed) or "none")
+    for kind, kernel in kernels(ZOO, only):
+        name = guesses(kind, kernel)
+        if name is not None:
+            first, among_three = first + (name[:1] == [kernel.method.name]), among_three + (kernel.method.name in name)
+    print(f"nearest known mistake, on fresh replicates: first guess {first}, among three {among_three}")
+
+
+def guesses(kind: str, kernel: Kernel, seed: int = 7) -> list[str] | None:
+    """The names nearest to a mistake's own signature, from replicates that did not make it."""
+    try:
+        trial = Trial(torch.Generator().manual_seed(seed), kernel, problems(kind)[0])
+        return [name for name, _, _ in nearest(trial, trial.upto(LOOKS[0]))]
+    except Broken:
+        return None
+
+
+def false_alarms(runs: int) -> None:
+    """Full runs of every right kernel, each with a seed of its own."""
+    alarms, count, seconds = [], 0, []
+    for kind, kernel in kernels(RIGHT):
+        for seed in range(runs):
+            started = time.process_time()
+            verdict = judge(kernel, kind, seed=10_000 + seed, explain=False)
+            seconds.append(time.process_time() - started)
+            count += 1
+            if verdict.outcome is Outcome.WRONG:
+                alarms.append(f"{kernel.method.name}, seed {seed}: {verdict.headline}")
+        print(f"{kind} {kernel.method.name}: {runs} runs", flush=True)
+    print(f"{len(alarms)} false alarms in {count} full runs; "
+          f"median {statistics.median(seconds):.1f} s of one core a pass")
+    print("\n".join(alarms))
+
+
+def signatures(replicates: int = 2000) -> None:
+    """Every mistake's z's on every problem, as `checks/nearest.py` compares them."""
+    written: dict[str, dict[str, list[int]]] = {}
+    for kind in KINDS:
+        for problem in problems(kind):
+            scale = learn(torch.Generator().manual_seed(1), problem, REFERENCE * replicates)
+            for _, kernel in (k for k in kernels(ZOO) if k[0] == kind):
+                trial = Trial(torch.Generator().manual_seed(2), kernel, problem)
+                trial.scale = scale
+                try:
+                    written.setdefault(problem.name, {})[kernel.method.name] = signature(trial.upto(replicates))
+                except Broken:
+                    print(f"{kernel.method.name} breaks on the {problem.name}")
+    rows = ",\n".join(f'"{p}": {{\n' + ",\n".join(f'"{k}": {json.dumps(v, separators=(",", ":"))}'
+                                                   for k, v in of.items()) + "\n}" for p, of in written.items())
+    FILE.write_text("{\n" + rows + "\n}\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--false-alarms", type=int, metavar="RUNS")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--signatures", action="store_true")
+    args = parser.parse_args()
+    with one_thread():
+        if args.signatures:
+            signatures()
+        elif args.false_alarms:
+            false_alarms(args.false_alarms)
+        elif args.peers:
+            check_peers.table(list(kernels(ZOO, args.only)), list(kernels(RIGHT)))
+        else:
+            detection(args.seeds, args.only)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A variational fit as what belongs together: samples, their density, an objective, its gradient, and how it is fitted.
+
+A file holds them as functions; parameters and noise may have a leading axis of replicates:
+
+    start(rng, model, data) -> params                       dict of float64 tensors
+    sample(params, noise) -> latents                        noise: site -> N(0, 1) of its shape
+    log_density(params, latents) -> log q
+    elbo(model, data, params, noise, batch=None) -> nats    the objective, from one sample
+    gradient(model, data, params, noise) -> params          optional: torch's, if absent
+    fit(rng, model, data) -> params                         optional: Adam on the objective, if absent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inference.method import Latents
+
+Params = dict[str, Tensor]
+NEEDED = ("start", "sample", "log_density", "elbo")
+STEPS, RATE = 1500, 0.05  # of Adam; the rate falls to nothing over the steps
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The functions of a file, or stand-ins for those that it lacks."""
+
+    name: str
+    start: Callable[..., Params]
+    sample: Callable[[Params, Latents], Latents]
+    log_density: Callable[[Params, Latents], Tensor]
+    elbo: Callable[..., Tensor]
+    gradient: Callable[..., Params]
+    fit: Callable[..., Params]
+
+    @classmethod
+    def of(cls, module: ModuleType, name: str) -> Guide:
+        """The guide in a module that holds the functions above."""
+        found = {part: getattr(module, part) for part in NEEDED}
+        slope = getattr(module, "gradient", None) or by_torch(module.elbo)
+        return cls(name, **found, gradient=slope, fit=getattr(module, "fit", None) or adam(module.start, slope))
+
+
+def is_guide(module: Any) -> bool:
+    return all(hasattr(module, part) for part in NEEDED)
+
+
+def noise(rng: torch.Generator, model: Any, n: int) -> Latents:
+    """N(0, 1) numbers for n samples of every site."""
+    return {site: torch.randn(n, *shape, generator=rng, dtype=torch.float64) for site, shape in model.sites.items()}
+
+
+def repeated(params: Params, n: int) -> Params:
+    """The same parameters in every replicate, each with a gradient of its own."""
+    return {name: value.expand(n, *value.shape).clone() for name, value in params.items()}
+
+
+def by_torch(elbo: Callable[..., Tensor]) -> Callable[..., Params]:
+    """The gradient of an objective for every replicate."""
+
+    def gradient(model: Any, data: Any, params: Params, noise: Latents) -> Params:
+        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        total = elbo(model, data, leaves, noise).sum()
+        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        return {name: torch.zeros_like(leaves[name]) if g is None else g
+                for name, g in zip(leaves, found, strict=True)}
+
+    return gradient
+
+
+def adam(start: Callable[..., Params], gradient: Callable[..., Params], steps: int = STEPS, rate: float = RATE,
+         samples: int = 8) -> Callable[..., Params]:
+    """Adam (Kingma and Ba 2015) on the mean gradient of a few samples."""
+
+    def fit(rng: torch.Generator, model: Any, data: Any) -> Params:
+        params = start(rng, model, data)
+        first, second = ({name: torch.zeros_like(x) for name, x in params.items()} for _ in range(2))
+        for t in range(1, steps + 1):
+            slope = gradient(model, data, repeated(params, samples), noise(rng, model, samples))
+            for name in params:
+                g = slope[name].mean(0)
+                first[name].lerp_(g, 0.1)
+                second[name].lerp_(g * g, 0.01)
+                scale = (second[name] / (1 - 0.99**t)).sqrt() + 1e-8
+                params[name] = params[name] + rate * (1 - t / steps) * first[name] / (1 - 0.9**t) / scale
+        return params
+
+    return fit

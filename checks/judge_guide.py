@@ -1,0 +1,84 @@
+"""The verdict on a guide: what belongs together, asked twice, and whether it is fitted.
+
+A question is suspicious at `SUSPICION` shared among all questions; fresh noise must say the same, with the same
+sign, at level / (2 SUSPICION). So a right guide is called wrong with probability at most level / 2 by these.
+The fit counts as lacking when it is more than a nat, and more than six standard errors, below coordinate
+ascent from its own moments, on most of three data sets: a poor local optimum is not lacking, nor is bad luck once.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from checks.factorization_problems import pairs, problem
+from checks.guide import Guide
+from checks.guides import NATS, SAMPLES, Mean, lacking, questions
+from checks.judge import SUSPICION
+from checks.kernel import Broken, blaming, one_thread
+from checks.problem import Problem
+from checks.verdict import Finding, Outcome, Verdict
+from models.factorization import Factorization
+
+FITS = 3
+PAIRS = tuple((i, j) for i in range(8) for j in range(6) if (5 * i + 3 * j + i * j) % 7 < 4 and i != 5)
+
+
+def test_problem() -> Problem:
+    """8 users, one of them unrated, x 6 items, rank 2; the variances differ from each other and from 1."""
+    model = Factorization(8, 6, 2, prior_variance=2.0, noise_variance=0.4, pairs=pairs(PAIRS))
+    return problem(f"8 users x 6 items, rank 2, {len(PAIRS)} ratings", model)
+
+
+def judge_guide(guide: Guide, *, seed: int = 0, level: float = 1e-3, fits: int = FITS) -> Verdict:
+    """The verdict on a guide for the factorization."""
+    started, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
+    verdict = Verdict(guide.name, Outcome.RIGHT, level, seed=seed)
+    where = test_problem()
+    with one_thread():
+        try:
+            with blaming(guide.name):
+                _ask(rng, guide, where, verdict)
+                if not verdict.findings:
+                    _fit(rng, guide, where, verdict, fits)
+        except Broken as error:
+            verdict.faults.append(str(error))
+    if verdict.faults or verdict.findings:
+        verdict.outcome = Outcome.WRONG
+    verdict.seconds = time.perf_counter() - started
+    return verdict
+
+
+def _ask(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict) -> None:
+    latents, data = where.joint(rng, 1)
+    ratings, draws = where.one(data, 0), torch.randint(2**40, (1,), generator=rng)
+    first = questions(torch.Generator().manual_seed(int(draws)), guide, where.model, ratings)
+    suspicious = [k for k, mean in enumerate(first) if mean.p_value * len(first) < SUSPICION]
+    again = questions(rng, guide, where.model, ratings) if suspicious else []
+    allowed = verdict.level / (2 * SUSPICION)
+    found = [again[k] for k in suspicious
+             if again[k].p_value / 2 * len(suspicious) < allowed and again[k].z * first[k].z > 0]
+    verdict.findings = [described(mean, where.name) for mean in sorted(found, key=lambda m: -abs(m.z))]
+    verdict.tested = [{"problem": where.name, "replicates": SAMPLES, "functions": len(first), "unit": "samples"}]
+    verdict.scores = {where.name: [{"quantity": m.question, "where": m.where, "place": max(-99.0, min(99.0, m.z)),
+                                    "spread": None, "sd": None} for m in again or first]}
+
+
+def described(mean: Mean, where: str) -> Finding:
+    value, n = float(mean.difference.mean()), len(mean.difference)
+    sd = float(mean.difference.std()) or abs(value)
+    return Finding(mean.question, mean.where, "too large" if value > 0 else "too small", value / sd,
+                   max(-999.0, min(999.0, mean.z)), value, 0.0, f"{where}, {n:,} samples")
+
+
+def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, fits: int) -> None:
+    short = []
+    for _ in range(fits):
+        _, data = where.joint(rng, 1)
+        nats, error = lacking(rng, guide, where.model, where.one(data, 0))
+        if not nats <= max(NATS, 6 * error):
+            short.append(nats)
+    if 2 * len(short) > fits:
+        verdict.faults.append(f"UNDER-FITTED: the fitted ELBO lacks {max(short):.1f} nats that coordinate ascent finds "
+                              f"from the same means and variances, on {len(short)} of {fits} data sets")

@@ -1,0 +1,1 @@
+"""Guides and their objectives, for the factorization."""

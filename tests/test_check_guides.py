@@ -1,0 +1,112 @@
+"""Guides and variational fits: the right ones pass, every planted mistake is found."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from checks.fitted import judge_fit
+from checks.guide import Guide
+from checks.guides import stein
+from checks.judge_guide import judge_guide
+from checks.kernel import one_thread
+from checks.verdict import Outcome
+from inference import load
+
+CHECKS = Path(__file__).parent.parent / "checks"
+NEEDS_FIT = {"stops_too_early", "step_too_large", "variances_never_fitted"}
+
+
+@pytest.fixture(autouse=True)
+def quickly():
+    with one_thread():
+        yield
+
+
+def guide(path: Path) -> Guide:
+    return Guide.of(load.import_file(path), path.stem)
+
+
+def files(folder: str) -> list[Path]:
+    return sorted((CHECKS / folder / "guides").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("path", files("right"), ids=lambda p: p.stem)
+def test_right_guides_pass(path):
+    verdict = judge_guide(guide(path), seed=1, fits=0)
+    assert verdict.outcome is Outcome.RIGHT, verdict.headline
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", files("right"), ids=lambda p: p.stem)
+def test_right_guides_are_fitted(path):
+    verdict = judge_guide(guide(path), seed=1)
+    assert verdict.outcome is Outcome.RIGHT, verdict.headline
+
+
+@pytest.mark.parametrize("path", [p for p in files("zoo") if p.stem not in NEEDS_FIT], ids=lambda p: p.stem)
+def test_planted_mistakes_are_found(path):
+    assert judge_guide(guide(path), seed=2, fits=0).outcome is Outcome.WRONG
+    assert "\n\nSymptom: " in (load.import_file(path).__doc__ or "")
+
+
+def test_under_fitting_is_found():
+    verdict = judge_guide(guide(CHECKS / "zoo" / "guides" / "stops_too_early.py"), seed=3, fits=1)
+    assert verdict.outcome is Outcome.WRONG and "UNDER-FITTED" in verdict.headline
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(NEEDS_FIT))
+def test_mistakes_of_the_fit(name):
+    assert judge_guide(guide(CHECKS / "zoo" / "guides" / f"{name}.py"), seed=3).outcome is Outcome.WRONG
+
+
+def test_steins_identity_by_hand():
+    """For N(0, s^2) samples under a density N(0, 1): E[-(a.x)^2] + |a|^2 = |a|^2 (1 - s^2)."""
+    rng = torch.Generator().manual_seed(0)
+    right = guide(CHECKS / "right" / "guides" / "mean_field.py")
+    params = {f"{s}_{part}": torch.zeros(2, 1, dtype=torch.float64) for s in "UV" for part in ("mean", "log_variance")}
+    latents = {s: 2 * torch.randn(40_000, 2, 1, generator=rng, dtype=torch.float64) for s in "UV"}
+    centre = {s: torch.zeros(2, 1, dtype=torch.float64) for s in "UV"}
+    for mean in stein(rng, right, params, latents, centre):
+        assert float(mean.difference.mean()) == pytest.approx(4 * (1 - 4), rel=0.1)  # sd 0.9% of it
+
+
+def test_fits_of_the_contract():
+    """Closed forms pass; the same method with its ELBO told wrong, or stopped early, does not."""
+    assert judge_fit(load.method("factorization", "coordinate_ascent"), "factorization").outcome is Outcome.RIGHT
+    assert judge_fit(load.method("grid", "mean_field"), "grid").outcome is Outcome.RIGHT
+    verdict = judge_fit(load.method("grid", "loopy_bp"), "grid")
+    assert verdict.outcome is Outcome.UNKNOWN and "no lower bound" in verdict.why
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ("info = replace(info, elbo=info.elbo + 1)", "it reports an ELBO"),
+    ("info = replace(info, elbo=float('nan'))", "it reports an ELBO"),
+])
+def test_a_wrong_report_is_found(tmp_path, change, says):
+    path = tmp_path / "mine.py"
+    path.write_text(f'''"""Mine."""
+from dataclasses import replace
+from inference.grid.mean_field import FAMILY, State, draw, expect, init
+from inference.grid import mean_field
+
+def step(rng, state, model, data):
+    state, info = mean_field.step(rng, state, model, data)
+    {change}
+    return state, info
+''')
+    verdict = judge_fit(load.method("grid", str(path)), "grid")
+    assert verdict.outcome is Outcome.WRONG and says in verdict.headline
+
+
+def test_draws_that_are_not_those_of_expect_are_found(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text('''"""Mine."""
+from inference.grid.mean_field import FAMILY, State, expect, init, step
+
+def draw(rng, state, model):
+    return {"labels": expect(state, model)["labels"].argmax(-1)}
+''')
+    verdict = judge_fit(load.method("grid", str(path)), "grid")
+    assert verdict.outcome is Outcome.WRONG and "is not what `expect` says" in verdict.headline
