@@ -41,6 +41,8 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, place: Path =
         return {**model.quantities(latents, first), "log_prior": model.log_joint(latents, nothing)}
 
     sets = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    if fit.method.family is Family.VARIATIONAL:
+        del sets["train"]  # a hundred draws after every epoch would cost more than the fit; Problem 2 has it
     observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask)
     return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,10 +20,14 @@ from inference.job import Plan, generator
 from inference.method import Family
 from inference.result import Result
 from models.factorization import Factorization
+from models.ladder import make
 from views import tables
 
 PROBLEM = "3"
 KERNELS = ("row_gibbs", "kernel_row_gibbs_pyro")  # the same sweep by hand and inside Pyro
+LADDER = ("noise", "hierarchical", "biases", "hierarchical+biases", "noise+hierarchical+biases")
+LADDER_KERNEL = "ladder_gibbs"
+LADDER_RANK = 3  # on the real ratings
 POINT = "maximum_likelihood"
 COMPARED = "coordinate_ascent,guide_mean_field_pyro"
 RANKS = "1,2,3,5,10"
@@ -41,6 +45,7 @@ class Study:
     gibbs: dict[tuple[float, int], Result] = field(default_factory=dict)  # (share of the training set, K)
     point: dict[tuple[float, int], Result] = field(default_factory=dict)
     real: dict[int, Result] = field(default_factory=dict)  # K -> plain on real ratings
+    ladder: dict[str, Result] = field(default_factory=dict)  # model -> its chain, all on the same ratings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("problem 3").add_argument
     add("--kernel", action="append", metavar="NAME|FILE.py[:OPTION=VALUE,...]",
         help=f"a sampler by name or from a file; repeatable (default: {', '.join(KERNELS)})")
+    add("--model", default="plain", metavar="NAME",
+        help=f"plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), biases, or several "
+        f"joined by + (default plain; others are sampled by {LADDER_KERNEL})")
     add("--rank", type=int, default=2, metavar="K", help="number of factors (default 2)")
     add("--ranks", default=RANKS, metavar="A-B|A,B,...",
         help=f"then the first kernel and {POINT} at each of these ranks, on all of the training set and on a tenth "
@@ -70,17 +78,18 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     where = device(args.device)
     if args.outside and not args.outside.is_dir():
         raise InputError(f"--outside {args.outside} is not a directory")
-    kernels = [fits.parse(spec) for spec in args.kernel or KERNELS]
+    plain = args.model == "plain"
+    kernels = [fits.parse(spec) for spec in args.kernel or (KERNELS if plain else (LADDER_KERNEL,))]
     for kernel in kernels:
         if kernel.method.family is not Family.MCMC:
             raise InputError(f"--kernel {kernel.method.name} is no sampler (its family is {kernel.method.family}): "
                              f"name one under --compare, or run Problem 2")
-    compared = [] if args.compare == "none" else [fits.parse(name) for name in args.compare.split(",")]
+    compared = [] if args.compare == "none" or not plain else [fits.parse(name) for name in args.compare.split(",")]
     plan = _plan(args)
     parts = ratings.load(args, console)
     parts = Split(parts.train.to(where), parts.validation.to(where), parts.test.to(where))
     ranks = chains.parse_ranks(args.ranks, parts.train.num_items)
-    model = Factorization(parts.train.num_users, parts.train.num_items, args.rank, device=where)
+    model = make(args.model, parts.train.num_users, parts.train.num_items, args.rank, device=where)
     ask = ratings.unrated(parts.train, args.recommend) if args.recommend else None
     for fit in (*kernels, *compared):
         fit.method.init(generator(args.seed, "trial", where), model, parts.train, **fit.options)
@@ -130,7 +139,8 @@ def _climb(study: Study, runner: Runner, kernel: Fit, ranks: Sequence[int], part
         here = Split(train, parts.validation, parts.test)
         for K in ranks:
             def fitted(fit: Fit, K: int = K, here: Split = here, share: float = share) -> Result:
-                of_rank = Factorization(model.num_users, model.num_items, K, device=model.device)
+                of_rank = replace(model, rank=K) if fit is kernel else Factorization(
+                    model.num_users, model.num_items, K, device=model.device)
                 name = f"rank{K}" + ("" if share == 1 else f"-{100 * share:.0f}%")
                 return runner(chains.task(fit, of_rank, here, one, Path(name.replace("%", "pct")),
                                           f"K={K}" + ("" if share == 1 else f", {100 * share:.0f}%")))
@@ -146,3 +156,9 @@ def _real(study: Study, runner: Callable[[Task], Result], path: Path, seed: int,
         model = Factorization(everything.num_users, everything.num_items, K)
         study.real[K] = runner(chains.task(kernel, model, parts, Plan(150, 1, 50, seed=seed),
                                            Path("jester-5k") / f"rank{K}", f"real, K={K}"))
+    study.ladder["plain"] = study.real[LADDER_RANK]
+    kernel = Fit(load.method("factorization", LADDER_KERNEL), {})
+    for name in LADDER:
+        model = make(name, everything.num_users, everything.num_items, LADDER_RANK)
+        study.ladder[name] = runner(chains.task(kernel, model, parts, Plan(150, 1, 50, seed=seed),
+                                                Path("jester-5k") / name, f"real, {name}"))

@@ -38,6 +38,8 @@ def show(console: Console, out: Path, study: Study, parts: Split, small: Ratings
             console.print(line, soft_wrap=True, highlight=False)
         console.print()
     entries += [_entry(r, K, 0) | {"data": "jester-5k"} for K, r in study.real.items()]
+    if study.ladder:
+        entries += _ladder(console, study)
     return entries
 
 
@@ -97,6 +99,16 @@ def _ranks(console: Console, out: Path, study: Study, num_ratings: int, few: int
                 ("share", "K", "Gibbs train NLL", "test NLL", "RMSE", "ML train NLL", "test NLL", "RMSE", "Gibbs s",
                  "ML s"), rows)
     return entries
+
+
+def _ladder(console: Console, study: Study) -> list[dict[str, Any]]:
+    """What each rung is worth on the real ratings."""
+    rank = next(K for K, r in study.real.items() if r is study.ladder["plain"])
+    tables.show(console, f"jester-5k, K = {rank}: what each part of the model is worth",
+                ("model", "test NLL", "test RMSE", "noise variance", "seconds"),
+                [(name, _digits(chains.scores(r)["test_nll"]), _digits(chains.scores(r)["test_rmse"]),
+                  float(r.expected["noise_variance"]), float(r.seconds.sum())) for name, r in study.ladder.items()])
+    return [_entry(r, rank, 0) | {"data": "jester-5k", "model": name} for name, r in study.ladder.items()]
 
 
 def _digits(value: float | None, digits: int = 4) -> str | None:
