@@ -13,6 +13,7 @@ from torch import Tensor
 
 from inference.factorization.by_row import sides
 from inference.factorization.mean_field_elbo import Moments, quadratic
+from inference.factorization.normals_numba import normals
 from inference.method import Latents, Quantities
 from models.factorization import Factorization, Pairs, Ratings
 
@@ -55,7 +56,8 @@ def draw_normal(rng: torch.Generator, moments: Moments) -> Latents:
 
 
 def standard_normal(rng: torch.Generator, like: Tensor) -> Tensor:
-    return torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)
+    """N(0, 1) noise of the shape, type and device of `like`."""
+    return normals(rng, *like.shape).to(like)
 
 
 def spectral_start(rng: torch.Generator, model: Factorization, data: Ratings) -> Latents:
