@@ -66,7 +66,9 @@ class Ratings:
 
     def take(self, index: Tensor) -> Ratings:
         """The ratings at `index` (positions or a mask), of the same users, items and scale."""
-        return replace(self, user=self.user[index], item=self.item[index], rating=self.rating[index])
+        index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
+        user, item, rating = (column.index_select(0, index) for column in (*self.pairs, self.rating))
+        return replace(self, user=user, item=item, rating=rating)
 
     def to(self, device: torch.device | str) -> Ratings:
         return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))

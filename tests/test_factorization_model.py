@@ -95,6 +95,8 @@ def test_take_keeps_users_items_and_scale():
     part = some_ratings().take(torch.tensor([3, 1]))
     assert (len(part), part.num_users, part.num_items, part.scale) == (2, 7, 5, (1.0, 5.0))
     assert torch.equal(part.rating, some_ratings().rating[[3, 1]])
+    few = some_ratings().user == 2
+    assert torch.equal(some_ratings().take(few).item, some_ratings().item[few])
 
 
 @pytest.mark.parametrize("wrong, says", [

@@ -15,15 +15,14 @@ from models.factorization import Factorization, Ratings
 CASES = [(0.0, 1.0, 0.0, 5.0), (2.3, 0.04, 0.0, 5.0), (-1.5, 7.0, 0.8, 0.6), (0.2, math.exp(-10), 0.0, 5.0)]
 
 
-def tensors(*numbers):
-    return [torch.tensor(x, dtype=torch.float64) for x in numbers]
+def kl(m_q, v_q, m_p, v_p) -> float:
+    return float(kl_normal(torch.tensor(m_q, dtype=torch.float64), torch.tensor(v_q, dtype=torch.float64), m_p, v_p))
 
 
 @pytest.mark.parametrize("m_q, v_q, m_p, v_p", CASES)
 def test_kl_is_that_of_torch_distributions(m_q, v_q, m_p, v_p):
-    q, p = (Normal(*tensors(m, math.sqrt(v))) for m, v in ((m_q, v_q), (m_p, v_p)))
-    ours = kl_normal(*tensors(m_q, v_q, m_p), v_p)
-    assert float(ours) == pytest.approx(float(kl_divergence(q, p)), rel=1e-12)
+    q, p = (Normal(torch.tensor(m, dtype=torch.float64), math.sqrt(v)) for m, v in ((m_q, v_q), (m_p, v_p)))
+    assert kl(m_q, v_q, m_p, v_p) == pytest.approx(float(kl_divergence(q, p)), rel=1e-12)
 
 
 @pytest.mark.parametrize("m_q, v_q, m_p, v_p", CASES)
@@ -37,12 +36,12 @@ def test_kl_is_the_integral(m_q, v_q, m_p, v_p):
 
     sd = math.sqrt(v_q)
     integral = quad(integrand, m_q - 12 * sd, m_q + 12 * sd, points=[m_q], epsabs=1e-12, epsrel=1e-12)[0]
-    assert float(kl_normal(*tensors(m_q, v_q, m_p), v_p)) == pytest.approx(integral, rel=1e-9)
+    assert kl(m_q, v_q, m_p, v_p) == pytest.approx(integral, rel=1e-9)
 
 
 def test_kl_is_0_only_where_q_is_p():
-    assert float(kl_normal(*tensors(1.5, 0.7, 1.5), 0.7)) == 0
-    assert float(kl_normal(*tensors(1.5, 0.7, 1.5), 0.8)) > 0
+    assert kl(1.5, 0.7, 1.5, 0.7) == 0
+    assert kl(1.5, 0.7, 1.5, 0.8) > 0
 
 
 @pytest.mark.parametrize("full", [False, True])

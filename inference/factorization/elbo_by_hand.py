@@ -59,11 +59,11 @@ def gradient(
     model: Factorization, data: Ratings, params: Tensors, noise: Tensors, batch: Tensor
 ) -> tuple[Tensor, Tensors]:
     """The value of `estimate` and its gradient by the formulas above: no graph is kept."""
-    user, item = data.user[batch], data.item[batch]
+    user, item, rating = (column.index_select(0, batch) for column in (*data.pairs, data.rating))
     sd = {site: torch.exp(0.5 * params[f"{site}_log_variance"]) for site in noise}
     sample = {site: torch.addcmul(params[f"{site}_mean"], sd[site], noise[site]) for site in noise}
     u, v = gather(sample["U"], user), gather(sample["V"], item)
-    error = data.rating[batch] - (u * v).sum(-1)
+    error = rating - (u * v).sum(-1)
     weight = len(data) / len(batch) / model.noise_variance
     value = -0.5 * (weight * error.dot(error) + len(data) * math.log(2 * math.pi * model.noise_variance))
     error = (weight * error)[:, None]

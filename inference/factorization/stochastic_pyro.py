@@ -17,19 +17,19 @@ import torch
 from pyro.infer import ELBO, SVI
 from pyro.optim import Adam  # type: ignore[attr-defined]  # Pyro makes its optimisers when imported
 
-from inference.factorization.stochastic import BETA1, BETA2, EPSILON, State, batches, refuse_divergence
+from inference.factorization.stochastic import BETA1, BETA2, EPSILON, State, batches, one_thread, refuse_divergence
 from models.factorization import Factorization, Ratings
 
 
 @contextmanager
 def borrowed(rng: torch.Generator) -> Iterator[None]:
-    """Pyro with an empty parameter store and random numbers keyed from `rng`; afterwards all is as before.
+    """Pyro with an empty parameter store, random numbers keyed from `rng`, and one thread; afterwards all is as before.
 
     Validation is off: it would stop a diverging fit with a traceback, and costs a look at every number.
     """
     key = int(torch.randint(2**62, (), generator=rng, device=rng.device))
-    with torch.random.fork_rng(), pyro.get_param_store().scope(), pyro.validation_enabled(False), \
-            warnings.catch_warnings():
+    with one_thread(), torch.random.fork_rng(), pyro.get_param_store().scope(), \
+            pyro.validation_enabled(False), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Encountered NaN")  # `refuse_divergence` says it better
         torch.manual_seed(key)
         yield
