@@ -122,13 +122,16 @@ def _unbiased(id: str, what: str, samples: Tensor, exact: Tensor) -> Checkpoint:
                             float(exact[k]), float(away[k]), STANDARD_ERRORS)
 
 
+EPOCHS = 10  # after which the reference prints what 2.5 compares with; a shorter run is not held to it
+
+
 def of_run(
     results: Sequence[Result], ranked: Mapping[int, Result], data: Ratings, defaults: bool,
 ) -> list[Checkpoint]:
     """2.5 and 2.6, from the run. defaults: the stochastic ascent has our settings, so it must reach the optimum."""
     found, named, N = [], by_name(results), len(data)
     for name in OURS:
-        if name not in named or data.scale != (1.0, 5.0):
+        if name not in named or data.scale != (1.0, 5.0) or named[name].steps < EPOCHS:
             continue
         loss, nll = -(named[name].final("elbo") or np.nan) / N, named[name].expected.get("test_nll")
         for words, ours in (("ELBO as a loss", loss), ("test NLL", nll)):
