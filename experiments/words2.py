@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from experiments.fits import by_name
 from inference.result import Result
+from models.factorization import Factorization
 
+WIDE = 0.99  # of the prior variance
 CLEAR = 0.002  # of an NLL over some ten thousand test ratings; less is within its standard error
 
 
@@ -55,7 +57,18 @@ def ranks(ranked: Mapping[int, Result], num_ratings: int) -> list[str]:
     best = min(loss, key=lambda K: loss[K])
     gap = {K: loss[K] - nll[K] for K in nll}
     said.append(f"The bound is best at K = {best} ({loss[best]:.4f} as a loss). It stands {gap[low]:.3f} above the "
-                f"test NLL at K = {low} and {gap[high]:.3f} at K = {high}: a factor costs its KL, one more number for "
-                f"every user, whether they have two ratings or a hundred, and the NLL of new ratings does not see "
-                f"that bill.")
+                f"test NLL at K = {low} and {gap[high]:.3f} at K = {high}: it also pays, in KL, for what is learned "
+                f"about U and V, and the NLL of new ratings does not see that bill.")
+    if off := switched_off(ranked[high]):
+        price = f", {loss[high] - loss[high - 1]:.4f} nats a rating" if off > 1 and high - 1 in loss else ""
+        said.append(f"At K = {high} {off} of the factors are switched off: their users are left at the prior and their "
+                    f"items at 0. They change no prediction, so the NLL stands still; the bound pays for each of them "
+                    f"that its items are known to be 0{price}.")
     return said
+
+
+def switched_off(result: Result) -> int:
+    """Factors whose users have learned nothing: q(u_ik) is as wide as the prior."""
+    if "U_var" not in result.expected:
+        return 0
+    return int((result.expected["U_var"].mean(0) > WIDE * Factorization.prior_variance).sum())
