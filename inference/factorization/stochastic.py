@@ -149,8 +149,8 @@ def one_thread() -> Iterator[None]:
     """torch on one thread; afterwards on as many as before.
 
     An epoch is thousands of operations of a tenth of a millisecond. Two threads gain little on those and, where
-    another program wants a processor, wait for each other at every one: measured, 50 times as long. It also
-    makes sums, and with them a fit, the same to the last bit on any number of processors.
+    another program wants a processor, wait for each other at every one: an epoch then took ten times as long. It
+    also makes sums, and with them a fit, the same to the last bit on any number of processors.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
