@@ -7,6 +7,8 @@ Its part along L_i'mean_i, which is N(0, 1) too, tells a mean that is too long o
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 from torch.special import gammainc, ndtri
@@ -70,13 +72,16 @@ def by_row(model: Factorization, latents: Latents, data: Replicates) -> Features
 
 def residuals(model: Factorization, side: Side, latents: Latents, data: Replicates) -> Features:
     """Whitened residuals of a side's rows, each quantity N(0, 1) if the kernel is right."""
-    precision, shift = conditional(side, latents[side.other], data.rating, model.prior_variance,
-                                   model.noise_variance)
+    natural = conditional(side, latents[side.other], data.rating, model.prior_variance, model.noise_variance)
+    return whitened(side, *natural, latents[side.site], torch.bincount(side.row, minlength=side.rows) > 0)
+
+
+def whitened(side: Side, precision: Tensor, shift: Tensor, own: Tensor, rated: Tensor) -> Features:
+    """The residuals of rows `own` under N(precision^-1 shift, precision^-1); `rated`: whose mean is not zero."""
     L = torch.linalg.cholesky(precision)
     along = torch.linalg.solve_triangular(L, shift[..., None], upper=False)[..., 0]  # L'mean
-    w = (L.mT @ latents[side.site][..., None])[..., 0] - along
+    w = (L.mT @ own[..., None])[..., 0] - along
     rows, K = w.shape[-2:]
-    rated = torch.bincount(side.row, minlength=side.rows) > 0
     length = along.norm(dim=-1)
     part = (w * along).sum(-1) / length.where(rated, torch.ones(()))
     site = side.site
@@ -109,6 +114,14 @@ def place(side: Side, i: int) -> str:
 
 
 def coordinates(model: Factorization, latents: Latents) -> Features:
-    """What must move: every entry of U and V."""
-    return {("entry", f"{site}[{i}, {k}]"): latents[site][:, i, k] for site in sorted(latents)
-            for i in range(latents[site].shape[1]) for k in range(latents[site].shape[2])}
+    """What must move: every entry of U and V, and of whatever else there is."""
+    found: Features = {}
+    for site in sorted(latents):
+        x = latents[site]
+        columns = x.reshape(len(x), -1).unbind(1)
+        for at, column in zip(itertools.product(*map(range, x.shape[1:])), columns, strict=True):
+            if site not in ("sigma2", "precision_U", "precision_V"):
+                found["entry", f"{site}{list(at)}"] = column
+            elif at == tuple(sorted(at)):  # positive, and symmetric
+                found["value", f"{site}{list(at) if at else ''}"] = column
+    return found

@@ -1,16 +1,17 @@
-"""Which known mistake does a wrong kernel look like? Its z's, as a direction, beside those of the zoo.
+"""Which known mistake does a wrong kernel look like? Its z's beside those of the zoo.
 
-A signature is 100 z / sqrt(n) of every score on a test problem; likeness is the cosine.
-`python bench/check.py --signatures` writes them anew.
+A signature s is 100 z / sqrt(n) of every score on a test problem, which does not depend on n but for noise.
+The nearest are those of the least |s - t|; likeness is 1 - |s - t|^2 / (|s|^2 + |t|^2), 1 for the same.
+`python bench/check.py --signatures` writes them anew; mistakes that leave the scores alone have none.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from checks.compare import Compared
 from checks.trial import Trial
@@ -18,6 +19,7 @@ from checks.trial import Trial
 FILE = Path(__file__).parent / "signatures.json"
 ZOO = Path(__file__).parent / "zoo"
 LEAST = 0.3  # a likeness worth naming
+FAINT = 10  # a signature without a larger number says nothing
 
 
 def signature(compared: Compared) -> list[int]:
@@ -28,20 +30,18 @@ def signature(compared: Compared) -> list[int]:
 def nearest(trial: Trial, compared: Compared, count: int = 3) -> list[tuple[str, float, str]]:
     """The most alike mistakes: name, likeness, the first line of the symptom."""
     known = json.loads(FILE.read_text()).get(trial.problem.name, {}) if FILE.exists() else {}
-    mine = unit(torch.tensor(signature(compared), dtype=torch.float64))
-    found = [(name, float(mine @ unit(torch.tensor(theirs, dtype=torch.float64)))) for name, theirs in known.items()
-             if len(theirs) == len(mine)]
-    best = sorted(found, key=lambda item: -item[1])[:count]
-    return [(name, likeness, symptom(trial.problem.kind, name)) for name, likeness in best if likeness > LEAST]
+    mine = torch.tensor(signature(compared), dtype=torch.float64)
+    found = []
+    for name, numbers in known.items():
+        theirs = torch.tensor(numbers, dtype=torch.float64)
+        if len(theirs) == len(mine):
+            apart = float((mine - theirs).square().sum())
+            found.append((apart, name, 1 - apart / float((mine.square() + theirs.square()).sum())))
+    return [(name, round(likeness, 3), symptom(name)) for _, name, likeness in sorted(found)[:count]
+            if likeness > LEAST]
 
 
-def unit(x: Tensor) -> Tensor:
-    x = x.sign() * x.abs().sqrt()  # so that one huge z does not decide alone
-    return x / x.norm().clamp(min=1e-12)
-
-
-def symptom(kind: str, name: str) -> str:
+def symptom(name: str) -> str:
     """The first line of the mistake's own docstring."""
-    import ast
-
-    return (ast.get_docstring(ast.parse((ZOO / kind / f"{name}.py").read_text())) or "").partition("\n")[0]
+    path = next(ZOO.glob(f"*/{name}.py"))
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]

@@ -22,6 +22,10 @@ class Replicates:
     num_users: int
     num_items: int
 
+    def __len__(self) -> int:
+        """Ratings of one replicate."""
+        return len(self.user)
+
     @property
     def pairs(self) -> Pairs:
         return self.user, self.item

@@ -79,7 +79,7 @@ def judged(method: Method, kind: str, given: dict[str, Any], args: argparse.Name
 def everything() -> list[tuple[str, Method]]:
     """Every method the project ships that has a distribution to judge."""
     methods = [(kind, load.method(kind, name)) for kind in KINDS for name in load.names(kind)]
-    return [(kind, m) for kind, m in methods if m.family is not Family.POINT]
+    return [on_the_ladder(kind, m) for kind, m in methods if m.family is not Family.POINT]
 
 
 def options(method: Method, given: Sequence[str]) -> dict[str, Any]:
@@ -97,17 +97,17 @@ def found(name: str, problem: str | None) -> tuple[str, Method]:
         if name.removeprefix("zoo/") not in known_mistakes:
             raise unknown("mistake in the zoo", name.removeprefix("zoo/"), known_mistakes)
         path = known_mistakes[name.removeprefix("zoo/")]
-        name, problem = str(path), {"grid": "1", "factorization": "3"}.get(path.parent.name)
+        name, problem = str(path), {"grid": "1", "factorization": "3", "ladder": "3"}.get(path.parent.name)
     if name.endswith(".py") and is_guide(module := load.import_file(Path(name))):
         unused: Any = None
         return "factorization", Method(Path(name).stem, Family.VARIATIONAL, "user", module, unused, unused, unused)
     if problem:
         kind = "grid" if problem == "1" else "factorization"
-        return kind, load.method(kind, name)
+        return on_the_ladder(kind, load.method(kind, name))
     known = {kind: load.names(kind) for kind in KINDS}
     for kind, names in known.items():
         if name in names:
-            return kind, load.method(kind, name)
+            return on_the_ladder(kind, load.method(kind, name))
     if ".py" not in name:
         raise unknown("method", name, [n for names in known.values() for n in names])
     method = load.method("grid", name)
@@ -117,7 +117,14 @@ def found(name: str, problem: str | None) -> tuple[str, Method]:
         why = "runs on both models" if kinds else "; ".join(f"{kind}: {said}" for kind, said in troubles.items())
         raise InputError(f"say which model {name} is for, --problem 1 (grids) or --problem 3 (factorizations) "
                          f"({why})")
-    return kinds[0], method
+    return on_the_ladder(kinds[0], method)
+
+
+def on_the_ladder(kind: str, method: Method) -> tuple[str, Method]:
+    """A kernel that learns the noise too is judged where that is learned."""
+    if kind == "factorization" and method.family is Family.MCMC and trouble(method, "ladder") is None:
+        return "ladder", method
+    return kind, method
 
 
 def trouble(method: Method, kind: str) -> str | None:
