@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from inference import identity
 from inference.interrupt import Interrupted, finish_step_first
 from inference.job import Job, Observer, Plan, Run, generator, resume, save
 from inference.method import Family, Kind, Latents, Method
@@ -148,7 +149,8 @@ def _finish(run: Run, job: Job) -> Result:
         log_evidence_kind=run.words.get("kind"), converged=converged,
         seed=plan.seed, options=dict(job.options), dims=getattr(job.model, "dims", {}),
         facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
-               "oscillating": run.words.get("oscillating", False)},
+               "oscillating": run.words.get("oscillating", False),
+               **identity.facts(job.model, job.data, job.observer)},
     )
 
 

@@ -112,7 +112,8 @@ class Predictive:
     def finish(self, memories: Sequence[Memory]) -> dict[str, np.ndarray]:
         """The answer of all chains together, in the order of the ratings that were given.
 
-        <set>_nll, <set>_rmse (); <set>_mean, <set>_spread of the prediction, <set>_pit, each (pairs,); noise_variance
+        <set>_nll, <set>_rmse (); <set>_mean, <set>_spread of the prediction, <set>_pit, and log p(r) as
+        <set>_log_density, each (pairs,); noise_variance
         """
         draws = sum(m.draws for m in memories)
         if not draws:
@@ -130,6 +131,9 @@ class Predictive:
             arrays[f"{name}_spread"] = (square - mean**2).clamp(min=0).sqrt().cpu().numpy()
             if name != "ask":
                 arrays[f"{name}_pit"] = (torch.stack([p.below for p in parts]).sum(0) / draws).cpu().numpy()
+                density = torch.empty_like(logs[name])
+                density[order(self.sets[name])] = logs[name] - HALF_LOG_2PI - math.log(draws)
+                arrays[f"{name}_log_density"] = density.cpu().numpy()
         return arrays
 
     def _add(self, memory: Memory, stack: list[Latents]) -> tuple[Memory, dict[str, float], dict[str, float]]:
@@ -178,8 +182,13 @@ def by_user(ratings: Ratings) -> Ratings:
     if bool((ratings.user[1:] >= ratings.user[:-1]).all()):
         return ratings
     if ratings not in _sorted:
-        _sorted[ratings] = ratings.take(torch.argsort(ratings.user, stable=True))
+        _sorted[ratings] = ratings.take(order(ratings))
     return _sorted[ratings]
+
+
+def order(ratings: Ratings) -> Tensor:
+    """The positions of the ratings, by user."""
+    return torch.argsort(ratings.user, stable=True)
 
 
 def arrays(ratings: Ratings) -> Arrays:

@@ -78,6 +78,8 @@ def test_running_scores_equal_log_mean_exp_of_all_draws(engine, rank, ordered):
     assert answer["test_spread"] == pytest.approx(predictions.std(0, correction=0).numpy(), abs=1e-7)
     pit = torch.distributions.Normal(predictions, math.sqrt(0.8)).cdf(sets["test"].rating).mean(0)
     assert answer["test_pit"] == pytest.approx(pit.numpy(), abs=1e-12)
+    logs = log_densities(model, sets["test"], draws[5:])
+    assert answer["test_log_density"] == pytest.approx((logs.logsumexp(0) - math.log(7)).numpy(), rel=1e-12)
     rmse = (sets["test"].rating - predictions.mean(0)).square().mean().sqrt()
     assert said[-1]["test_rmse"] == pytest.approx(float(rmse), rel=1e-12)
     assert "train_rmse" not in said[-1] and answer["noise_variance"] == pytest.approx(0.8)
