@@ -1,7 +1,7 @@
 """What `--check` finds and how often it is wrong: detection over the zoo, false alarms, Geweke and SBC beside it.
 
     python bench/check.py                     # detection over the zoo, and times
-    python bench/check.py --false-alarms 20   # full runs of every right kernel
+    python bench/check.py --false-alarms 20   # full runs of every right kernel; --log FILE keeps them
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
     python bench/check.py --signatures        # writes checks/signatures.json anew
 
@@ -99,22 +99,34 @@ class Pool:
         return made[int(torch.randint(self.size, (1,), generator=rng))]
 
 
-def false_alarms(runs: int) -> None:
-    """Full runs of every right kernel, each with a seed of its own."""
-    alarms, count, seconds = [], 0, []
+def false_alarms(runs: int, log: Path | None) -> None:
+    """Full runs of every right kernel, each with a seed of its own; a line each in `log`, from which it goes on."""
     trials.learn = Pool()  # type: ignore[attr-defined]
-    for kind, kernel in kernels(RIGHT):
-        for seed in range(runs):
+    done = log.read_text().splitlines() if log and log.exists() else []
+    had, right = {tuple(line.split("\t")[:3]) for line in done}, list(kernels(RIGHT))
+    for seed in range(runs):
+        for kind, kernel in right:
+            if (kind, kernel.method.name, str(seed)) in had:
+                continue
             started = time.process_time()
             verdict = judge(kernel, kind, seed=10_000 + seed, explain=False)
-            seconds.append(time.process_time() - started)
-            count += 1
-            if verdict.outcome is Outcome.WRONG:
-                alarms.append(f"{kernel.method.name}, seed {seed}: {verdict.headline}")
-        print(f"{kind} {kernel.method.name}: {runs} runs", flush=True)
-    print(f"{len(alarms)} false alarms in {count} full runs of {count // runs} right kernels; median "
-          f"{statistics.median(seconds):.1f} s of one core a pass, references aside")
-    print("\n".join(alarms))
+            done.append("\t".join([kind, kernel.method.name, str(seed), str(verdict.outcome),
+                                   f"{time.process_time() - started:.2f}", verdict.headline]))
+            if log:
+                with log.open("a") as file:
+                    file.write(done[-1] + "\n")
+    count([line.split("\t") for line in done])
+
+
+def count(runs: list[list[str]]) -> None:
+    """What the lines of the runs come to."""
+    alarms = [run for run in runs if run[3] == Outcome.WRONG]
+    told = [run for run in runs if run[3] == Outcome.UNKNOWN]
+    print(f"{len(alarms)} false alarms in {len(runs)} full runs of {len({tuple(run[:2]) for run in runs})} right "
+          f"kernels ({len(told)} cannot tell); median {statistics.median(float(run[4]) for run in runs):.1f} s of one "
+          f"core a run, references aside")
+    for _, name, seed, _, _, headline in alarms:
+        print(f"  {name}, seed {seed}: {headline}")
 
 
 def signatures(replicates: int = 2000) -> None:
@@ -142,6 +154,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--false-alarms", type=int, metavar="RUNS")
+    parser.add_argument("--log", type=Path, help="where false-alarm runs are written, a line each, and gone on from")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--signatures", action="store_true")
     args = parser.parse_args()
@@ -149,7 +162,7 @@ def main() -> None:
         if args.signatures:
             signatures()
         elif args.false_alarms:
-            false_alarms(args.false_alarms)
+            false_alarms(args.false_alarms, args.log)
         elif args.peers:
             check_peers.table(list(kernels(ZOO, args.only)), list(kernels(RIGHT)))
         else:

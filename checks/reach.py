@@ -3,40 +3,63 @@
 Frozen: a coordinate, a linear combination of coordinates, or a function that never changed in any
 replicate; an entry that never changed its sign though it moved far enough to. On a 2 x 2 grid the graph
 of the moves seen must lead from every labelling to every other.
+
+A batched kernel may share a choice among its replicates (which pixel comes next), and then one call may leave
+out a coordinate in all of them. So what looks frozen is tried again in calls of their own.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from checks.grid_problems import problem as grid_problem
 from checks.grid_problems import tiny
 from checks.kernel import Kernel
+from checks.problem import join
 from checks.trial import STEPS, Trial
+from inference.method import Latents
 
 LIVELY = 0.2  # of the replicates: what moves this often shows early what never moves
 PATIENCE = 8000  # replicates without a move before a sluggish kernel counts as frozen
 CROSSINGS = 50  # expected, before none at all means that signs are kept
 STARTS = 40  # replicates from every labelling of the 2 x 2 grid
+CALLS = 20  # separate ones, before a verdict
 
 
 def frozen(trial: Trial) -> list[str]:
-    """What never moved, by name."""
-    before, after = (trial.problem.coordinates(trial.problem.model, x) for x in (trial.before, trial.after))
-    moved = {name: float((after[name] != before[name]).double().mean()) for name in before}
-    if trial.n < PATIENCE and max(moved.values()) < LIVELY:
+    """What never moved, by name, in the trial's replicates and in as many moved by separate calls."""
+    seen = trial.before, trial.data, trial.after
+    if not still(trial, *seen):
         return []
-    steps = f"in {trial.n:,} replicates of {STEPS} steps"
-    still = [name for name, share in moved.items() if not share]
-    if still:
-        return [f"FROZEN: {listed(still)} never moved {steps}"]
+    again = apart(trial)
+    return still(trial, *(join([a, b]) for a, b in zip(seen, again, strict=True)))
+
+
+def apart(trial: Trial) -> tuple[Latents, Any, Latents]:
+    """As many fresh replicates as the trial has, moved in `CALLS` calls of the kernel."""
+    parts = [trial.problem.joint(trial.rng, -(-trial.n // CALLS)) for _ in range(CALLS)]
+    after = [trial.kernel.move(trial.rng, trial.problem, *part, STEPS, trial.model) for part in parts]
+    return join([part[0] for part in parts]), join([part[1] for part in parts]), join(after)
+
+
+def still(trial: Trial, start: Latents, data: Any, end: Latents) -> list[str]:
+    """What is the same at the start and at the end of every replicate."""
+    before, after = (trial.problem.coordinates(trial.problem.model, x) for x in (start, end))
+    n = len(next(iter(start.values())))
+    moved = {name: float((after[name] != before[name]).double().mean()) for name in before}
+    if n < PATIENCE and max(moved.values()) < LIVELY:
+        return []
+    steps = f"in {n:,} replicates of {STEPS} steps"
+    stuck = [name for name, share in moved.items() if not share]
+    if stuck:
+        return [f"FROZEN: {listed(stuck)} never moved {steps}"]
     found = combination(before, after, steps) + signs(before, after, steps)
-    return found + ([] if found else functions(trial, steps))
+    return found or functions(trial, start, data, end, steps)
 
 
 def listed(names: list[tuple[str, str]]) -> str:
@@ -70,10 +93,10 @@ def signs(before: dict, after: dict, steps: str) -> list[str]:
     return [f"FROZEN: the sign of {listed(kept)} never changed {steps}"] if kept else []
 
 
-def functions(trial: Trial, steps: str) -> list[str]:
+def functions(trial: Trial, start: Latents, data: Any, end: Latents, steps: str) -> list[str]:
     """Functions of many values whose score is the same after the steps in every replicate."""
     assert trial.scale is not None
-    x, y = (torch.cat(part, -1) for part in zip(*trial.scored, strict=True))
+    x, y = trial.scale(start, data), trial.scale(end, data)
     same = (x[0] == y[0]).all(-1) & (trial.scale.rarest > 0.9)
     names = [name for name, s in zip(trial.scale.names, same.tolist(), strict=True) if s]
     if not names:
@@ -86,19 +109,19 @@ def disconnected(rng: torch.Generator, kernel: Kernel, labels: int = 3) -> list[
     """Labellings of a 2 x 2 grid, nearly without potentials, between which there is no way."""
     model = tiny(labels)
     problem = grid_problem("2 x 2", model)
-    start = model.configurations.repeat_interleave(STARTS, 0)
-    image = problem.joint(rng, 1)[1].expand(len(start), *model.shape)
-    end = kernel.move(rng, problem, {"labels": start}, image, STEPS)["labels"]
-    n = len(model.configurations)
-    number = labels ** torch.arange(3, -1, -1)
-    a, b = ((y.flatten(1) * number).sum(1).numpy() for y in (start, end))
-    graph = coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n))
-    parts, member = connected_components(graph, connection="strong")
-    if parts == 1:
-        return []
+    n, number = len(model.configurations), labels ** torch.arange(3, -1, -1)
+    links = np.zeros((n, n))
+    for starts in (STARTS, *[STARTS // 8] * CALLS):  # the later ones only where the first leaves a gap
+        start = model.configurations.repeat_interleave(starts, 0)
+        image = problem.joint(rng, 1)[1].expand(len(start), *model.shape)
+        end = kernel.move(rng, problem, {"labels": start}, image, STEPS)["labels"]
+        np.add.at(links, tuple((y.flatten(1) * number).sum(1).numpy() for y in (start, end)), 1)
+        parts, member = connected_components(links, connection="strong")
+        if parts == 1:
+            return []
     alone = model.configurations[int(np.flatnonzero(member != np.bincount(member).argmax())[0])].tolist()
     return [f"NOT ERGODIC: the {n} labellings of a 2 x 2 grid fall into {parts} parts without a way between them "
-            f"both ways ({len(start):,} replicates of {STEPS} steps); {alone} is cut off from the largest"]
+            f"both ways ({int(links.sum()):,} replicates of {STEPS} steps); {alone} is cut off from the largest"]
 
 
 def forgetting(trial: Trial, steps: int = 20, replicates: int = 100) -> list[str]:

@@ -127,6 +127,15 @@ def test_a_rare_indicator_is_left_alone_and_a_missing_one_is_not_infinite():
         assert (-15 < float(z) < -4) if enough else bool(torch.isnan(z))
 
 
+def test_a_choice_shared_by_a_call_does_not_freeze():
+    """Random scan picks its pixels for all replicates of a call: a pixel is left out of 27 picks in 37% of calls."""
+    judged, kind = kernel("right/grid/random_scan_gibbs")
+    for seed in range(4):
+        verdict = judge(judged, kind, seed=seed, looks=SMALL, explain=False)
+        assert verdict.outcome is Outcome.RIGHT, verdict.headline
+    assert "never moved in 1,000" in judge(*kernel("zoo/grid/last_pixel_skipped"), looks=SMALL).headline
+
+
 def test_rejection_needs_fresh_replicates(monkeypatch):
     """Whatever the first replicates say, without a second rejection there is no verdict of wrong."""
     from checks import judge as module
