@@ -19,7 +19,8 @@ from inference.job import Plan
 from inference.method import Family, Latents, Method
 from inference.predictive import Predictive
 from inference.result import Result
-from models.factorization import Factorization, Pairs
+from models.factorization import Pairs
+from models.ladder import make
 
 KEPT_PAIRS = 256  # whose predictions are kept draw by draw, for the diagnostics of chains
 TOLERANCE = 1e-5  # of the residual: nats per rating that a sweep gains, or rating units that a point moves
@@ -51,10 +52,10 @@ def parse(spec: str) -> Fit:
 
 def task(fit: Fit, parts: Split, rank: int, *, epochs: int | None, chains: int = 1, samples: int, seed: int,
          device: torch.device, place: Path = Path(), label: str = "", ask: Pairs | None = None,
-         train_every: int = 1) -> Task:
+         train_every: int = 1, model_name: str = "plain") -> Task:
     """The fit on `parts.train`, scored after every epoch on all three sets; 1 in `train_every` of the training set."""
     kept = parts.test if len(parts.test) else parts.train
-    model = Factorization(parts.train.num_users, parts.train.num_items, rank, pairs=kept.pairs, device=device)
+    model = make(model_name, parts.train.num_users, parts.train.num_items, rank, pairs=kept.pairs, device=device)
     first = kept.user[:KEPT_PAIRS], kept.item[:KEPT_PAIRS]
     steps = default_epochs(fit.method) if epochs is None else epochs
     warmup = steps // 5 if fit.method.family is Family.MCMC else 0

@@ -149,9 +149,26 @@ class Factorization:
         user, item = pairs
         return {"prediction": (gather(latents["U"], user) * gather(latents["V"], item)).sum(-1)}
 
+    @property
+    def width(self) -> int:
+        """Numbers that a row has."""
+        return self.rank
+
+    def rows(self, latents: Latents, side: str) -> Tensor:
+        """All that is inferred of the users (side "U") or of the items ("V"): (rows, width)."""
+        return latents[side]
+
+    def from_rows(self, rows: Tensor, side: str) -> Latents:
+        """The latents that `rows` was made of."""
+        return {side: rows}
+
     def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
         """Two matrices, (users, any) and (items, as many), whose rows' inner products are the predictions."""
         return latents["U"], latents["V"]
+
+    def product_sites(self, users: Tensor, items: Tensor) -> Latents:
+        """The columns of two such matrices, by the site that each belongs to."""
+        return {"U": users, "V": items}
 
     def program(self, data: Ratings, batch_size: int | None = None, batch: Int64[Tensor, "n"] | None = None) -> None:
         """The same model as a Pyro program: plates `users`, `items`, `ratings`; sites `U`, `V`, `r`.
@@ -162,19 +179,28 @@ class Factorization:
         import pyro
         import pyro.distributions as dist
 
-        if batch_size is not None and not 1 <= batch_size <= len(data):
-            raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
         zero = data.rating.new_zeros(())
         entry = dist.Normal(zero, zero + math.sqrt(self.prior_variance)).expand([self.rank]).to_event(1)
         with pyro.plate("users", self.num_users):
             U = pyro.sample("U", entry)
         with pyro.plate("items", self.num_items):
             V = pyro.sample("V", entry)
+        self.observe({"U": U, "V": V}, data, zero + math.sqrt(self.noise_variance), batch_size, batch)
+
+    def observe(
+        self, latents: Latents, data: Ratings, sd: Tensor, batch_size: int | None, batch: Tensor | None
+    ) -> None:
+        """The part of `program` that every model shares: the plate of ratings, whole or a minibatch."""
+        import pyro
+        import pyro.distributions as dist
+
+        if batch_size is not None and not 1 <= batch_size <= len(data):
+            raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
         ratings = pyro.plate("ratings", len(data), batch_size, subsample=batch, device=str(data.device))
         with ratings:
             here = data if batch is None and batch_size is None else data.take(ratings.indices)
-            mean = self.quantities({"U": U, "V": V}, here.pairs)["prediction"]
-            pyro.sample("r", dist.Normal(mean, zero + math.sqrt(self.noise_variance)), obs=here.rating)
+            mean = self.quantities(latents, here.pairs)["prediction"]
+            pyro.sample("r", dist.Normal(mean, sd), obs=here.rating)
 
 
 def log_normal(x: Tensor, mean: Tensor | float, variance: float) -> Tensor:

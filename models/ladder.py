@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.distributions import InverseGamma, Wishart
 
-from errors import InputError, unknown
+from errors import unknown
 from models.factorization import Factorization, Latents, Pairs, Ratings, gather, log_normal
 
 SHAPE, SCALE = 3.0, 2.0  # of the inverse gamma: mean 1, the plain model's noise variance
@@ -43,7 +43,7 @@ class Ladder(Factorization):
 
     @property
     def width(self) -> int:
-        """D: numbers that a row has."""
+        """D: the factors and, where there are biases, one."""
         return self.rank + self.biases
 
     @property
@@ -127,16 +127,21 @@ class Ladder(Factorization):
         return (torch.cat([latents["U"], b, torch.ones_like(b)], -1),
                 torch.cat([latents["V"], torch.ones_like(c), c], -1))
 
+    def product_sites(self, users: Tensor, items: Tensor) -> Latents:
+        if not self.biases:
+            return super().product_sites(users, items)
+        K = self.rank
+        return {"U": users[..., :K], "V": items[..., :K], "user_bias": users[..., K], "item_bias": items[..., K + 1]}
+
     def rows(self, latents: Latents, side: str) -> Tensor:
         """(u_i, b_i) of all users, or (v_j, c_j) of all items: (rows, D)."""
         if not self.biases:
-            return latents[side]
+            return super().rows(latents, side)
         return torch.cat([latents[side], latents[dict(SIDES)[side]][..., None]], -1)
 
     def from_rows(self, rows: Tensor, side: str) -> Latents:
-        """The latents that `rows` was made of."""
         if not self.biases:
-            return {side: rows}
+            return super().from_rows(rows, side)
         return {side: rows[..., :-1].contiguous(), dict(SIDES)[side]: rows[..., -1].contiguous()}
 
     def _wishart(self) -> Wishart:
@@ -149,12 +154,10 @@ class Ladder(Factorization):
         return InverseGamma(shape, scale, validate_args=False)
 
     def program(self, data: Ratings, batch_size: int | None = None, batch: Any = None) -> None:
-        """The same as a Pyro program, with the sites above; no minibatches."""
+        """The same as a Pyro program, with the sites above, and the plain one's minibatches."""
         from models.ladder_program import program
 
-        if batch_size is not None or batch is not None:
-            raise InputError("the ladder's program has no minibatches: leave batch_size and batch out")
-        program(self, data)
+        program(self, data, batch_size, batch)
 
 
 def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> Factorization:

@@ -177,8 +177,8 @@ def test_wrong_names_are_one_sentence():
     with pytest.raises(InputError, match="unknown rung of the model 'hierachical': did you mean 'hierarchical'"):
         make("hierachical+biases", 3, 2, 1)
     model, data, _, _ = problem("noise")
-    with pytest.raises(InputError, match="no minibatches"):
-        model.program(data, batch_size=2)
+    with pytest.raises(InputError, match="a batch must hold between 1 and"):
+        model.program(data, batch_size=10**6)
     assert type(make("plain", 3, 2, 1)) is Factorization and isinstance(make("biases", 3, 2, 1), Ladder)
 
 

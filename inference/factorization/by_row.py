@@ -59,6 +59,13 @@ class Rows:
             return matrix @ table
 
 
+def check_plain(name: str, model: Factorization) -> None:
+    """Errors: InputError for a model that has more to infer than U and V."""
+    more = [site for site in model.sites if site not in ("U", "V")]
+    if more:
+        raise InputError(f"{name} infers U and V only, and this model also has {', '.join(more)}: take ladder_gibbs")
+
+
 _sorted: WeakKeyDictionary[Ratings, tuple[tuple[int, ...], Rows, Rows]] = WeakKeyDictionary()
 
 

@@ -76,8 +76,7 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
 
 
 def _rows(model: Factorization, engine: str, sites: list[str], values: Latents, data: Ratings) -> Latents:
-    width = model.width if isinstance(model, Ladder) else model.rank
-    z_U, z_V = (normals(_global(model), n, width) for n in (model.num_users, model.num_items))
+    z_U, z_V = (normals(_global(model), n, model.width) for n in (model.num_users, model.num_items))
     new = ladder_conditional.factors(model, values, data, z_U, z_V, engine)
     return {site: new[site] for site in sites}
 

@@ -8,6 +8,8 @@ With the items' moments fixed the ELBO is, in each user's q, the negative KL to 
     S_i = P_i^-1                (covariance = "row")
     S_i = diag(1 / (P_i)_kk)    (covariance = "entry": the guide of Problem 2, every entry by itself)
 
+With biases a row is (u_i, b_i), its regressors are (v_j, 1) and its ratings r_ij - E c_j; entries by themselves only.
+
 Each update is the exact maximum over what it changes, so the ELBO never falls, and it comes exactly with the
 items' update. Cost of a step: N K^2 + (users + items) K^3.
 """
@@ -22,13 +24,12 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from errors import unknown
+from errors import InputError, unknown
 from inference.engine import Engine, choose
-from inference.factorization.by_row import sides
+from inference.factorization.by_row import Rows, sides
 from inference.factorization.gaussian import expected, spectral_start
-from inference.factorization.mean_field_elbo import Moments
 from inference.factorization.normals_numba import normals
-from inference.factorization.row_conditional import Posterior, Prior, posterior, sample
+from inference.factorization.row_conditional import Posterior, Prior, posterior, regressors, sample
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.factorization import Factorization, Ratings
 
@@ -38,12 +39,12 @@ START = 1e-3  # variance of every entry before the first step, in rating units: 
 
 @dataclass(frozen=True)
 class State:
-    """Means and spreads of q: variances, or covariances of whole rows."""
+    """Means and spreads of q: variances, or covariances of whole rows. D = K, or with biases K + 1."""
 
-    mean_U: Float64[Tensor, "users K"]
-    spread_U: Float64[Tensor, "users K *K"]
-    mean_V: Float64[Tensor, "items K"]
-    spread_V: Float64[Tensor, "items K *K"]
+    mean_U: Float64[Tensor, "users D"]
+    spread_U: Float64[Tensor, "users D *D"]
+    mean_V: Float64[Tensor, "items D"]
+    spread_V: Float64[Tensor, "items D *D"]
     elbo: float | None
     engine: str
 
@@ -55,30 +56,47 @@ def init(
     """The means of `spectral_start`, away from the saddle where they are all 0."""
     if covariance not in ("entry", "row"):
         raise unknown("covariance of coordinate_ascent", covariance, ("entry", "row"))
+    if covariance == "row" and biased(model):
+        raise InputError("coordinate_ascent has covariance=row for the model without biases only: with them an item's "
+                         "update needs more of q than a covariance a row; take covariance=entry")
     sides(model, data)
     start = spectral_start(rng, model, data)
-    spread = {site: torch.full_like(mean, START) for site, mean in start.items()}
+    mean = {side: model.rows(start, side) for side in "UV"}
+    spread = {side: torch.full_like(rows, START) for side, rows in mean.items()}
     if covariance == "row":
-        spread = {site: torch.diag_embed(variance) for site, variance in spread.items()}
-    return State(start["U"], spread["U"], start["V"], spread["V"], None,
+        spread = {side: torch.diag_embed(variance) for side, variance in spread.items()}
+    return State(mean["U"], spread["U"], mean["V"], spread["V"], None,
                  choose("coordinate_ascent", engine, torch.device(model.device)))
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     """U given V, then V given U. The residual is what the step added to the ELBO, in nats a rating."""
     users, items = sides(model, data)
-    prior, noise = Prior.of(model), model.noise_variance
-    shape: Literal["entry", "row"] = "entry" if state.spread_V.ndim == 2 else "row"
-    U = posterior(users, state.mean_V, prior, noise, state.spread_V, shape, engine=state.engine)
-    V = posterior(items, U.mean, prior, noise, U.spread, shape, engine=state.engine)
-    bound = _elbo(model, data, prior, U, V)
+    U = _best(users, model, state.mean_V, state.spread_V, state.engine)
+    V = _best(items, model, U.mean, U.spread, state.engine)
+    bound = _elbo(model, data, U, V)
     gain = None if state.elbo is None else max(0.0, bound - state.elbo) / max(1, len(data))
     new = State(U.mean, U.spread, V.mean, V.spread, bound, state.engine)
     return new, Info(log_evidence=bound, kind=Kind.LOWER, elbo=bound, residual=gain)
 
 
-def _elbo(model: Factorization, data: Ratings, prior: Prior, U: Posterior, V: Posterior) -> float:
-    """sum_j bound_j - KL(q(U) || p(U)) - 1/2 sum_n [r_n^2 / sigma^2 + log(2 pi sigma^2)], V being the best for U.
+def _best(rows: Rows, model: Factorization, mean: Tensor, spread: Tensor, engine: str) -> Posterior:
+    """The best q of one side, given the moments of the other."""
+    shape: Literal["entry", "row"] = "entry" if spread.ndim == 2 else "row"
+    mean, offset = regressors(model, mean)
+    if offset is not None:
+        spread = torch.cat([spread[:, :-1], torch.zeros_like(spread[:, :1])], 1)
+    return posterior(rows, mean, Prior.of(model), model.noise_variance, spread, shape, column_offset=offset,
+                     engine=engine)
+
+
+def biased(model: Factorization) -> bool:
+    return "user_bias" in model.sites
+
+
+def _elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> float:
+    """sum_j bound_j - KL(q(U) || p(U)) - 1/2 sum_n [E r_n^2 / sigma^2 + log(2 pi sigma^2)], V being the best for U;
+    r_n less b_i where there are biases.
 
     `mean_field_elbo.elbo` is the same for any q, by a pass over the ratings.
     """
@@ -86,20 +104,26 @@ def _elbo(model: Factorization, data: Ratings, prior: Prior, U: Posterior, V: Po
     variance = U.spread if U.spread.ndim == 2 else U.spread.diagonal(dim1=1, dim2=2)
     divergence = 0.5 * ((variance.sum() + U.mean.square().sum()) / s - U.log_det.sum()
                         + U.mean.numel() * (math.log(s) - 1))
-    constant = 0.5 * (float(data.rating @ data.rating) / noise + len(data) * math.log(2 * math.pi * noise))
-    return float(V.bound(prior).sum() - divergence) - constant
+    rating, spread = data.rating, 0.0
+    if biased(model):
+        rating = rating - U.mean[:, -1].index_select(0, data.user)
+        spread = float(U.spread[:, -1].index_select(0, data.user).sum())
+    constant = 0.5 * ((float(rating @ rating) + spread) / noise + len(data) * math.log(2 * math.pi * noise))
+    return float(V.bound(Prior.of(model)).sum() - divergence) - constant
 
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    """U and V from q."""
-    return {site: sample(mean, spread, normals(rng, *mean.shape), engine=state.engine)
-            for site, (mean, spread) in _moments(state).items()}
+    """U and V, and biases, from q."""
+    drawn: Latents = {}
+    for side, mean, spread in (("U", state.mean_U, state.spread_U), ("V", state.mean_V, state.spread_V)):
+        drawn |= model.from_rows(sample(mean, spread, normals(rng, *mean.shape), engine=state.engine), side)
+    return drawn
 
 
 def expect(state: State, model: Factorization) -> Quantities:
     """Means and variances of every entry, and of the predictions at the model's pairs."""
-    return expected(model, _moments(state))
-
-
-def _moments(state: State) -> Moments:
-    return {"U": (state.mean_U, state.spread_U), "V": (state.mean_V, state.spread_V)}
+    if not biased(model):
+        return expected(model, {"U": (state.mean_U, state.spread_U), "V": (state.mean_V, state.spread_V)})
+    mean, spread = (model.from_rows(U, "U") | model.from_rows(V, "V")
+                    for U, V in ((state.mean_U, state.mean_V), (state.spread_U, state.spread_V)))
+    return expected(model, {site: (mean[site], spread[site]) for site in mean})

@@ -8,7 +8,8 @@ The KL is closed form, the sum one sample's; a minibatch of n counts N / n times
     g_i = sum_(n of i) e_n v_j / noise
     d/dU_mean = g - U_mean / prior,   d/dU_log_variance = g sd z / 2 - (sd^2 / prior - 1) / 2
 
-and for V with the roles changed. It is the twin of `guide_mean_field_pyro`, where Pyro does all of this.
+and for V with the roles changed; with biases u_i is (u_i, b_i, 1) and v_j is (v_j, 1, c_j).
+It is the twin of `guide_mean_field_pyro`, where Pyro does all of this.
 Cost of an epoch: N K, and users x K a minibatch. Source: CS281 (2017), assignment 5, problem 2.
 """
 
@@ -62,13 +63,14 @@ def gradient(
     user, item, rating = (column.index_select(0, batch) for column in (*data.pairs, data.rating))
     sd = {site: torch.exp(0.5 * params[f"{site}_log_variance"]) for site in noise}
     sample = {site: torch.addcmul(params[f"{site}_mean"], sd[site], noise[site]) for site in noise}
-    u, v = gather(sample["U"], user), gather(sample["V"], item)
+    U, V = model.product(sample)
+    u, v = gather(U, user), gather(V, item)
     error = rating - (u * v).sum(-1)
     weight = len(data) / len(batch) / model.noise_variance
     value = -0.5 * (weight * error.dot(error) + len(data) * math.log(2 * math.pi * model.noise_variance))
     error = (weight * error)[:, None]
-    pull = {"U": torch.zeros_like(sample["U"]).index_add_(0, user, error * v),
-            "V": torch.zeros_like(sample["V"]).index_add_(0, item, error * u)}
+    pull = model.product_sites(torch.zeros_like(U).index_add_(0, user, error * v),
+                               torch.zeros_like(V).index_add_(0, item, error * u))
     ascent = {}
     for site, g in pull.items():
         mean, log_variance, s = params[f"{site}_mean"], params[f"{site}_log_variance"], model.prior_variance

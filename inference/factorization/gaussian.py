@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.factorization.by_row import sides
-from inference.factorization.mean_field_elbo import Moments, quadratic
+from inference.factorization.mean_field_elbo import Moments, check_gaussian, quadratic, with_biases
 from inference.factorization.normals_numba import normals
 from inference.method import Latents, Quantities
 from models.factorization import Factorization, Pairs, Ratings
@@ -32,14 +32,14 @@ def prediction_moments(moments: Moments, pairs: Pairs) -> tuple[Float64[Tensor, 
     E[u.v] = m_u . m_v,    Var[u.v] = m_v' S_u m_v + m_u' S_v m_u + tr(S_u S_v)
     """
     (u, S), (v, T) = (
-        tuple(rows.index_select(0, index) for rows in moments[site])
-        for site, index in zip(("U", "V"), pairs, strict=True)
+        tuple(rows.index_select(0, index) for rows in side)
+        for side, index in zip(with_biases(moments), pairs, strict=True)
     )
     return (u * v).sum(-1), quadratic(v, S) + quadratic(u, T) + (S * T).flatten(1).sum(-1)
 
 
 def expected(model: Factorization, moments: Moments) -> Quantities:
-    """What `expect` returns: `U_mean`, `U_var`, `V_mean`, `V_var`, and at the model's pairs, if it has some,
+    """What `expect` returns: `U_mean`, `U_var` and so on for every site, and at the model's pairs, if it has some,
     `prediction` and `prediction_var`."""
     found: Quantities = {}
     for site, (mean, spread) in moments.items():
@@ -51,7 +51,7 @@ def expected(model: Factorization, moments: Moments) -> Quantities:
 
 
 def draw_normal(rng: torch.Generator, moments: Moments) -> Latents:
-    """One draw of U and V from q with independent entries."""
+    """One draw of every site from q with independent entries."""
     return {site: mean + variance.sqrt() * standard_normal(rng, mean) for site, (mean, variance) in moments.items()}
 
 
@@ -67,28 +67,33 @@ def spectral_start(rng: torch.Generator, model: Factorization, data: Ratings) ->
         u_i1 = s,   v_j1 = (average of item j) / s,                         s^2 = prior variance
         u_ik = users' scores, of size 0.7 s,   v_jk = items' directions, of size 0.045 s    for k > 1
 
+    With biases the averages are the items' biases, and all factors are directions.
+
     From U and V both near 0 the gradient is near 0 (u's is proportional to v and the reverse), and a factor
     can stay dead for thousands of steps; from random users it is awake but points anywhere. Here users are
     of the prior's size and items small: they grow where that pays. Cost: 5 N (K + 7).
     Source: Halko, Martinsson and Tropp, Finding structure with randomness (2011).
     """
+    check_gaussian(model)
     users, items = sides(model, data)
     s = math.sqrt(model.prior_variance)
     total = torch.bincount(data.item, weights=data.rating, minlength=model.num_items)
     average = torch.where(items.counts > 0, total / items.counts.clamp(min=1), data.rating.mean())
     U = torch.full(model.sites["U"], s, dtype=data.rating.dtype, device=data.device)
     V = torch.empty(model.sites["V"], dtype=data.rating.dtype, device=data.device)
-    V[:, 0] = average / s
+    biases = "user_bias" in model.sites
+    first = 0 if biases else 1
+    V[:, :first] = average[:, None] / s
     left_users = users.rating - average[users.index]
     left_items = items.rating - average.repeat_interleave(items.counts)
-    more = model.rank - 1
+    more = model.rank - first
     Q = standard_normal(rng, V.new_empty(model.num_items, min(more + 8, model.num_items)))
     for _ in range(2):
         Q = torch.linalg.qr(items.sums(users.sums(Q, left_users), left_items)).Q
     scores = users.sums(Q, left_users)
     leading = torch.linalg.eigh(scores.T @ scores).eigenvectors.flip(1)[:, :more]
     scores = scores @ leading
-    U[:, 1:] = scores = scores * (0.7 * s / scores.square().mean(0).sqrt().clamp(min=torch.finfo(U.dtype).tiny))
+    U[:, first:] = scores = scores * (0.7 * s / scores.square().mean(0).sqrt().clamp(min=torch.finfo(U.dtype).tiny))
     precision = items.sums(scores.square()) / model.noise_variance + 1 / model.prior_variance
-    V[:, 1:] = items.sums(scores, left_items) / model.noise_variance / precision
-    return {"U": U, "V": V}
+    V[:, first:] = items.sums(scores, left_items) / model.noise_variance / precision
+    return {"U": U, "V": V} | ({"user_bias": torch.zeros_like(U[:, 0]), "item_bias": average} if biases else {})

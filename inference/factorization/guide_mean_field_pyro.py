@@ -18,7 +18,7 @@ from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 
 from inference.factorization.gaussian import draw_normal, expected
-from inference.factorization.stochastic import State, begin, moments, report
+from inference.factorization.stochastic import ITEMS, State, begin, moments, report
 from inference.factorization.stochastic_pyro import borrowed, epoch
 from inference.method import Family, Info, Latents, Quantities
 from models.factorization import Factorization, Ratings
@@ -33,10 +33,12 @@ def guide(data: Ratings, batch_size: int | None = None, batch: Tensor | None = N
 
     Only observed sites are subsampled, so q needs no plate over ratings.
     """
-    for site, plate in (("U", "users"), ("V", "items")):
-        mean, log_variance = pyro.param(f"{site}_mean"), pyro.param(f"{site}_log_variance")
-        with pyro.plate(plate, len(mean)):
-            pyro.sample(site, dist.Normal(mean, torch.exp(0.5 * log_variance)).to_event(1))
+    for plate, rows, sites in (("users", data.num_users, ("U", "user_bias")), ("items", data.num_items, ITEMS)):
+        with pyro.plate(plate, rows):
+            for site in sites:
+                if f"{site}_mean" in pyro.get_param_store():  # biases where the model has them
+                    mean, log_variance = pyro.param(f"{site}_mean"), pyro.param(f"{site}_log_variance")
+                    pyro.sample(site, dist.Normal(mean, torch.exp(0.5 * log_variance)).to_event(mean.ndim - 1))
 
 
 def init(

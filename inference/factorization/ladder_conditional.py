@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inference.factorization.by_row import sides
 from inference.factorization.predict import predict
-from inference.factorization.row_conditional import Prior
+from inference.factorization.row_conditional import Prior, regressors
 from inference.factorization.row_conditional import draw as draw_rows
 from inference.method import Latents
 from models.factorization import Factorization, Ratings
@@ -24,15 +24,10 @@ def factors(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, 
     """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D)."""
     latents = dict(latents)
     noise = float(latents.get("sigma2", model.noise_variance))
-    biases = isinstance(model, Ladder) and model.biases
-    pairs = zip("UV", "VU", ("item_bias", "user_bias"), sides(model, data), (z_U, z_V), strict=True)
-    for side, other, offset, rows, z in pairs:
-        table = latents[other]
-        if biases:
-            table = torch.cat([table, torch.ones_like(table[:, :1])], 1)
-        drawn = draw_rows(rows, table, row_prior(model, latents, side), noise, z,
-                          column_offset=latents[offset] if biases else None, engine=engine)
-        latents |= model.from_rows(drawn, side) if isinstance(model, Ladder) else {side: drawn}
+    for side, other, rows, z in zip("UV", "VU", sides(model, data), (z_U, z_V), strict=True):
+        table, offset = regressors(model, model.rows(latents, other))
+        drawn = draw_rows(rows, table, row_prior(model, latents, side), noise, z, column_offset=offset, engine=engine)
+        latents |= model.from_rows(drawn, side)
     return latents
 
 
@@ -40,9 +35,7 @@ def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
     """N(mean, precision^-1) of a side's rows."""
     if isinstance(model, Ladder) and model.hierarchical:
         return Prior(latents[f"mean_{side}"], latents[f"precision_{side}"])
-    width = model.width if isinstance(model, Ladder) else model.rank
-    eye = torch.eye(width, dtype=torch.float64, device=model.device)
-    return Prior(eye.new_zeros(width), eye / model.prior_variance)
+    return Prior.of(model)
 
 
 def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:

@@ -46,14 +46,12 @@ def start(
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     latents = dict(state.latents)
-    width = model.rank
     if isinstance(model, Ladder):
-        width = model.width
         if model.noise:
             latents |= noise(rng, model, latents, data, state.engine)
         if model.hierarchical:
             latents |= hyper(rng, model, latents)
-    z_U, z_V = normals(rng, model.num_users, width), normals(rng, model.num_items, width)
+    z_U, z_V = normals(rng, model.num_users, model.width), normals(rng, model.num_items, model.width)
     return State(factors(model, latents, data, z_U, z_V, state.engine), state.engine), Info()
 
 

@@ -11,6 +11,8 @@ sgd   one pass over the ratings in random minibatches, the assignment's baseline
           u_i += rate sum_n (r_n - u_i . v_j) v_j / sigma^2,     rate = lr / (1 + passes / 20)
       and v_j alike; with `map` every rating carries its share of its rows' priors, -u_i / (prior_variance n_i).
 
+With biases (als only) a row is (u_i, b_i), its regressors are (v_j, 1) and its ratings r_ij - c_j.
+
 Cost of a step: als N K^2 + (users + items) K^3, sgd N K.
 """
 
@@ -26,10 +28,10 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, choose
-from inference.factorization.by_row import sides
+from inference.factorization.by_row import Rows, sides
 from inference.factorization.gaussian import spectral_start
 from inference.factorization.predict import predict
-from inference.factorization.row_conditional import Prior
+from inference.factorization.row_conditional import Prior, regressors
 from inference.factorization.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization, Ratings, log_normal
@@ -45,8 +47,8 @@ SLOWDOWN = 20  # passes after which the rate is halved
 class State:
     """The point, and how it moves."""
 
-    U: Float64[Tensor, "users K"]
-    V: Float64[Tensor, "items K"]
+    U: Float64[Tensor, "users D"]  # D = K, or with biases K + 1
+    V: Float64[Tensor, "items D"]
     objective: float | None  # nats
     sweeps: int
     algorithm: str
@@ -66,6 +68,8 @@ def init(
     """
     if algorithm not in ("als", "sgd"):
         raise unknown("algorithm of maximum_likelihood", algorithm, ("als", "sgd"))
+    if algorithm == "sgd" and "user_bias" in model.sites:
+        raise InputError("maximum_likelihood by sgd is for the model without biases: take algorithm=als")
     if len(data) == 0:
         raise InputError("there are no ratings to fit: the training set is empty")
     batch_size = min(BATCH, len(data)) if batch_size is None else batch_size
@@ -73,7 +77,7 @@ def init(
         raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
     users, items = sides(model, data)
     start = spectral_start(rng, model, data)
-    U, V = start["U"] * (users.counts > 0)[:, None], start["V"] * (items.counts > 0)[:, None]
+    U, V = (model.rows(start, side) * (rows.counts > 0)[:, None] for side, rows in (("U", users), ("V", items)))
     if lr is None:
         lr = steady_rate(model, data, U, V, batch_size)
     if not 0 < lr < math.inf:
@@ -109,12 +113,13 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     """The point."""
-    return {"U": state.U, "V": state.V}
+    return model.from_rows(state.U, "U") | model.from_rows(state.V, "V")
 
 
 def objective(model: Factorization, data: Ratings, U: Tensor, V: Tensor, map: bool, engine: str = "auto") -> float:
     """log p(r | U, V), or with `map` log p(U, V, r), in nats with every constant."""
-    error = data.rating - predict(U, V, data.user, data.item, engine)
+    users, items = model.product(model.from_rows(U, "U") | model.from_rows(V, "V"))
+    error = data.rating - predict(users, items, data.user, data.item, engine)
     noise = model.noise_variance
     value = -0.5 * (float(error @ error) / noise + len(data) * math.log(2 * math.pi * noise))
     return value + sum(float(log_normal(x, 0.0, model.prior_variance).sum()) for x in (U, V) if map)
@@ -126,9 +131,14 @@ def _als(rng: torch.Generator, state: State, model: Factorization, data: Ratings
         share = 0.5**state.sweeps if state.sweeps < RELEASED else 0.0
         prior, jitter = Prior(prior.mean, share * prior.precision), JITTER
     users, items = sides(model, data)
-    U = draw_rows(users, state.V, prior, model.noise_variance, jitter=jitter, engine=state.engine)
-    V = draw_rows(items, U, prior, model.noise_variance, jitter=jitter, engine=state.engine)
-    return U, V
+
+    def best(rows: Rows, other: Tensor) -> Tensor:
+        other, offset = regressors(model, other)
+        return draw_rows(rows, other, prior, model.noise_variance, column_offset=offset, jitter=jitter,
+                         engine=state.engine)
+
+    U = best(users, state.V)
+    return U, best(items, U)
 
 
 def _sgd(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:

@@ -40,9 +40,9 @@ class Prior:
 
     @classmethod
     def of(cls, model: Any) -> Prior:
-        """The plain model's: N(0, prior_variance) for every entry."""
-        eye = torch.eye(model.rank, dtype=torch.float64, device=model.device)
-        return cls(eye.new_zeros(model.rank), eye / model.prior_variance)
+        """N(0, prior_variance) for every entry of a row, its bias included where the model has one."""
+        eye = torch.eye(model.width, dtype=torch.float64, device=model.device)
+        return cls(eye.new_zeros(model.width), eye / model.prior_variance)
 
     @property
     def shift(self) -> Tensor:
@@ -74,6 +74,16 @@ class Posterior:
         return self.fit + 0.5 * self.log_det + normalizer
 
 
+def regressors(model: Any, other: Tensor) -> tuple[Tensor, Tensor | None]:
+    """What a row is regressed on, given the other side's rows, and what comes off its ratings first.
+
+    (v_j, 1) and c_j where the model has biases, of whole rows (v_j, c_j); otherwise v_j and nothing.
+    """
+    if "user_bias" not in model.sites:
+        return other, None
+    return torch.cat([other[:, :-1], torch.ones_like(other[:, :1])], 1), other[:, -1]
+
+
 def draw(
     rows: Rows, other: Tensor, prior: Prior, noise_variance: float, z: Tensor | None = None, *,
     row_offset: Tensor | None = None, column_offset: Tensor | None = None, jitter: float = 0.0, engine: str = "auto",
@@ -101,16 +111,17 @@ def draw(
 
 def posterior(
     rows: Rows, other: Tensor, prior: Prior, noise_variance: float, spread: Tensor | None = None,
-    shape: Shape = "row", *, engine: str = "auto",
+    shape: Shape = "row", *, column_offset: Tensor | None = None, engine: str = "auto",
 ) -> Posterior:
     """Mean and spread of every row, given the means (`other`) and spreads of the other side.
 
-    spread     (columns, K) variances or (columns, K, K) covariances of the other side, or None: points
+    spread         (columns, K) variances or (columns, K, K) covariances of the other side, or None: points
+    column_offset  (columns,): taken off every rating first (biases)
     """
     n, K = len(rows), other.shape[1]
     if choose("the row conditional", engine, other.device) == "torch":
         parts = [_posterior(precision, shift, shape) for _, precision, shift in
-                 _natural(rows, other, prior, noise_variance, spread)]
+                 _natural(rows, other, prior, noise_variance, spread, None, column_offset)]
         return Posterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
     from inference.factorization import row_posterior_numba
 
@@ -118,7 +129,7 @@ def posterior(
     mean, fit, log_det = other.new_empty(n, K), other.new_empty(n), other.new_empty(n)
     wide = other.new_empty(n, K) if shape == "entry" else other.new_empty(n, K, K)
     over_rows(row_posterior_numba.posterior, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
-              *_packed(other, prior, noise_variance, None), given.contiguous().numpy(), mean.numpy(),
+              *_packed(other, prior, noise_variance, column_offset), given.contiguous().numpy(), mean.numpy(),
               wide.flatten(1).numpy(), fit.numpy(), log_det.numpy())
     return Posterior(mean, wide, fit, log_det)
 

@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.engine import Engine, choose
-from inference.factorization.by_row import sides
+from inference.factorization.by_row import check_plain, sides
 from inference.factorization.normals_numba import normals
 from inference.factorization.row_conditional import Prior
 from inference.factorization.row_conditional import draw as draw_rows
@@ -38,6 +38,7 @@ def init(
     rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto",
 ) -> State:
     """A draw from the prior; the first step draws U anew."""
+    check_plain("row_gibbs", model)
     sides(model, data)
     return State(**model.prior(rng), engine=choose("row_gibbs", engine, torch.device(model.device)))
 

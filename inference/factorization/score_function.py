@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from inference.factorization.gaussian import draw_normal, expected, kl_normal, prediction_moments
-from inference.factorization.stochastic import State, Tensors, begin, epoch, moments
+from inference.factorization.stochastic import ITEMS, State, Tensors, begin, epoch, moments
 from inference.method import Family, Info, Latents, Quantities
 from models.factorization import Factorization, Ratings, log_normal
 
@@ -55,10 +55,10 @@ def gradient(
         mean, variance = prediction_moments(q, here.pairs)
         usual = log_normal(here.rating, mean, model.noise_variance) - 0.5 * variance / model.noise_variance
         likelihood = likelihood - scale * usual
-    for site, row in zip(("U", "V"), here.pairs, strict=True):
-        mean, variance = q[site]
-        z = noise[site]
-        own = likelihood.new_zeros(len(mean)).index_add_(0, row, likelihood)[:, None]
+    for site, (mean, variance) in q.items():
+        z, row = noise[site], here.item if site in ITEMS else here.user
+        own = likelihood.new_zeros(len(mean)).index_add_(0, row, likelihood)
+        own = own.reshape(-1, *[1] * (z.ndim - 1))
         ascent[f"{site}_mean"] = own * z / variance.sqrt() - mean / model.prior_variance
         ascent[f"{site}_log_variance"] = 0.5 * (own * (z**2 - 1) - (variance / model.prior_variance - 1))
         value = value - kl_normal(mean, variance, 0.0, model.prior_variance).sum()

@@ -20,7 +20,7 @@ from torch import Tensor
 from errors import InputError, unknown
 from inference.factorization.by_row import sides
 from inference.factorization.gaussian import spectral_start, standard_normal
-from inference.factorization.mean_field_elbo import Moments, elbo
+from inference.factorization.mean_field_elbo import Moments, check_gaussian, elbo
 from inference.factorization.normals_numba import normals
 from inference.method import Info, Kind
 from models.factorization import Factorization, Ratings
@@ -30,6 +30,7 @@ Tensors = dict[str, Tensor]
 Gradient = Callable[[Factorization, Ratings, Tensors, Tensors, Tensor], tuple[Tensor, Tensors]]
 Recipe = Literal["default", "reference"]
 
+ITEMS = ("V", "item_bias")  # sites with a row an item
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 
@@ -69,17 +70,19 @@ def begin(
     reference = recipe == "reference"
     lr = check_rate((0.001 if reference else 0.1) if lr is None else lr)
     batch_size = check_batch(model, data, batch_size, 352 if reference else 32)
+    check_gaussian(model)
     if reference:
         means = {site: 0.1 * standard_normal(rng, data.rating.new_empty(shape))
                  for site, shape in model.sites.items()}
-        variances = {"U": math.exp(-10), "V": math.exp(-10)}
+        variances = dict.fromkeys(means, math.exp(-10))
     else:
         means = spectral_start(rng, model, data)
-        variances = {"U": model.prior_variance / 100, "V": model.prior_variance / 2000}
+        variances = {site: model.prior_variance / (2000 if site in ITEMS else 100) for site in means}
     params: Tensors = {}
     for site, mean in means.items():
         params |= {f"{site}_mean": mean, f"{site}_log_variance": torch.full_like(mean, math.log(variances[site]))}
-    rates = dict.fromkeys(params, lr) | ({} if reference else {"V_mean": lr / 2})
+    slower = () if reference else [f"{site}_mean" for site in means if site in ITEMS]
+    rates = dict.fromkeys(params, lr) | dict.fromkeys(slower, lr / 2)
     return with_adam(params, rates, 1.0 if reference else decay(data, batch_size), batch_size)
 
 
@@ -122,7 +125,8 @@ def batches(rng: torch.Generator, data: Ratings, batch_size: int) -> tuple[Int64
 
 def moments(params: Tensors) -> Moments:
     """Means and variances of q."""
-    return {site: (params[f"{site}_mean"], params[f"{site}_log_variance"].exp()) for site in ("U", "V")}
+    sites = [name.removesuffix("_mean") for name in params if name.endswith("_mean")]
+    return {site: (params[f"{site}_mean"], params[f"{site}_log_variance"].exp()) for site in sites}
 
 
 def epoch(

@@ -32,6 +32,7 @@ from errors import InputError, unknown
 from inference.factorization.gaussian import expected, spectral_start, standard_normal
 from inference.factorization.mean_field_elbo import elbo
 from inference.factorization.stochastic import (
+    ITEMS,
     State,
     Tensors,
     check_batch,
@@ -59,7 +60,7 @@ def init(
     """`columns` of F for the low-rank guide; the start, batches and learning rates are those of `stochastic.begin`,
     but 0.03 for the low-rank guide, whose w moves everything at once and makes every gradient noisy."""
     if guide == "AutoLowRankMultivariateNormal":
-        entries = sum(rows * model.rank for rows, _ in model.sites.values())
+        entries = sum(math.prod(shape) for shape in model.sites.values())
         if columns < 1 or entries * columns > MAX_FACTORS:
             raise InputError(f"{guide} with {columns} columns for {entries} entries of U and V: give at least one "
                              f"column and at most {MAX_FACTORS // entries}, or take the guide AutoNormal")
@@ -69,7 +70,7 @@ def init(
     with borrowed(rng):
         automatic(guide, model, data, columns, 0.05 * math.sqrt(model.prior_variance), init_to_value(values=start))
         params = {name: value.detach() for name, value in pyro.get_param_store().named_parameters()}
-    rates = {name: lr / 2 if name.endswith(("locs.V", "Delta.V")) else lr for name in params}
+    rates = {name: lr / 2 if name.rpartition(".")[2] in ITEMS and ".scales." not in name else lr for name in params}
     return with_adam(params, rates, decay(data, size), size)
 
 
@@ -131,7 +132,7 @@ def parts(state: State, model: Factorization) -> tuple[Tensors, Tensors, Tensors
     positive = transform_to(AutoNormal.scale_constraint)
     params = {name.partition(".")[2]: value for name, value in state.params.items()}
     if kind(state) == "AutoLowRankMultivariateNormal":
-        sizes = [rows * model.rank for rows, _ in model.sites.values()]
+        sizes = [math.prod(shape) for shape in model.sites.values()]
         scale = positive(params["scale"])
         loc, spread, factor = (
             {site: part.reshape(*shape, *part.shape[1:])
