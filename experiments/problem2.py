@@ -29,6 +29,7 @@ DEFAULT = ("coordinate_ascent", "coordinate_ascent:covariance=row", "guide_mean_
            "svi_auto_pyro:guide=AutoNormal",
            "maximum_likelihood:algorithm=als", "maximum_likelihood:algorithm=als,map=yes",
            "maximum_likelihood:algorithm=sgd")
+WITHOUT_BIASES = ("coordinate_ascent:covariance=row", "maximum_likelihood:algorithm=sgd")  # no --biases for these
 PREDICTED = ("coordinate_ascent", "guide_mean_field_pyro", "maximum_likelihood_als", "maximum_likelihood_als_map")
 RANKED, RANKS = "coordinate_ascent", "1-10"  # what is run afterwards unless the arguments say otherwise
 # The ladder of ranks is scored more cheaply, since scoring is most of its time: 1 in 10 of the training ratings, and
@@ -50,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, help="ratings in a minibatch, for the methods that have them")
     add("--lr", type=float, help="learning rate, for the methods that have one")
     add("--recipe", help="default, or reference: the assignment's settings, where a method has the choice")
+    add("--biases", action="store_true",
+        help="the model with a bias for every user and item, r ~ N(u.v + b + c, 1), their priors those of U and V")
     add("--samples", type=int, default=100, help="draws from q for every NLL (default 100)")
     add("--seed", type=int, default=0)
     add("--device", default="cpu", help="cpu or cuda")
@@ -67,7 +70,8 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     ranks = parse_ranks(args.ranks or ("none" if args.method or args.guide else RANKS))
     parts = on_device(ratings.load(args, console), where)
     ask = ratings.unrated(parts.train, args.recommend) if args.recommend else None
-    common: dict[str, Any] = {"epochs": args.epochs, "samples": args.samples, "seed": args.seed, "device": where}
+    common: dict[str, Any] = {"epochs": args.epochs, "samples": args.samples, "seed": args.seed, "device": where,
+                              "model_name": "biases" if args.biases else "plain"}
     for fit in chosen:  # what cannot run is said before anything is written
         task = fits.task(fit, parts, args.rank, **common)
         fit.method.init(generator(args.seed, "trial", where), task.model, parts.train, **fit.options)
@@ -93,7 +97,7 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
         best = min(results, key=lambda r: float(r.expected.get("test_nll", np.inf)))
         ratings.recommend(console, args.recommend, args.top, parts.train, ask, best)
     defaults = args.ratings == "jester-like" and args.subsample == 1 and not (
-        args.split or args.epochs or args.lr or args.batch_size or args.recipe)
+        args.biases or args.split or args.epochs or args.lr or args.batch_size or args.recipe)
     checkpoints = checkpoints2.run([fit.method.name for fit in chosen], args.outside)
     checkpoints += checkpoints2.of_run(results, ranked, parts.train, defaults)
     tables.checkpoints(console, [asdict(c) for c in checkpoints])
@@ -109,7 +113,7 @@ def choose(args: argparse.Namespace) -> list[Fit]:
     specs = list(args.method or [])
     if args.guide:
         specs.append(args.guide if args.guide.endswith(".py") else f"svi_auto_pyro:guide={args.guide}")
-    chosen = [fits.parse(spec) for spec in specs or DEFAULT]
+    chosen = [fits.parse(spec) for spec in specs or DEFAULT if specs or not args.biases or spec not in WITHOUT_BIASES]
     twice = {fit.method.name for fit in chosen if sum(f.method.name == fit.method.name for f in chosen) > 1}
     if twice:
         raise InputError(f"{', '.join(sorted(twice))} is asked for twice")
