@@ -93,7 +93,7 @@ def test_noise_is_what_quadrature_of_the_log_joint_says():
     log = torch.stack([model.log_joint({**latents, "sigma2": s}, data) for s in x[::100]])
     log = torch.from_numpy(np.interp(x, x[::100], log))
     cdf = (log - log.max()).exp().cumsum(0)
-    draws = [float(ladder_conditional.noise(rng, model, latents, data, "compiled")["sigma2"]) for _ in range(4000)]
+    draws = [float(ladder_conditional.noise(rng, model, latents, data, "compiled")["sigma2"]) for _ in range(1000)]
     assert stats.kstest(draws, lambda s: np.interp(s, x, cdf / cdf[-1])).pvalue > 1e-6
 
 
@@ -193,3 +193,18 @@ def test_hierarchical_with_biases_and_noise_beats_plain_on_jester():
                        record=lambda latents: {}, observer=observer)
         nll[name] = float(result.expected["test_nll"])
     assert nll["noise+hierarchical+biases"] < nll["plain"] - 0.005
+
+
+def test_hyper_where_the_rows_are_far_out():
+    """Rows near 1e6 along one direction, as the prior makes them now and then: the precision there is df / scatter."""
+    model = Ladder(4, 5, 2, noise=True, hierarchical=True, biases=True)
+    rng = torch.Generator().manual_seed(0)
+    along = torch.tensor([0.2, -0.55, 0.81], dtype=torch.float64)
+    far = torch.randn(4, 1, generator=rng, dtype=torch.float64)
+    rows = 1e6 * far * along + torch.randn(4, 3, generator=rng, dtype=torch.float64)
+    latents = {**model.prior(rng), **model.from_rows(rows, "U")}
+    draws = torch.stack([ladder_conditional.hyper(rng, model, latents)["precision_U"] for _ in range(1000)])
+    S = torch.eye(3) + rows.mT @ rows - rows.sum(0).outer(rows.sum(0)) / (4 + 2)  # as n m m' / (2 + n) completes it
+    value, vectors = torch.linalg.eigh(S)
+    found = torch.einsum("k,nkl,l->n", vectors[:, -1], draws, vectors[:, -1]) * value[-1]  # chi-square of D + n = 7
+    assert float(found.mean()) == pytest.approx(7, abs=5 * (14 / 1000) ** 0.5)

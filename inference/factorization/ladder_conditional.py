@@ -55,7 +55,9 @@ def hyper(rng: torch.Generator, model: Ladder, latents: Latents) -> Latents:
         m = rows.mean(0)
         scatter = (rows - m).mT @ (rows - m)
         inverse_scale = eye + scatter + STRENGTH * n / (STRENGTH + n) * torch.outer(m, m)
-        precision = wishart_draw(rng, float(D + n), torch.linalg.inv(inverse_scale))
+        # by Cholesky: an inverse by LU is not positive definite where the rows' scatter is near 1e12, as it can be
+        scale = torch.cholesky_inverse(torch.linalg.cholesky(inverse_scale))
+        precision = wishart_draw(rng, float(D + n), scale)
         z = torch.randn(D, generator=rng, dtype=rows.dtype, device=rows.device)
         found[f"precision_{side}"] = precision
         found[f"mean_{side}"] = gaussian_draw(z, n * m / (STRENGTH + n), (STRENGTH + n) * precision)
