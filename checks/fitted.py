@@ -71,12 +71,12 @@ def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dic
         state, info = method.step(rng, state, model, data)
         if info.residual is not None and info.residual < 1e-10:
             break
-    if not method.expect or info.elbo is None or info.kind not in (None, Kind.LOWER):
-        verdict.why = ("it reports no lower bound" if method.expect else "it has no `expect`") + ", so there is "\
+    claimed = method.expect(state, model) if method.expect else None
+    if claimed is None or info.elbo is None or info.kind not in (None, Kind.LOWER):
+        verdict.why = ("it has no `expect`" if claimed is None else "it reports no lower bound") + ", so there is "\
             "nothing to hold its fit against"
-    if not method.expect:
+    if claimed is None:
         return []
-    claimed = method.expect(state, model)
     draws = [method.draw(rng, state, model) for _ in range(DRAWS)]
     together = {site: torch.stack([d[site] for d in draws]) for site in draws[0]}
     found = moments(answers.moments(problem, claimed), answers.values(problem, together), verdict.level)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from data import grid_files, images
 from errors import InputError
+from experiments.runner import SET
 from inference import load
 from inference.method import Method
 from models.grid import GridMRF
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or the whole table, rows separated by semicolons")
     add("--beta", type=float, default=1.0, help="inverse temperature: multiplies all log-potentials (default 1)")
     add("--method", action="append", metavar="NAME|FILE.py", help="a method by name or from a file; repeatable")
+    add("--set", action="append", default=[], metavar="OPTION=VALUE", help=SET)
     add("--schedule", help="order of the updates, for methods that have a choice (see --list NAME)")
     add("--damping", type=float, help="share of the old value kept in an update, from 0 to below 1")
     add("--sweeps", type=int, help="default 30; for MCMC 2,000 on small images and 100 on large ones")

@@ -19,6 +19,7 @@ from checks.problems import problems
 from checks.verdict import Outcome, Verdict
 from errors import InputError, unknown
 from experiments import folder
+from experiments.runner import settings
 from inference import load
 from inference.job import generator
 from inference.method import Family, Method
@@ -84,10 +85,7 @@ def everything() -> list[tuple[str, Method]]:
 
 def options(method: Method, given: Sequence[str]) -> dict[str, Any]:
     """`--set name=value`, as the types the method's signature asks for."""
-    for word in given:
-        if "=" not in word:
-            raise InputError(f"--set takes OPTION=VALUE, not '{word}'")
-    return {name: load.option(method, name, value) for name, _, value in (word.partition("=") for word in given)}
+    return {name: load.option(method, name, value) for name, value in settings(given).items()}
 
 
 def found(name: str, problem: str | None) -> tuple[str, Method]:

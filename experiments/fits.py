@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from data.ratings import Split
-from errors import InputError
+from errors import InputError, unknown
 from experiments import folder
 from experiments.runner import Task
 from inference import load
@@ -37,8 +37,9 @@ class Fit:
 
 
 def parse(spec: str) -> Fit:
-    """`name`, `file.py`, or either with options: `coordinate_ascent:covariance=row`."""
-    name, _, words = spec.partition(":") if "=" in spec else (spec, "", "")
+    """`name`, `file.py`, `file.py:Name`, or these with options: `coordinate_ascent:covariance=row`."""
+    name = spec.partition("=")[0].rpartition(":")[0] if "=" in spec else spec
+    words = spec[len(name) + 1 :]
     method = load.method("factorization", name)
     options = {}
     for word in filter(None, words.split(",")):
@@ -48,6 +49,17 @@ def parse(spec: str) -> Fit:
         options[option] = load.option(method, option, value)
     suffix = [option if value is True else str(value) for option, value in options.items() if value is not False]
     return Fit(replace(method, name="_".join([method.name, *suffix]).replace("/", "_")), options)
+
+
+def of_guide(spec: str) -> str:
+    """What `--guide` asks for, as `parse` reads it: `low_rank:columns=2` is guide_low_rank_pyro:columns=2."""
+    name, _, words = spec.partition(":")
+    if name.endswith(".py"):
+        return spec
+    known = load.guides()
+    if name not in known:
+        raise unknown("guide", name, known)
+    return known[name] + (("," if "=" in known[name] else ":") + words if words else "")
 
 
 def task(fit: Fit, parts: Split, rank: int, *, epochs: int | None, chains: int = 1, samples: int, seed: int,

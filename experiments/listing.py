@@ -18,21 +18,30 @@ MODELS = {"grid": "Problem 1, the grid Markov random field",
 def show(name: str = "") -> None:
     """Every method with its first line; or, by name, one method with its options."""
     console = tables.console()
-    known = {model: load.names(model) for model in MODELS}
-    for model, methods in known.items():
-        if name in methods:
-            _show_one(console, load.method(model, name))
-            return
+    known, guides = {model: load.names(model) for model in MODELS}, load.guides()
+    found = [load.method(model, name) for model, methods in known.items() if name in methods]
+    if name in guides:
+        found.append(load.method("factorization", guides[name].partition(":")[0]))
+    if name.partition(":")[0].endswith(".py"):
+        found.append(load.method("factorization", name))
+    for method in found:
+        _show_one(console, method)
+    if found:
+        return
     if name:
-        raise unknown("method", name, [m for methods in known.values() for m in methods])
+        raise unknown("method or guide", name, [*guides, *(m for methods in known.values() for m in methods)])
     for model, methods in known.items():
         tables.show(console, MODELS[model], ("method", "by", "what it does"),
-                    [(method, load.author(method), line) for method, line in methods.items()])
-    console.print("--list NAME shows a method's options", highlight=False)
+                    [(method, load.author(method), line) for method, line in methods.items()
+                     if method not in guides.values()])
+    tables.show(console, "Guides of Problem 2: --guide NAME, or a file of your own", ("guide", "what q is"),
+                [(guide, known["factorization"].get(method, f"Pyro's automatic guide, by {method.partition(':')[0]}"))
+                 for guide, method in guides.items()])
+    console.print("--list NAME shows the options of a method or a guide", highlight=False)
 
 
 def _show_one(console: Console, method: Method) -> None:
-    console.print(f"{method.name} ({method.by}, {method.family})\n\n{inspect.getdoc(method.module)}\n",
+    console.print(f"{method.name} ({method.by}, {method.family})\n\n{inspect.getdoc(method.module) or "no docstring"}\n",
                   markup=False, highlight=False, soft_wrap=True)
     rows = []
     for name, parameter in method.options.items():

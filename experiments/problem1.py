@@ -14,10 +14,10 @@ from rich.console import Console
 from errors import InputError
 from experiments import cases1, checkpoints1, folder, words1
 from experiments.cases1 import Case
-from experiments.runner import Task, choose_options, running
+from experiments.runner import Task, choose_options, running, settings, trial
 from inference.diagnostics import chains_of_labels
 from inference.interrupt import Interrupted
-from inference.job import Plan, generator
+from inference.job import Plan
 from inference.method import Family, Method
 from inference.result import Result
 from views import grid as views
@@ -39,6 +39,8 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
         return cases1.export(cases[0], args.export, console)
     options = choose_options(list({m.name: m for c in cases for m in c.methods}.values()),
                              {"schedule": args.schedule, "damping": args.damping})
+    settled = choose_options(list({m.name: m for c in cases for m in c.methods}.values()), settings(args.set), "--set ")
+    options = {name: options[name] | more for name, more in settled.items()}
     tasks, refused = _tasks(cases, options, args)
     out = resume or folder.create(args.out, PROBLEM, argv)
     console.print(f"[bold]Problem 1[/]: {', '.join(c.name for c in cases)} -> {out}")
@@ -70,7 +72,7 @@ def _tasks(cases: list[Case], options: dict[str, dict[str, Any]], args: argparse
             task = Task(method, case.model, None, _plan(method, case, args), options[method.name],
                         case.folder, case.name)
             try:
-                method.init(generator(args.seed, "trial", case.model.device), case.model, None, **task.options)
+                trial(method, case.model, None, task.options, args.seed)
                 tasks.append((case, task))
             except InputError as error:
                 if case.insist:

@@ -16,7 +16,7 @@ from data.ratings import Split
 from errors import InputError
 from experiments import checkpoints2, fits, folder, gradients, ratings, words2
 from experiments.fits import Fit
-from experiments.runner import choose_options, device, running
+from experiments.runner import SET, choose_options, device, running, settings, trial
 from inference.interrupt import Interrupted
 from inference.job import generator
 from inference.method import Family
@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("problem 2").add_argument
     add("--method", action="append", metavar="NAME|FILE.py[:OPTION=VALUE,...]",
         help="a method by name or from a file, with options of its own (--list NAME shows them); repeatable")
-    add("--guide", metavar="NAME|FILE.py", help="one of Pyro's automatic guides, or a guide of your own, by SVI")
+    add("--guide", action="append", metavar="NAME|FILE.py[:NAME]",
+        help="a guide by name (--list), or one of your own from a file, fitted by SVI; repeatable")
+    add("--set", action="append", default=[], metavar="OPTION=VALUE", help=SET)
     add("--rank", type=int, default=2, metavar="K", help="number of factors (default 2)")
     add("--ranks", metavar="A-B|A,B,...|none",
         help=f"then {RANKED}, or the first --method, at each of these ranks (default {RANKS}; with --method none)")
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
                               "model_name": "biases" if args.biases else "plain"}
     for fit in chosen:  # what cannot run is said before anything is written
         task = fits.task(fit, parts, args.rank, **common)
-        fit.method.init(generator(args.seed, "trial", where), task.model, parts.train, **fit.options)
+        trial(fit.method, task.model, parts.train, fit.options, args.seed)
     if ranks:
         fits.task(chosen[0], parts, max(ranks), **common)
     out = resume or folder.create(args.out, PROBLEM, argv)
@@ -110,9 +112,7 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
 
 def choose(args: argparse.Namespace) -> list[Fit]:
     """The methods asked for, or the default ones, with the options that each of them takes."""
-    specs = list(args.method or [])
-    if args.guide:
-        specs.append(args.guide if args.guide.endswith(".py") else f"svi_auto_pyro:guide={args.guide}")
+    specs = [*(args.method or []), *map(fits.of_guide, args.guide or [])]
     chosen = [fits.parse(spec) for spec in specs or DEFAULT if specs or not args.biases or spec not in WITHOUT_BIASES]
     twice = {fit.method.name for fit in chosen if sum(f.method.name == fit.method.name for f in chosen) > 1}
     if twice:
@@ -120,7 +120,9 @@ def choose(args: argparse.Namespace) -> list[Fit]:
     # Of points a learning rate and a batch mean something else; theirs are given with --method name:lr=...
     takers = [f.method for f in chosen if f.method.family is Family.VARIATIONAL] or [f.method for f in chosen]
     shared = choose_options(takers, {"lr": args.lr, "batch_size": args.batch_size, "recipe": args.recipe})
-    return [Fit(fit.method, shared.get(fit.method.name, {}) | dict(fit.options)) for fit in chosen]
+    settled = choose_options([f.method for f in chosen], settings(args.set), "--set ")
+    return [Fit(fit.method, shared.get(fit.method.name, {}) | settled[fit.method.name] | dict(fit.options))
+            for fit in chosen]
 
 
 def parse_ranks(text: str) -> list[int]:

@@ -13,7 +13,7 @@ from data.ratings import Ratings, Split, load_ratings, subsample
 from errors import InputError
 from experiments import chains, checkpoints3, fits, folder, ratings, report3
 from experiments.fits import Fit
-from experiments.runner import Runner, Task, device, running
+from experiments.runner import SET, Runner, Task, choose_options, device, running, settings, trial
 from inference import load
 from inference.interrupt import Interrupted
 from inference.job import Plan, generator
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("problem 3").add_argument
     add("--kernel", action="append", metavar="NAME|FILE.py[:OPTION=VALUE,...]",
         help=f"a sampler by name or from a file; repeatable (default: {', '.join(KERNELS)})")
+    add("--set", action="append", default=[], metavar="OPTION=VALUE", help=SET)
     add("--model", default="plain", metavar="NAME",
         help=f"plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), biases, or several "
         f"joined by + (default plain; others are sampled by {LADDER_KERNEL})")
@@ -85,6 +86,9 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
             raise InputError(f"--kernel {kernel.method.name} is no sampler (its family is {kernel.method.family}): "
                              f"name one under --compare, or run Problem 2")
     compared = [] if args.compare == "none" or not plain else [fits.parse(name) for name in args.compare.split(",")]
+    settled = choose_options([fit.method for fit in (*kernels, *compared)], settings(args.set), "--set ")
+    kernels, compared = ([Fit(f.method, settled[f.method.name] | dict(f.options)) for f in group]
+                         for group in (kernels, compared))
     plan = _plan(args)
     parts = ratings.load(args, console)
     parts = Split(parts.train.to(where), parts.validation.to(where), parts.test.to(where))
@@ -92,7 +96,7 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     model = make(args.model, parts.train.num_users, parts.train.num_items, args.rank, device=where)
     ask = ratings.unrated(parts.train, args.recommend) if args.recommend else None
     for fit in (*kernels, *compared):
-        fit.method.init(generator(args.seed, "trial", where), model, parts.train, **fit.options)
+        trial(fit.method, model, parts.train, fit.options, args.seed)
     out = resume or folder.create(args.out, PROBLEM, argv)
     console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
                   f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} to "

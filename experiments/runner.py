@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from errors import InputError
 from inference import load
 from inference.drive import drive
-from inference.job import Observer, Plan
+from inference.job import Observer, Plan, generator
 from inference.method import Family, Latents, Method
 from inference.result import Result
 
@@ -76,7 +76,30 @@ def running(folder: Path, console: Console) -> Iterator[Runner]:
         yield Runner(folder, console, progress)
 
 
-def choose_options(methods: list[Method], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def trial(method: Method, model: Any, data: Any, options: Mapping[str, Any], seed: int) -> None:
+    """What cannot run is said before anything is written. Errors: InputError of the method, or of its pre-flight."""
+    rng = generator(seed, "trial", getattr(model, "device", "cpu"))
+    state = method.init(rng, model, data, **options)
+    if method.preflight:
+        method.preflight(rng, state, model, data)
+
+
+SET = "an option of the methods, for every one chosen that has it (--list NAME shows them); repeatable"
+
+
+def settings(words: Sequence[str]) -> dict[str, str]:
+    """What `--set name=value` asks for. Errors: InputError for words that are not of this form."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or name in found:
+            raise InputError(f"--set takes OPTION=VALUE, once for each option, not '{word}'"
+                             + (" again" if equals else ""))
+        found[name] = value
+    return found
+
+
+def choose_options(methods: list[Method], given: Mapping[str, Any], flag: str = "--") -> dict[str, dict[str, Any]]:
     """For every method, those of the given options that it has; an option that no method takes is an error.
 
     A value that one method does not know is left out for it as long as another knows it
@@ -97,7 +120,10 @@ def choose_options(methods: list[Method], given: Mapping[str, Any]) -> dict[str,
         if refusal and not taken:
             raise refusal
         if not takers:
-            raise InputError(f"--{name.replace('_', '-')} is of no use to {', '.join(m.name for m in methods)}")
+            word = name if " " in flag else name.replace("_", "-")
+            known = ", ".join(sorted({option for m in methods for option in m.options})) or "none"
+            raise InputError(f"{flag}{word} is of no use to {', '.join(m.name for m in methods)}: "
+                             f"the options there are {known}")
     return chosen
 
 

@@ -156,8 +156,9 @@ def _finish(run: Run, job: Job) -> Result:
 
 def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The method's own expectations, else the mean of the model's quantities over the draws; over chains."""
-    if job.method.expect:
-        each = [job.method.expect(state, job.model) for state in run.states]
+    said = [job.method.expect(state, job.model) for state in run.states] if job.method.expect else []
+    each = [expected for expected in said if expected is not None]
+    if each:
         return {k: torch.stack([e[k].detach().cpu() for e in each]).mean(0).numpy() for k in each[0]}
     if set(draws) != set(getattr(job.model, "sites", ())) or getattr(job.model, "pairs", ()) is None:
         return {}  # something else was kept of the draws, or nobody said where to predict

@@ -17,6 +17,8 @@ from inference.method import Family, Method
 HERE = Path(__file__).parent
 NEEDED = ("init", "step", "draw")
 LIBRARIES = ("pyro", "pgmpy")  # a name's last word, where the method is theirs
+GUIDE = "guide"  # what a file calls its guide, if it holds several functions
+AUTOMATIC = ("AutoNormal", "AutoMultivariateNormal", "AutoLowRankMultivariateNormal", "AutoDelta")
 
 
 def names(model: str) -> dict[str, str]:
@@ -28,7 +30,7 @@ def names(model: str) -> dict[str, str]:
     for path in sorted((HERE / model).glob("*.py")):
         tree = ast.parse(path.read_text())
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        if functions.issuperset(NEEDED):
+        if functions.issuperset(NEEDED) or GUIDE in functions:
             found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
     return found
 
@@ -38,11 +40,7 @@ def method(model: str, name_or_file: str) -> Method:
     file, colon, wanted = name_or_file.partition(".py:")
     if name_or_file.endswith(".py") or colon:
         path = Path(file + ".py" if colon else file)
-        module = import_file(path)
-        kernel = kernel_in(module, wanted, path)
-        if kernel:
-            return importlib.import_module("inference.from_kernel").as_method(module, kernel, path.stem, "user")
-        return as_method(module, path.stem, by="user")
+        return in_file(import_file(path), path, wanted)
     if name_or_file.startswith("zoo/"):
         return method(model, str(planted(model, name_or_file.removeprefix("zoo/"))))
     known = names(model)
@@ -60,20 +58,51 @@ def planted(model: str, name: str) -> Path:
     return known[name]
 
 
-def kernel_in(module: ModuleType, wanted: str, path: Path) -> type | None:
-    """The Pyro MCMCKernel that a user's file defines: the one by that name, or the only one; None if there is none."""
+def guides(model: str = "factorization") -> dict[str, str]:
+    """The guides that `--guide` knows by name, and the method that each is: `low_rank` is guide_low_rank_pyro."""
+    known = names(model)
+    ours = {name.removeprefix("guide_").removesuffix("_pyro"): name for name in known if name.startswith("guide_")}
+    return ours | {name: f"svi_auto_pyro:guide={name}" for name in AUTOMATIC if "svi_auto_pyro" in known}
+
+
+def in_file(module: ModuleType, path: Path, wanted: str) -> Method:
+    """The method in a user's file: the kernel or guide called `wanted`, else the contract's functions, the only
+    kernel, or the only guide. Errors: InputError for a name that is not there, and for several to choose from."""
+    kernels, guides = kernels_in(module), guides_in(module, wanted)
+    found = guides | kernels
+    if wanted and wanted not in found:
+        raise unknown(f"guide or kernel in {path}", wanted, found or ["none"])
+    if not wanted and (not found or hasattr(module, "step") or hasattr(module, "transition")):
+        return as_method(module, path.stem, by="user")
+    if not wanted and len(found) > 1 and GUIDE not in guides:
+        raise InputError(f"{path} holds {', '.join(found)}: name one, as in {path}:{next(iter(found))}")
+    chosen = wanted or (GUIDE if GUIDE in guides else next(iter(found)))
+    maker = importlib.import_module("inference.from_kernel" if chosen in kernels else "inference.from_guide")
+    return maker.as_method(module, found[chosen], f"{path.stem}_{wanted}" if wanted else path.stem, "user")
+
+
+def kernels_in(module: ModuleType) -> dict[str, type]:
+    """The Pyro MCMCKernels that a user's file defines."""
     pyro = sys.modules.get("pyro.infer.mcmc.mcmc_kernel")
-    found = {} if pyro is None else {name: c for name, c in vars(module).items() if isinstance(c, type) and
-                                     issubclass(c, pyro.MCMCKernel) and c.__module__ == module.__name__}
-    if wanted:
-        if wanted not in found:
-            raise unknown(f"kernel in {path}", wanted, found)
-        return found[wanted]
-    if hasattr(module, "step") or hasattr(module, "transition"):
-        return None
-    if len(found) > 1:
-        raise InputError(f"{path} holds several kernels: name one, as in {path}:{next(iter(found))}")
-    return next(iter(found.values()), None)
+    return {} if pyro is None else {name: c for name, c in vars(module).items() if isinstance(c, type) and
+                                    issubclass(c, pyro.MCMCKernel) and c.__module__ == module.__name__}
+
+
+def guides_in(module: ModuleType, wanted: str) -> dict[str, Any]:
+    """The Pyro guides that a user's file defines: PyroModule classes, and functions with "guide" in their name, or
+    called as the user says."""
+    pyro = sys.modules.get("pyro.nn.module")
+    if pyro is None:
+        return {}
+    found = {}
+    for name, thing in vars(module).items():
+        own = getattr(thing, "__module__", None) == module.__name__ and not name.startswith("_")
+        if isinstance(thing, type):
+            if own and issubclass(thing, pyro.PyroModule):
+                found[name] = thing
+        elif callable(thing) and (name in (GUIDE, wanted) or (own and GUIDE in name)):
+            found[name] = thing
+    return found
 
 
 def author(name: str) -> str:
@@ -86,6 +115,8 @@ def as_method(module: ModuleType, name: str, by: str) -> Method:
     """A module that keeps the contract, or holds a `transition`, as a Method."""
     if hasattr(module, "transition") and not hasattr(module, "step"):
         return from_transition.as_method(module, name, by)
+    if hasattr(module, GUIDE) and not hasattr(module, "step"):
+        return importlib.import_module("inference.from_guide").as_method(module, module.guide, name, by)
     lacking = [f for f in (*NEEDED, "FAMILY") if not hasattr(module, f)]
     if lacking:
         raise InputError(f"{name} is not a method: it lacks {', '.join(lacking)}; "
@@ -110,14 +141,15 @@ def import_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
+        line = error.lineno if isinstance(error, SyntaxError) else last_line(error, path)
         raise InputError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent))
     return module
 
 
-def _last_line(error: BaseException, path: Path) -> int | str:
+def last_line(error: BaseException, path: Path | str) -> int | str:
+    """The line of the file where an exception left it."""
     trace, line = error.__traceback__, "?"
     while trace:
         if trace.tb_frame.f_code.co_filename == str(path):

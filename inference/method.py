@@ -4,9 +4,10 @@
     def init(rng, model, data, *, option=default) -> State
     def step(rng, state, model, data) -> tuple[State, Info]      # one sweep, or one pass over the data
     def draw(rng, state, model) -> Latents                       # dict: site name -> tensor
-    def expect(state, model) -> Quantities                       # optional: moments known in closed form
+    def expect(state, model) -> Quantities | None                # optional: moments known in closed form
     def warm(state) -> State                                     # optional: warm-up ends; forget its averages
     def start(rng, model, data, latents, *, option=default) -> State     # optional, MCMC: a chain at these latents
+    def preflight(rng, state, model, data) -> None               # optional: InputError for what would fail later
 
 `State` is a small frozen dataclass of tensors (shapes in its annotations) and plain numbers or words.
 `rng` is a `torch.Generator` on the model's device and the only source of randomness.
@@ -73,9 +74,10 @@ class Method:
     init: Callable[..., Any]
     step: Callable[..., tuple[Any, Any]]
     draw: Callable[..., Latents]
-    expect: Callable[..., Quantities] | None = None
+    expect: Callable[..., Quantities | None] | None = None
     warm: Callable[..., Any] | None = None
     start: Callable[..., Any] | None = None
+    preflight: Callable[..., None] | None = None
 
     @property
     def summary(self) -> str:

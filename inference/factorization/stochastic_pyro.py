@@ -47,13 +47,13 @@ def epoch(
     for batch in batches(rng, data, state.batch_size):
         refuse_divergence(svi.step(data, batch=batch), steps, state)
         steps += 1
-    memory = {name: kept["state"][0] for name, kept in optimiser.get_state().items()}
+    memory = {name: kept["state"][0] for name, kept in optimiser.get_state().items() if kept["state"]}
     unconstrained = dict(pyro.get_param_store().named_parameters())
     return replace(
         state,
-        params={name: unconstrained[name].detach() for name in state.params},
-        first={name: -memory[name]["exp_avg"] for name in state.params},
-        second={name: memory[name]["exp_avg_sq"] for name in state.params},
+        params={name: unconstrained[name].detach().clone() for name in state.params},
+        first=state.first | {name: -kept["exp_avg"] for name, kept in memory.items()},
+        second=state.second | {name: kept["exp_avg_sq"] for name, kept in memory.items()},
         epochs=state.epochs + 1, steps=steps,
     )
 

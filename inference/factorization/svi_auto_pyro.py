@@ -1,12 +1,13 @@
 """Variational inference with Pyro's automatic guides, by name.
 
     AutoNormal                       every entry a normal by itself: the family of `guide_mean_field_pyro`
+    AutoMultivariateNormal           all entries together: N(loc, F F'), F lower triangular; for small problems
     AutoLowRankMultivariateNormal    all entries together: N(loc, S (I + F F') S), S diagonal, F of few columns
     AutoDelta                        one point, the maximum of the posterior density
 
 SVI with one sample a minibatch (`Trace_ELBO`: these guides hide q in an auxiliary site, where no KL is closed form).
-The reported ELBO is exact for AutoNormal and estimated from 8 samples for the low-rank guide; AutoDelta has none,
-and reports the log joint it climbs. Cost of an epoch: N K, and users x K (x columns of F) a minibatch.
+The reported ELBO is exact for AutoNormal and estimated from 8 samples for the joint normals; AutoDelta has none, and
+reports the log joint it climbs. Cost of an epoch: N K, and users x K (x columns of F) a minibatch.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pyro.infer.autoguide import (
     AutoDelta,
     AutoGuide,
     AutoLowRankMultivariateNormal,
+    AutoMultivariateNormal,
     AutoNormal,
     init_to_feasible,
     init_to_value,
@@ -48,23 +50,26 @@ from models.factorization import Factorization, Ratings
 FAMILY = Family.VARIATIONAL
 
 MAX_FACTORS = 2**23  # numbers in F; Adam keeps three of each
+FULL, LOW_RANK = "AutoMultivariateNormal", "AutoLowRankMultivariateNormal"
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]
 
 
 def init(
     rng: torch.Generator, model: Factorization, data: Ratings, *,
-    guide: Literal["AutoNormal", "AutoLowRankMultivariateNormal", "AutoDelta"] = "AutoNormal",
+    guide: Literal["AutoNormal", "AutoMultivariateNormal", "AutoLowRankMultivariateNormal", "AutoDelta"] = "AutoNormal",
     columns: int = 10, lr: float | None = None, batch_size: int | None = None,
 ) -> State:
     """`columns` of F for the low-rank guide; the start, batches and learning rates are those of `stochastic.begin`,
-    but 0.03 for the low-rank guide, whose w moves everything at once and makes every gradient noisy."""
-    if guide == "AutoLowRankMultivariateNormal":
-        entries = sum(math.prod(shape) for shape in model.sites.values())
-        if columns < 1 or entries * columns > MAX_FACTORS:
-            raise InputError(f"{guide} with {columns} columns for {entries} entries of U and V: give at least one "
-                             f"column and at most {MAX_FACTORS // entries}, or take the guide AutoNormal")
-    lr = check_rate((0.03 if guide == "AutoLowRankMultivariateNormal" else 0.1) if lr is None else lr)
+    but 0.03 for the joint normals, whose F w moves everything at once and makes every gradient noisy."""
+    entries = sum(math.prod(shape) for shape in model.sites.values())
+    if guide == LOW_RANK and (columns < 1 or entries * columns > MAX_FACTORS):
+        raise InputError(f"{guide} with {columns} columns for {entries} entries of U and V: give at least one "
+                         f"column and at most {MAX_FACTORS // entries}, or take the guide AutoNormal")
+    if guide == FULL and entries**2 > MAX_FACTORS:
+        raise InputError(f"{guide} has a covariance of all entries of U and V, {entries:,}, and can have one of "
+                         f"{math.isqrt(MAX_FACTORS):,}: take {LOW_RANK}, or --guide full_covariance")
+    lr = check_rate((0.03 if guide in (FULL, LOW_RANK) else 0.1) if lr is None else lr)
     size = check_batch(model, data, batch_size, 32)
     start = spectral_start(rng, model, data)
     with borrowed(rng):
@@ -79,9 +84,10 @@ def automatic(
     start: Callable[..., Any] = init_to_feasible,
 ) -> AutoGuide:
     """Pyro's guide by that name, its parameters in Pyro's store. One rating is enough to find the sites with."""
-    extra: dict[str, Any] = {"AutoNormal": {"init_scale": scale}, "AutoDelta": {},
-                             "AutoLowRankMultivariateNormal": {"init_scale": scale, "rank": columns}}
-    kinds = {kind.__name__: kind for kind in (AutoNormal, AutoLowRankMultivariateNormal, AutoDelta)}
+    extra: dict[str, Any] = {"AutoNormal": {"init_scale": scale}, "AutoDelta": {}, FULL: {"init_scale": scale},
+                             LOW_RANK: {"init_scale": scale, "rank": columns}}
+    kinds = {kind.__name__: kind
+             for kind in (AutoNormal, AutoMultivariateNormal, AutoLowRankMultivariateNormal, AutoDelta)}
     if name not in kinds:
         raise unknown("guide", name, kinds)
     guide = kinds[name](model.program, init_loc_fn=start, **extra[name])
@@ -102,7 +108,7 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
 def report(state: State, model: Factorization, data: Ratings, guide: AutoGuide) -> Info:
     """Where an epoch ended: the ELBO, exact or estimated, or a point's log joint."""
     loc, scale, _ = parts(state, model)
-    if kind(state) == "AutoLowRankMultivariateNormal":
+    if kind(state) in (FULL, LOW_RANK):
         with torch.no_grad():
             bound, sort = -Trace_ELBO(num_particles=8).loss(model.program, guide, data), Kind.ESTIMATE
     elif kind(state) == "AutoNormal":
@@ -122,7 +128,7 @@ def kind(state: State) -> str:
 
 def columns(state: State) -> int:
     """Of F; 0 for guides without."""
-    factor = state.params.get("AutoLowRankMultivariateNormal.cov_factor")
+    factor = state.params.get(f"{LOW_RANK}.cov_factor", state.params.get(f"{FULL}.scale_tril"))
     return 0 if factor is None else factor.shape[1]
 
 
@@ -131,13 +137,15 @@ def parts(state: State, model: Factorization) -> tuple[Tensors, Tensors, Tensors
     (rows, K), (rows, K) and (rows, K, columns of F)."""
     positive = transform_to(AutoNormal.scale_constraint)
     params = {name.partition(".")[2]: value for name, value in state.params.items()}
-    if kind(state) == "AutoLowRankMultivariateNormal":
+    if kind(state) in (FULL, LOW_RANK):
         sizes = [math.prod(shape) for shape in model.sites.values()]
-        scale = positive(params["scale"])
+        scale, low = positive(params["scale"]), kind(state) == LOW_RANK
+        mix = params["cov_factor"] if low else transform_to(AutoMultivariateNormal.scale_tril_constraint)(
+            params["scale_tril"])
         loc, spread, factor = (
             {site: part.reshape(*shape, *part.shape[1:])
              for (site, shape), part in zip(model.sites.items(), whole.split(sizes), strict=True)}
-            for whole in (params["loc"], scale, params["cov_factor"] * scale[:, None])
+            for whole in (params["loc"], scale * low, mix * scale[:, None])
         )
         return loc, spread, factor
     point = kind(state) == "AutoDelta"
