@@ -11,11 +11,11 @@ out a coordinate in all of them. So what looks frozen is tried again in calls of
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse.csgraph import connected_components
+from torch import Tensor
 
 from checks.grid_problems import problem as grid_problem
 from checks.grid_problems import tiny
@@ -33,22 +33,18 @@ CALLS = 20  # separate ones, before a verdict
 
 def frozen(trial: Trial) -> list[str]:
     """What never moved, by name, in the trial's replicates and in as many moved by separate calls."""
-    seen = trial.before, trial.data, trial.after
-    if not still(trial, *seen):
+    if not still(trial, trial.before, trial.after, *trial.scores):
         return []
-    again = apart(trial)
-    return still(trial, *(join([a, b]) for a, b in zip(seen, again, strict=True)))
-
-
-def apart(trial: Trial) -> tuple[Latents, Any, Latents]:
-    """As many fresh replicates as the trial has, moved in `CALLS` calls of the kernel."""
     parts = [trial.problem.joint(trial.rng, -(-trial.n // CALLS)) for _ in range(CALLS)]
-    after = [trial.kernel.move(trial.rng, trial.problem, *part, STEPS, trial.model) for part in parts]
-    return join([part[0] for part in parts]), join([part[1] for part in parts]), join(after)
+    before, data = join([part[0] for part in parts]), join([part[1] for part in parts])
+    after = join([trial.kernel.move(trial.rng, trial.problem, *part, STEPS, trial.model) for part in parts])
+    assert trial.scale is not None
+    scores = [torch.cat([x, trial.scale(y, data)], -1) for x, y in zip(trial.scores, (before, after), strict=True)]
+    return still(trial, join([trial.before, before]), join([trial.after, after]), *scores)
 
 
-def still(trial: Trial, start: Latents, data: Any, end: Latents) -> list[str]:
-    """What is the same at the start and at the end of every replicate."""
+def still(trial: Trial, start: Latents, end: Latents, score: Tensor, last: Tensor) -> list[str]:
+    """What is the same at the start and at the end of every replicate: coordinates, or scores (2, F, n)."""
     before, after = (trial.problem.coordinates(trial.problem.model, x) for x in (start, end))
     n = len(next(iter(start.values())))
     moved = {name: float((after[name] != before[name]).double().mean()) for name in before}
@@ -59,7 +55,7 @@ def still(trial: Trial, start: Latents, data: Any, end: Latents) -> list[str]:
     if stuck:
         return [f"FROZEN: {listed(stuck)} never moved {steps}"]
     found = combination(before, after, steps) + signs(before, after, steps)
-    return found or functions(trial, start, data, end, steps)
+    return found or functions(trial, score, last, steps)
 
 
 def listed(names: list[tuple[str, str]]) -> str:
@@ -93,10 +89,9 @@ def signs(before: dict, after: dict, steps: str) -> list[str]:
     return [f"FROZEN: the sign of {listed(kept)} never changed {steps}"] if kept else []
 
 
-def functions(trial: Trial, start: Latents, data: Any, end: Latents, steps: str) -> list[str]:
+def functions(trial: Trial, x: Tensor, y: Tensor, steps: str) -> list[str]:
     """Functions of many values whose score is the same after the steps in every replicate."""
     assert trial.scale is not None
-    x, y = trial.scale(start, data), trial.scale(end, data)
     same = (x[0] == y[0]).all(-1) & (trial.scale.rarest > 0.9)
     names = [name for name, s in zip(trial.scale.names, same.tolist(), strict=True) if s]
     if not names:
@@ -115,6 +110,8 @@ def disconnected(rng: torch.Generator, kernel: Kernel, labels: int = 3) -> list[
         start = model.configurations.repeat_interleave(starts, 0)
         image = problem.joint(rng, 1)[1].expand(len(start), *model.shape)
         end = kernel.move(rng, problem, {"labels": start}, image, STEPS)["labels"]
+        if float((end != start).double().mean()) < LIVELY / 4:  # of the pixels
+            return []  # too sluggish to tell so soon; `frozen` is asked later
         np.add.at(links, tuple((y.flatten(1) * number).sum(1).numpy() for y in (start, end)), 1)
         parts, member = connected_components(links, connection="strong")
         if parts == 1:

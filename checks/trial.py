@@ -55,6 +55,12 @@ class Trial:
     def after(self) -> Latents:
         return join([part[2] for part in self.parts])
 
+    @property
+    def scores(self) -> tuple[Tensor, Tensor]:
+        """(2, F, n) before the steps, and after."""
+        x, y = (torch.cat(part, -1) for part in zip(*self.scored, strict=True))
+        return x, y
+
     def upto(self, n: int) -> Compared:
         """The comparison over n replicates, those that are there already among them."""
         self.scale = (learn(self.rng, self.problem, REFERENCE * n) if self.scale is None
@@ -64,8 +70,7 @@ class Trial:
             after = self.kernel.move(self.rng, self.problem, before, data, STEPS, self.model)
             self.parts.append((before, data, after))
             self.scored.append((self.scale(before, data), self.scale(after, data)))
-        x, y = (torch.cat(part, -1) for part in zip(*self.scored, strict=True))
-        return compare(x, y, self.scale)
+        return compare(*self.scores, self.scale)
 
 
 def suspects(compared: Compared, allowed: float) -> list[Suspect]:
