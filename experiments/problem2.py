@@ -98,10 +98,10 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     if ask is not None:
         best = min(results, key=lambda r: float(r.expected.get("test_nll", np.inf)))
         ratings.recommend(console, args.recommend, args.top, parts.train, ask, best)
-    defaults = args.ratings == "jester-like" and args.subsample == 1 and not (
-        args.biases or args.split or args.epochs or args.lr or args.batch_size or args.recipe)
+    own = args.ratings != "jester-like" or args.subsample != 1 or any(
+        (args.biases, args.split, args.epochs, args.lr, args.batch_size, args.set))
     checkpoints = checkpoints2.run([fit.method.name for fit in chosen], args.outside)
-    checkpoints += checkpoints2.of_run(results, ranked, parts.train, defaults)
+    checkpoints += checkpoints2.of_run(results, ranked, parts.train, None if own else args.recipe or "default")
     tables.checkpoints(console, [asdict(c) for c in checkpoints])
     folder.write_summary(out, PROBLEM, argv, args.seed, checkpoints, entries)
     failed = sum(not c.passed for c in checkpoints)
