@@ -27,7 +27,8 @@ class Parser(argparse.ArgumentParser):
 def parser_for(problem: str | None) -> Parser:
     """The arguments that every problem has, and those of one problem if it is named."""
     parser = Parser(prog="run.py", description="One model, many ways to infer it, each judged against the others.",
-                    epilog="--problem N --help lists the options of problem N")
+                    epilog="--problem N --help lists the options of problem N; compare --help those of the "
+                    "comparison of saved results")
     parser.add_argument("--problem", choices=list(PROBLEMS), metavar="N",
                         help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items()))
     parser.add_argument("--out", type=Path, metavar="DIR",
@@ -46,17 +47,20 @@ def experiment(problem: str):
     return importlib.import_module(f"experiments.problem{problem}")
 
 
-def check(argv: list[str]) -> int:
-    """`--check NAME` has arguments of its own."""
-    judge = importlib.import_module("experiments.check")
-    parser = Parser(prog="run.py", description="Is a method right? Exit status 0: right, 1: wrong, 3: cannot tell.")
-    judge.add_arguments(parser)
-    return judge.run(parser.parse_args(argv), argv)
+def own_door(module: str, prog: str, description: str, argv: list[str]) -> int:
+    """`--check NAME` and `compare RESULT...` have arguments of their own."""
+    inside = importlib.import_module(f"experiments.{module}")
+    parser = Parser(prog=prog, description=description)
+    inside.add_arguments(parser)
+    return inside.run(parser.parse_args(argv), argv)
 
 
 def main(argv: list[str]) -> int:
     if any(word.partition("=")[0] == "--check" for word in argv):
-        return check(argv)
+        return own_door("check", "run.py", "Is a method right? Exit status 0: right, 1: wrong, 3: cannot tell.", argv)
+    if argv[:1] == ["compare"]:
+        return own_door("compare", "run.py compare", "Saved results of one problem in one table and one set of "
+                        "figures.", argv[1:])
     problem_parser = Parser(add_help=False)
     problem_parser.add_argument("--problem")
     problem_parser.add_argument("--resume", type=Path)
