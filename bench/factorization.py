@@ -12,6 +12,8 @@ import gzip
 import resource
 import tempfile
 import time
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +29,12 @@ from inference.factorization.stochastic import begin
 from inference.job import generator
 from inference.method import Family
 from inference.predictive import Predictive
-from inference.result import Result
+from inference.result import Result, import_arviz
 from models.factorization import Factorization
 
 METHODS = {"coordinate_ascent": 50, "coordinate_ascent:covariance=row": 50, "guide_mean_field_pyro": 10,
            "elbo_by_hand": 10, "maximum_likelihood:algorithm=als,map=yes": 50, "row_gibbs": 50}
+KEPT, SWEEPS = 256, 100  # test pairs whose mixing is measured, and for how long
 SHARE = 1.01  # of the test RMSE where coordinate ascent ends: what the others must reach
 DECAY, LR = 0.88, 0.1  # our default schedule, for the peer that runs the same loop
 
@@ -48,6 +51,8 @@ def main() -> None:
             fit(spec, small, K, 2)
         quality(parts, K)
     sweeps(parts, (2, 10) if quick else (2, 10, 32))
+    if find_spec("smurff") and find_spec("myfm"):
+        mixing(parts, (2, 10))
     reading()
     print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
@@ -76,10 +81,12 @@ def quality(parts: Split, K: int) -> None:
     batch = -(-N // 32)
     model = Factorization(parts.train.num_users, parts.train.num_items, K)
     start = begin(generator(0, "bench"), model, parts.train, "default", None, None).params
-    peers = {"NumPyro, SVI": numpyro_svi(parts.train, parts.test, model, {n: p.numpy() for n, p in start.items()}, 10,
-                                         batch, LR, DECAY),
-             "myFM, variational": myfm_fit(parts.train, parts.test, K, 15),
-             "SMURFF, Gibbs": smurff_gibbs(parts.train, parts.test, K, 50)}
+    same_start = {name: value.numpy() for name, value in start.items()}
+    peers = {f"NumPyro, SVI, {'double' if double else 'single (its default)'}": numpyro_svi(
+                 parts.train, parts.test, model, same_start, 10, batch, LR, DECAY, double) for double in (True, False)}
+    peers |= {
+        "myFM, variational": myfm_fit(parts.train, parts.test, K, 15),
+        "SMURFF, Gibbs": smurff_gibbs(parts.train, parts.test, K, 50)}
     for result, course in courses.values():
         elbo = result.final("elbo")
         rows.append((result.name, 1e3 * course.step, course.reach(target), fits.seconds_to(result, 0.01),
@@ -90,15 +97,19 @@ def quality(parts: Split, K: int) -> None:
                     (name, 1e3 * peer.step, peer.reach(target), None, None, None, f"{peer.rmse[-1]:.4f}"))
     show(f"Time to quality, K = {K}, {N:,} ratings; target: test RMSE {target:.4f}, within 1% of coordinate ascent's",
          ("method", "ms an epoch", "s to target", "s to 1% of its ELBO", "ELBO", "test NLL", "test RMSE"), rows)
-    library = [c.step for c in (courses["guide_mean_field_pyro"][1], peers["NumPyro, SVI"]) if c]
+    library = [c.step for c in (courses["guide_mean_field_pyro"][1], peers["NumPyro, SVI, double"]) if c]
     hand = courses["elbo_by_hand"][1].step
-    print(f"the ELBO by hand takes {hand / min(library):.2f} times the fastest library's loop "
-          f"({1e3 * hand / 32:.1f} ms a minibatch of {batch:,} in double precision)\n")
+    print(f"the ELBO by hand takes {hand / min(library):.2f} times the fastest library's loop in double precision "
+          f"({1e3 * hand / 32:.1f} ms a minibatch of {batch:,})\n")
 
 
 def sweeps(parts: Split, ranks: tuple[int, ...]) -> None:
-    """Gibbs: a sweep and the scores of train and test, in milliseconds; the peers score the test set only."""
+    """Gibbs: a sweep and its scores, in milliseconds. SMURFF scores what it is given as test set: here train and test,
+    as ours does, and then the test set alone; myFM scores nothing."""
     rows = []
+    user, item, rating = (torch.cat(columns) for columns in zip(
+        (*parts.train.pairs, parts.train.rating), (*parts.test.pairs, parts.test.rating), strict=True))
+    both = Ratings(user, item, rating, parts.train.num_users, parts.train.num_items)
     for K in ranks:
         task = fits.task(fits.parse("row_gibbs"), parts, K, epochs=2, samples=1, seed=0, device=torch.device("cpu"))
         scorer = Predictive(task.model, {"train": parts.train, "test": parts.test}, Family.MCMC)
@@ -111,11 +122,37 @@ def sweeps(parts: Split, ranks: tuple[int, ...]) -> None:
             memory, _ = scorer.update(memory, lambda: task.method.draw(rng, state, task.model), True)
 
         ours = seconds(sweep, 15)
-        peers = (smurff_gibbs(parts.train, parts.test, K, 8),
+        peers = (smurff_gibbs(parts.train, both, K, 8), smurff_gibbs(parts.train, parts.test, K, 8),
                  myfm_fit(parts.train, parts.test, K, 5, "MyFMGibbsRegressor"))
         columns = [x for p in peers for x in (("absent", None) if p is None else (1e3 * p.step, p.step / ours))]
         rows.append((f"K = {K}", 1e3 * ours, *columns))
-    show("Gibbs, one sweep and its scores (ms)", ("", "ours", "SMURFF", "ratio", "myFM", "ratio"), rows)
+    show("Gibbs, one sweep and its scores (ms)", ("", "ours", "SMURFF", "ratio", "SMURFF, test only", "ratio",
+                                                  "myFM, no scores", "ratio"), rows)
+
+
+def mixing(parts: Split, ranks: tuple[int, ...]) -> None:
+    """Gibbs: effective samples of the predictions a second, one chain; the median over the first test pairs."""
+    test = parts.test.take(torch.arange(KEPT))
+    rows = []
+    for K in ranks:
+        task = fits.task(fits.parse("row_gibbs"), parts, K, epochs=SWEEPS, samples=1, seed=0,
+                         device=torch.device("cpu"))
+        result = drive(task.method, replace(task.model, pairs=test.pairs), parts.train, task.plan, task.options,
+                       record=replace(task.model, pairs=test.pairs).quantities)
+        ours = result.draws["prediction"][0], float(result.seconds[0, SWEEPS // 5:].sum())
+        peers = (smurff_gibbs(parts.train, test, K, SWEEPS, keep=True),
+                 myfm_fit(parts.train, test, K, SWEEPS, "MyFMGibbsRegressor"))
+        found = [ours] + [(np.array(p.draws[SWEEPS // 5:]), p.seconds[-1] - p.seconds[SWEEPS // 5 - 1])
+                          for p in peers if p]
+        rates = [float(np.median([effective(column) for column in draws.T])) / taken for draws, taken in found]
+        rows.append((f"K = {K}", *(f"{rate:.1f}" for rate in rates), *(rates[0] / rate for rate in rates[1:])))
+    show(f"Gibbs, effective samples of a prediction a second, {SWEEPS} sweeps; the peers learn their priors as well",
+         ("", "ours", "SMURFF", "myFM", "ours / SMURFF", "ours / myFM"), rows)
+
+
+def effective(draws: np.ndarray) -> float:
+    """ArviZ's bulk effective sample size of one chain."""
+    return float(import_arviz().ess(draws[None]))
 
 
 def reading() -> None:

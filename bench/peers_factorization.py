@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +21,7 @@ class Course:
 
     seconds: list[float] = field(default_factory=list)
     rmse: list[float] = field(default_factory=list)
+    draws: list[np.ndarray] = field(default_factory=list)  # of samplers: each step's own predictions of the test set
 
     def reach(self, rmse: float) -> float | None:
         """Seconds until the RMSE was at most this; None if it never was."""
@@ -55,7 +58,8 @@ def sparse(data: Ratings):
                                    shape=(data.num_users, data.num_items))
 
 
-def smurff_gibbs(train: Ratings, test: Ratings, rank: int, sweeps: int, threads: int = 2) -> Course | None:
+def smurff_gibbs(train: Ratings, test: Ratings, rank: int, sweeps: int, threads: int = 2, keep: bool = False
+                 ) -> Course | None:
     """SMURFF's BPMF: Gibbs with Normal-Wishart priors in C++, noise variance 1, its own scoring of the test set."""
     if not find_spec("smurff"):
         return None
@@ -68,6 +72,11 @@ def smurff_gibbs(train: Ratings, test: Ratings, rank: int, sweeps: int, threads:
     for _ in range(sweeps):
         session.step()
         watch.score(session.getRmseAvg)
+        if keep:
+            found = {tuple(item.coords): item.pred_1sample for item in session.getTestPredictions()}
+            pairs = zip(test.user.tolist(), test.item.tolist(), strict=True)
+            watch.course.draws.append(np.array([found[pair] for pair in pairs]))
+            watch.started = time.perf_counter()
     return watch.course
 
 
@@ -95,20 +104,22 @@ def myfm_fit(train: Ratings, test: Ratings, rank: int, sweeps: int, kind: str = 
     def callback(step: int, fm, *_) -> tuple[bool, None]:
         nonlocal total
         prediction = fm.w0 + fm.w[i] + fm.w[j] + (fm.V[i] * fm.V[j]).sum(1)
+        watch.course.draws.append(prediction)
         total = prediction if kind.startswith("Variational") else total + (prediction - total) / (step + 1)
         watch.score(lambda: root_mean_square(rating - total))
         return False, None
 
     X = one_hot(train)
     watch.started = time.perf_counter()
-    getattr(myfm, kind)(rank=rank).fit(X, train.rating.numpy(), n_iter=sweeps, callback=callback,
-                                       group_shapes=[users, train.num_items])
+    with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
+        getattr(myfm, kind)(rank=rank).fit(X, train.rating.numpy(), n_iter=sweeps, callback=callback,
+                                           group_shapes=[users, train.num_items])
     return watch.course
 
 
 def numpyro_svi(train: Ratings, test: Ratings, model: Factorization, start: dict[str, np.ndarray], epochs: int,
-                batch_size: int, lr: float, decay: float) -> Course | None:
-    """The same guide, start, batches and schedule in NumPyro, compiled by JAX; in single precision, its default."""
+                batch_size: int, lr: float, decay: float, double: bool = True) -> Course | None:
+    """The same guide, start, batches and schedule in NumPyro, compiled by JAX; its own default is single precision."""
     if not find_spec("numpyro"):
         return None
     import jax
@@ -117,6 +128,7 @@ def numpyro_svi(train: Ratings, test: Ratings, model: Factorization, start: dict
     import numpyro.distributions as dist
     from numpyro.infer import SVI, TraceMeanField_ELBO
 
+    numpyro.enable_x64(double)
     shapes, N = model.sites, len(train)
     plates = {"U": "users", "V": "items"}
     user, item, rating = (jnp.asarray(x.numpy()) for x in (*train.pairs, train.rating))
