@@ -13,6 +13,7 @@ from torch import Tensor
 
 from data import grid_files, images
 from errors import InputError
+from experiments import folder
 from experiments.runner import SET
 from inference import load
 from inference.method import Method
@@ -54,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sweeps", type=int, help="default 30; for MCMC 2,000 on small images and 100 on large ones")
     add("--chains", type=int, help="for MCMC (default 4 on small images, 2 on large ones)")
     add("--seed", type=int, default=0)
+    add("--data-seed", type=int, help=folder.DATA_SEED)
+    add("--bare", action="store_true", help=folder.BARE)
     add("--device", default="cpu", help="cpu or cuda")
     add("--export", type=Path, metavar="FILE",
         help="write the image as .npy or .png, or the whole model as .uai, and stop")
@@ -73,7 +76,8 @@ def cases(args: argparse.Namespace) -> list[Case]:
         if Path(name).suffix.lower() in (".uai", ".fg"):
             model = grid_files.read_grid(name)
         else:
-            observed = images.load_image(name, args.labels, args.palette, args.seed)
+            observed = images.load_image(name, args.labels, args.palette,
+                                         args.seed if args.data_seed is None else args.data_seed)
             clean = images.clean(name).numpy() if name in images.BUILTIN and name != "small" else None
             model = GridMRF.potts(observed, args.evidence, coupling)
         chosen = args.method or methods or load.names("grid")

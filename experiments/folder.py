@@ -17,7 +17,9 @@ from errors import InputError
 from inference.checkpoint import whole
 from inference.result import Result, versions
 
-ARGUMENTS = "run.json"
+ARGUMENTS, SUMMARY = "run.json", "summary.json"
+BARE = "fit and save, and no more: no further ranks or comparisons, no checkpoints, no figures"
+DATA_SEED = "the seed of what is made or split at random, where it is not to be that of the methods (default: --seed)"
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,20 @@ def machine() -> dict[str, Any]:
 def write_summary(folder: Path, problem: str, argv: Sequence[str], seed: int, checkpoints: Sequence[Checkpoint],
                   methods: Sequence[dict[str, Any]], **more: Any) -> Path:
     """`summary.json`: the same shape for every problem."""
-    path = folder / "summary.json"
+    path = folder / SUMMARY
     write_json(path, finite({
         "problem": int(problem), "command": shlex.join(["python", "run.py", *argv]), "seed": seed,
         "versions": versions(), "machine": machine(),
         "checkpoints": [asdict(c) for c in checkpoints], "methods": list(methods), **more,
     }))
     return path
+
+
+def bare(folder: Path, problem: str, argv: Sequence[str], seed: int, results: Sequence[Result]) -> int:
+    """The end of a run under --bare: no checkpoints, no figures; exit status 0."""
+    write_summary(folder, problem, argv, seed, [], [method_entry(result) for result in results])
+    print(f"{len(results)} result{'s' * (len(results) > 1)} in {folder}; `python run.py compare {folder}` shows them")
+    return 0
 
 
 def finite(value: Any) -> Any:

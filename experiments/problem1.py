@@ -52,6 +52,8 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     except (Interrupted, KeyboardInterrupt) as stopped:
         console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
         return 130
+    if args.bare:
+        return folder.bare(out, PROBLEM, argv, args.seed, [r for case in cases for r in results[case.name]])
     entries = [entry for case in cases for entry in _show(console, case, results[case.name], out, refused)]
     checkpoints = checkpoints1.run({m.name for c in cases for m in c.methods}, args.outside)
     tables.checkpoints(console, [asdict(c) for c in checkpoints])

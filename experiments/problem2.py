@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     if args.outside and not (args.outside / checkpoints2.REAL).is_file():
         raise InputError(f"--outside {args.outside} holds no {checkpoints2.REAL}")
     chosen = choose(args)
-    ranks = parse_ranks(args.ranks or ("none" if args.method or args.guide else RANKS))
+    ranks = parse_ranks(args.ranks or ("none" if args.method or args.guide or args.bare else RANKS))
     parts = on_device(ratings.load(args, console), where)
     ask = ratings.unrated(parts.train, args.recommend) if args.recommend else None
     common: dict[str, Any] = {"epochs": args.epochs, "samples": args.samples, "seed": args.seed, "device": where,
@@ -94,6 +94,8 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     except (Interrupted, KeyboardInterrupt) as stopped:
         console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
         return 130
+    if args.bare:
+        return folder.bare(out, PROBLEM, argv, args.seed, [*results, *ranked.values()])
     entries = show(console, out, parts, args, results, ranked)
     if ask is not None:
         best = min(results, key=lambda r: float(r.expected.get("test_nll", np.inf)))
@@ -169,7 +171,7 @@ def show(console: Console, out: Path, parts: Split, args: argparse.Namespace, re
     for sentence in [*words2.comparison(results, N), *words2.ranks(ranked, N), gradients.in_words(noise)]:
         console.print(sentence, soft_wrap=True, highlight=False)
     console.print()
-    views.learning(out, results, N, reference=args.recipe == "reference")
+    views.learning(out, results, N, checkpoints2.TRAJECTORY if args.recipe == "reference" else None)
     views.predictions(out, parts.test.rating.cpu().numpy(), [r for r in results if r.name in PREDICTED] or results[:4])
     count = torch.bincount(parts.train.user, minlength=parts.train.num_users)
     views.uncertainty(out, count[parts.test.user].cpu().numpy(), results)

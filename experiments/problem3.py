@@ -79,6 +79,9 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     where = device(args.device)
     if args.outside and not args.outside.is_dir():
         raise InputError(f"--outside {args.outside} is not a directory")
+    if args.bare:
+        args.ranks = args.compare = "none"
+        args.outside = None
     plain = args.model == "plain"
     kernels = [fits.parse(spec) for spec in args.kernel or (KERNELS if plain else (LADDER_KERNEL,))]
     for kernel in kernels:
@@ -114,6 +117,8 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     except (Interrupted, KeyboardInterrupt) as stopped:
         console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
         return 130
+    if args.bare:
+        return folder.bare(out, PROBLEM, argv, args.seed, study.main)
     entries = report3.show(console, out, study, parts, small, args)
     if ask is not None:
         ratings.recommend(console, args.recommend, args.top, parts.train, ask, study.main[0])

@@ -13,6 +13,7 @@ from data.jester import looks_like_jester, parse_scale
 from data.rating_text import JESTER_SCALE
 from data.ratings import Ratings, Split, load_ratings, parse_fractions, read_split, split, subsample, to_stars
 from errors import InputError
+from experiments import folder
 from inference.job import generator
 from inference.result import Result
 from models.factorization import Pairs
@@ -31,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scale", default="auto", help="auto, jester (-10..10 to 1..5 stars), keep, or LOW,HIGH")
     add("--split", metavar="A,B,C", help=f"shares of train, validation and test (default {REFERENCE})")
     add("--subsample", type=float, default=1.0, metavar="SHARE", help="train on this share of the training set")
+    add("--data-seed", type=int, help=folder.DATA_SEED)
+    add("--bare", action="store_true", help=folder.BARE)
     add("--recommend", metavar="USER", help="after the fit, list the best unrated items for this user")
     add("--top", type=int, default=10, metavar="N", help="how many to list (default 10)")
 
@@ -42,13 +45,14 @@ def load(args: argparse.Namespace, console: Console) -> Split:
 
     if args.test_ratings and args.split:
         raise InputError("--test-ratings is a given test set, --split makes one: give one of the two")
+    seed = args.seed if args.data_seed is None else args.data_seed
     if args.test_ratings:
         parts = _given(args, say)
     else:
-        ratings = load_ratings(args.ratings, args.seed, args.scale, say=say)
-        parts = split(ratings, parse_fractions(args.split or REFERENCE), rng=generator(args.seed, "split"))
+        ratings = load_ratings(args.ratings, seed, args.scale, say=say)
+        parts = split(ratings, parse_fractions(args.split or REFERENCE), rng=generator(seed, "split"))
     if args.subsample != 1:
-        train = subsample(parts.train, args.subsample, rng=generator(args.seed, "subsample"))
+        train = subsample(parts.train, args.subsample, rng=generator(seed, "subsample"))
         parts = Split(train, parts.validation, parts.test)
     if not args.test_ratings or args.subsample != 1:
         for what, count in (("user", parts.unseen_users), ("item", parts.unseen_items)):
