@@ -2,9 +2,9 @@
 
 Reference: the course's published solution, Homework 4 of Harvard CS281 (2017), Problem 3, which prints no numbers but
 asks for <= 2.0 in Problem 2; real ratings: a plain Gibbs sampler of somebody else's, one 90/10 split, 50 + 100 sweeps.
-That split was not published with the numbers. Of the usual ones tried at K = 1 and 2, `real_split` alone gives them to
-three digits; K = 3, 5 and 10 then agree without having been looked at. On other splits every number moves by about
-0.005, all K alike.
+That split was not published with the numbers. Six usual ways to split were tried at K = 1 and 2, and `real_split` alone
+gives both to three digits; K = 3, 5 and 10 then agree without having been looked at. So K = 1 and 2 show which split it
+was, and only the other three test the sampler. On other splits every number moves by 0.004 to 0.007, all K alike.
 """
 
 from __future__ import annotations

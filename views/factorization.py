@@ -14,14 +14,13 @@ from views.figures import PALETTE, plain_log, save, styles, title
 SHOWN_PAIRS = 120  # with an interval each
 LEAST = 5  # test pairs behind a point of a curve
 NORMAL_90 = 1.6448536269514722
-REFERENCE = {"elbo": [-6.7972, -5.0373, -4.6998, -3.5215, -2.4658, -2.0699, -1.8799, -1.7709, -1.7041, -1.6587],
-             "test_nll": [5.1857, 4.8039, 4.2572, 2.7668, 2.1749, 1.9178, 1.7838, 1.7030, 1.6479, 1.6087]}
 
 
-def learning(folder: Path, results: Sequence[Result], num_ratings: int, reference: bool = False) -> Path:
+def learning(folder: Path, results: Sequence[Result], num_ratings: int,
+             reference: Mapping[str, Sequence[float]] | None = None) -> Path:
     """ELBO and test NLL against epochs and against seconds of fitting (scoring not counted).
 
-    reference  draw the course's printed trajectory too (its own data set and machine)
+    reference  somebody's `elbo` (per rating) and `test_nll` by epoch, drawn too; then from the first epoch on
     """
     style = styles(r.name for r in results)
     figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), sharey="row")
@@ -34,11 +33,14 @@ def learning(folder: Path, results: Sequence[Result], num_ratings: int, referenc
             axes[row, 0].plot(np.arange(1, r.steps + 1), values, label=title(r.name), **look)
             axes[row, 1].plot(r.seconds.mean(0).cumsum(), values, label=title(r.name), **look)
         if reference:
-            axes[row, 0].plot(np.arange(1, 11), REFERENCE[field], "k:", lw=1.5, label="the reference's printout")
-        _frame(axes[row, 0], [r.trace[field].mean(0) / scale for r in shown], rising=field == "elbo")
+            axes[row, 0].plot(np.arange(1, len(reference[field]) + 1), reference[field], "k:", lw=1.5,
+                              label="the reference's printout")
+        else:
+            _frame(axes[row, 0], [r.trace[field].mean(0) / scale for r in shown], rising=field == "elbo")
         axes[row, 0].set_ylabel(label)
     for axis in axes.ravel():
-        plain_log(axis, "x")
+        if not reference:
+            plain_log(axis, "x")
     lines, words = axes[1, 0].get_legend_handles_labels()
     figure.legend(lines, words, loc="outside lower center", ncols=5, fontsize=8)
     axes[1, 0].set_xlabel("epoch (one pass over the ratings)")

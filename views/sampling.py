@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from inference.result import Result
-from views.figures import PALETTE, save, styles, title
+from views.figures import PALETTE, plain_log, save, styles, title
 
 SETS = {"train": "training ratings", "test": "test ratings"}
 ByRank = Mapping[tuple[float, int], Result]  # (share of the training set, K)
@@ -72,7 +72,7 @@ def overfitting(folder: Path, gibbs: ByRank, point: ByRank) -> Path:
                 values += y
         axis.set(xlabel="number of factors K", xticks=Ks, ylabel="NLL (nats per rating; lower is better)")
         if np.nanmax(values) > 4 * np.nanmin(values):
-            axis.set_yscale("log")
+            plain_log(axis, "y")
             axis.set_ylabel("NLL (nats per rating, log scale; lower is better)")
         axis.set_title(f"{100 * share:.0f}% of the training set")
         axis.legend(fontsize=7, handlelength=4)

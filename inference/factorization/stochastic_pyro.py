@@ -17,21 +17,16 @@ import torch
 from pyro.infer import ELBO, SVI
 from pyro.optim import Adam  # type: ignore[attr-defined]  # Pyro makes its optimisers when imported
 
+from inference import pyro_globals
 from inference.factorization.stochastic import BETA1, BETA2, EPSILON, State, batches, one_thread, refuse_divergence
 from models.factorization import Factorization, Ratings
 
 
 @contextmanager
 def borrowed(rng: torch.Generator) -> Iterator[None]:
-    """Pyro with an empty parameter store, random numbers keyed from `rng`, and one thread; afterwards all is as before.
-
-    Validation is off: it would stop a diverging fit with a traceback, and costs a look at every number.
-    """
-    key = int(torch.randint(2**62, (), generator=rng, device=rng.device))
-    with one_thread(), torch.random.fork_rng(), pyro.get_param_store().scope(), \
-            pyro.validation_enabled(False), warnings.catch_warnings():
+    """Pyro's globals borrowed, on one thread. Without validation, which would stop a diverging fit with a traceback."""
+    with one_thread(), pyro_globals.borrowed(rng), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Encountered NaN")  # `refuse_divergence` says it better
-        torch.manual_seed(key)
         yield
 
 
