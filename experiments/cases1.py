@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 from torch import Tensor
 
 from data import grid_files, images
 from errors import InputError
 from experiments import folder
-from experiments.runner import SET
+from experiments.runner import SET, device
 from inference import load
 from inference.method import Method
 from models.grid import GridMRF
@@ -68,7 +67,7 @@ def cases(args: argparse.Namespace) -> list[Case]:
     coupling = _coupling(args.coupling)
     if not all(np.isfinite([args.evidence, args.beta])):
         raise InputError("--evidence and --beta must be finite numbers")
-    device = _device(args.device)
+    where = device(args.device)
     wanted = ((args.image, None),) if args.image else DEFAULT_CASES
     found: list[Case] = []
     for name, methods in wanted:
@@ -82,7 +81,7 @@ def cases(args: argparse.Namespace) -> list[Case]:
             model = GridMRF.potts(observed, args.evidence, coupling)
         chosen = args.method or methods or load.names("grid")
         stem = Path(name).stem
-        found.append(Case(stem, model.scaled(args.beta).to(device), observed, clean,
+        found.append(Case(stem, model.scaled(args.beta).to(where), observed, clean,
                           [load.method("grid", m) for m in chosen], bool(args.method),
                           Path() if not found else Path(stem)))
     return found
@@ -113,15 +112,3 @@ def _coupling(text: str) -> list[float] | list[list[float]]:
         raise InputError(f"--coupling must be finite numbers by label distance, like 10,2, or a square table, "
                          f"like '10,2;2,10', not '{text}'")
     return rows[0] if len(rows) == 1 else rows
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"--device must be cpu or cuda, not '{name}'") from None
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"--device must be cpu or cuda, not '{name}'")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: no CUDA device is available here; leave --device out to run on the CPU")
-    return device

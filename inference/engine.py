@@ -1,7 +1,9 @@
-"""Which code runs a method that has two: compiled by numba, or the readable twin in torch."""
+"""What runs a method: compiled by numba, or the readable twin in torch; and on how many threads."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
@@ -18,3 +20,19 @@ def choose(method: str, engine: str, device: torch.device) -> str:
     if engine == "compiled" and device.type != "cpu":
         raise InputError(f"{method}'s compiled engine runs on the CPU, not on {device}: use engine 'torch'")
     return "torch" if engine == "torch" or device.type != "cpu" else "compiled"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread; afterwards on as many as before.
+
+    An epoch is thousands of operations of a tenth of a millisecond. Two threads gain little on those and, where
+    another program wants a processor, wait for each other at every one: an epoch then took ten times as long. It
+    also makes sums, and with them a fit, the same to the last bit on any number of processors.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

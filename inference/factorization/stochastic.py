@@ -8,8 +8,7 @@ An epoch goes once through the ratings in random minibatches, one step of Adam e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -18,6 +17,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from errors import InputError, unknown
+from inference.engine import one_thread
 from inference.factorization.by_row import sides
 from inference.factorization.gaussian import spectral_start, standard_normal
 from inference.factorization.mean_field_elbo import Moments, check_gaussian, elbo
@@ -146,22 +146,6 @@ def epoch(
                 adam(params[name], ascent[name], first[name], second[name], steps, state.rate(name))
     state = replace(state, params=params, first=first, second=second, steps=steps, epochs=state.epochs + 1)
     return state, report(model, data, state)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """torch on one thread; afterwards on as many as before.
-
-    An epoch is thousands of operations of a tenth of a millisecond. Two threads gain little on those and, where
-    another program wants a processor, wait for each other at every one: an epoch then took ten times as long. It
-    also makes sums, and with them a fit, the same to the last bit on any number of processors.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def adam(param: Tensor, ascent: Tensor, first: Tensor, second: Tensor, steps: int, rate: float) -> None:

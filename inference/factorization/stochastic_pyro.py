@@ -16,9 +16,11 @@ import pyro
 import torch
 from pyro.infer import ELBO, SVI
 from pyro.optim import Adam  # type: ignore[attr-defined]  # Pyro makes its optimisers when imported
+from pyro.params.param_store import normalize_param_name
 
 from inference import pyro_globals
-from inference.factorization.stochastic import BETA1, BETA2, EPSILON, State, batches, one_thread, refuse_divergence
+from inference.engine import one_thread
+from inference.factorization.stochastic import BETA1, BETA2, EPSILON, State, batches, refuse_divergence
 from models.factorization import Factorization, Ratings
 
 
@@ -34,7 +36,8 @@ def epoch(
     rng: torch.Generator, state: State, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
 ) -> State:
     """One pass over the data by Pyro's SVI and Adam. Within `borrowed`, with the state's parameters in the store."""
-    optimiser = Adam(lambda name: adam_arguments(state, name))
+    names = {normalize_param_name(name): name for name in state.params}  # as optimisers write those of modules
+    optimiser = Adam(lambda name: adam_arguments(state, names[name]))
     if state.steps:
         optimiser.set_state({name: adam_state(state, name) for name in state.params})
     svi = SVI(model.program, guide, optimiser, loss=loss)

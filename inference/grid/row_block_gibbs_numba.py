@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
+from inference.grid.single_site_numba import normalise, pick
+
 LABELS = "uint8[:,::1]"
 TABLES = "float64[:,:,:,:]"  # any strides
-
-
-@njit(inline="always")
-def _softmax(p):
-    """Log weights -> probabilities, in place; returns the log of the weights' sum."""
-    top = p[0]
-    for k in range(1, len(p)):
-        top = max(top, p[k])
-    total = 0.0
-    for k in range(len(p)):
-        p[k] = math.exp(p[k] - top)
-        total += p[k]
-    for k in range(len(p)):
-        p[k] /= total
-    return top + math.log(total)
-
-
-@njit(inline="always")
-def _pick(p, uniform):
-    """The label where the cumulative probability passes a uniform number."""
-    below = 0.0
-    for k in range(len(p) - 1):
-        below += p[k]
-        if uniform < below:
-            return k
-    return len(p) - 1
 
 
 @njit(inline="always")
@@ -48,8 +22,8 @@ def _chain(phi, left, right):
         for k in range(K):
             for l in range(K):
                 left[j, k, l] = phi[j, l] - top + right[j, l, k]
-            phi[j + 1, k] += _softmax(left[j, k])
-    _softmax(phi[W - 1])
+            phi[j + 1, k] += normalise(left[j, k])
+    normalise(phi[W - 1])
 
 
 @njit(f"void({LABELS}, float64[:,:,::1], float64[:,:,:], {TABLES}, {TABLES}, float64[:,:])", cache=True)
@@ -68,9 +42,9 @@ def sweep(y, marginals, field, right, down, uniform):
                         phi[j, k] += down[i, j, k, y[i + 1, j]]
             _chain(phi, left, right[i])
             marginals[i, W - 1] = phi[W - 1]
-            y[i, W - 1] = _pick(phi[W - 1], uniform[i, W - 1])
+            y[i, W - 1] = pick(phi[W - 1], uniform[i, W - 1])
             for j in range(W - 2, -1, -1):
-                y[i, j] = _pick(left[j, y[i, j + 1]], uniform[i, j])
+                y[i, j] = pick(left[j, y[i, j + 1]], uniform[i, j])
                 for l in range(K):
                     marginals[i, j, l] = 0.0
                     for k in range(K):

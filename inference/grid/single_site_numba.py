@@ -41,7 +41,7 @@ def softmax_at(p, y, i, j, field, right, down, beta):
 
 @njit(inline="always")
 def normalise(p):
-    """Log weights -> probabilities, in place; no weight is too large."""
+    """Log weights -> probabilities, in place, no weight is too large; returns the log of the weights' sum."""
     top = p[0]
     for k in range(1, len(p)):
         top = max(top, p[k])
@@ -51,6 +51,7 @@ def normalise(p):
         total += p[k]
     for k in range(len(p)):
         p[k] /= total
+    return top + math.log(total)
 
 
 @njit(inline="always")
