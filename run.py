@@ -39,6 +39,7 @@ def parser_for(problem: str | None) -> Parser:
     parser.add_argument("--list", nargs="?", const="", metavar="NAME",
                         help="list the methods, or the options of one method, and stop")
     if problem:
+        importlib.import_module("experiments.sweep").add_arguments(parser)
         experiment(problem).add_arguments(parser)
     return parser
 
@@ -70,12 +71,15 @@ def main(argv: list[str]) -> int:
         argv = importlib.import_module("experiments.folder").stored_arguments(resume)
         known, _ = problem_parser.parse_known_args(argv)
     problem = known.problem if known.problem in PROBLEMS else None
-    args = parser_for(problem).parse_args(argv)
+    parser = parser_for(problem)
+    args = parser.parse_args(argv)
     if args.list is not None:
         importlib.import_module("experiments.listing").show(args.list)
         return 0
     if problem is None:
         raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items()))
+    if args.sweep:
+        return importlib.import_module("experiments.sweep").run(parser, args, argv, resume)
     return experiment(problem).run(args, argv, resume)
 
 

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from experiments import folder, ranking, saved, words_compare
@@ -66,6 +67,9 @@ def report(console: Console, lines: Sequence[Line], out: Path, argv: Sequence[st
 def table(console: Console, rows: Sequence[Row]) -> None:
     """One set of data, in order of rank: what each result is worth; then what it rests on."""
     first = rows[0]
+    if len({r["series"] for r in rows}) < len(rows) and any("seed" in r["settings"] for r in rows):
+        averages(console, rows)
+        return
     tables.show(console, f"{_heading(rows)}; ranked by {first['ranked_by']}; seconds in all, and to "
                 f"{'an error' if first['problem'] == 'grid' else 'an NLL'} of {first['quality']:.4g}",
                 ("", "result", "by", "test NLL", "above the best", "train NLL", "RMSE", "max error", "mean error",
@@ -81,6 +85,26 @@ def table(console: Console, rows: Sequence[Row]) -> None:
                     [(r["label"], "itself" if r["reference"] == r["label"] else r["reference"], _three(r["z"]),
                       _three(r["worst"]), _three(r["sds"]), None if r["rhat"] is None else f"{r['rhat']:.3f}",
                       None if r["ess"] is None else round(r["ess"]), _three(r["ess_per_second"])) for r in beside])
+
+
+def averages(console: Console, rows: Sequence[Row]) -> None:
+    """The same over the seeds of a sweep: a line for each of the rest, in order of the mean."""
+    first = rows[0]
+    lines = []
+    for series in dict.fromkeys(r["series"] for r in rows):
+        group = [r for r in rows if r["series"] == series]
+        means = {f: None if any(r[f] is None for r in group) else float(np.mean([r[f] for r in group]))
+                 for f in group[0] if all(isinstance(r[f], float | None) for r in group)}
+        ends = sorted(r["test_nll"] for r in group if r["test_nll"] is not None)
+        lines.append((means[first["ranked_by"]], (
+            series, len(group), _four(means["test_nll"]), f"{ends[0]:.4f} to {ends[-1]:.4f}" if ends else None,
+            _four(means["test_rmse"]), means["max_error"], _evidence(group[0] | {"evidence": means["evidence"]}),
+            *map(_three, (means["ess_per_second"], means["seconds"], means["seconds_to_quality"])))))
+    sign = -1 if first["ranked_by"] in ranking.HIGHER else 1
+    lines.sort(key=lambda line: np.inf if line[0] is None else sign * line[0])
+    tables.show(console, f"{_heading(rows)}; means over seeds, by {first['ranked_by']} (comparison.json has every run)",
+                ("result", "runs", "test NLL", "lowest, highest", "RMSE", "max error", "evidence", "ESS/s", "seconds",
+                 "to quality"), [line for _, line in lines])
 
 
 def _heading(rows: Sequence[Row]) -> str:

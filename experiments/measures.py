@@ -118,11 +118,12 @@ def agreement(one: Estimate, reference: Estimate, counts: bool) -> dict[str, flo
 
 
 def seconds_to_nll(result: Result, quality: float) -> float | None:
-    """Seconds of fitting, of one chain, until the test NLL is `quality` or less; None where it never is."""
+    """Seconds of fitting, of one chain, until the test NLL is `quality` or less for good; None where it never is."""
     if "test_nll" not in result.trace:
         return None
-    reached = np.flatnonzero(result.trace["test_nll"].mean(0) <= quality)
-    return float(result.seconds.mean(0)[: reached[0] + 1].sum()) if len(reached) else None
+    good = result.trace["test_nll"].mean(0) <= quality
+    first = len(good) - int(np.argmin(good[::-1])) if not good.all() else 0
+    return float(result.seconds.mean(0)[: first + 1].sum()) if first < len(good) else None
 
 
 def seconds_to_error(result: Result, one: Estimate | None, error: float | None, quality: float) -> float | None:

@@ -69,7 +69,7 @@ def _alone(one: Saved, draws: np.ndarray | None) -> Row:
     ess = None if draws is None else measures.effective(draws, "bulk")
     worst = None if ess is None or np.isnan(ess).all() else float(np.nanmin(ess))
     return {
-        "label": one.label, "name": r.name, "by": r.by, "family": r.family, "path": str(one.path),
+        "label": one.label, "series": one.series, "name": r.name, "by": r.by, "family": r.family, "path": str(one.path),
         "settings": dict(one.settings), "problem": one.problem, "model": r.facts["model"], "data": r.facts["data"],
         "rank": r.facts["model"].get("rank"), "seed": r.seed, "chains": len(r.seconds), "steps": r.steps,
         "seconds": seconds, "converged": r.converged,

@@ -23,6 +23,7 @@ class Saved:
     result: Result
     settings: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
+    series: str = ""  # the label without the seed
 
     @property
     def problem(self) -> str:
@@ -113,11 +114,11 @@ def labelled(results: Sequence[Saved]) -> list[Saved]:
         return [", ".join(filter(None, (s.result.name, *(w.get(n, "") for n in telling if n != leave))))
                 for s, w in zip(results, said, strict=True)]
 
-    labels = joined(leave="seed")
-    if len(set(labels)) < len(labels):
-        labels = joined(leave="")
-    return [replace(s, label=label if labels.count(label) == 1 else f"{label} ({s.path.parent.name or s.path})")
-            for s, label in zip(results, labels, strict=True)]
+    series = joined(leave="seed")
+    labels = series if len(set(series)) == len(series) else joined(leave="")
+    return [replace(s, series=together, label=label if labels.count(label) == 1 else
+                    f"{label} ({s.path.parent.name or s.path})")
+            for s, label, together in zip(results, labels, series, strict=True)]
 
 
 def check(results: Sequence[Saved]) -> None:

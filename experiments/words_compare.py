@@ -22,9 +22,9 @@ def _best(rows: Sequence[dict[str, Any]]) -> str | None:
     if len(scored) < 2:
         return None
     said = f"{scored[0]['label']} predicts the {scored[0]['num_test']:,} test ratings best ({scored[0]['test_nll']:.4f}"
-    tied = [r["label"] for r in scored[1:] if r["gap"] is not None and r["gap"] <= WITHIN * r["gap_error"]]
-    return said + (f"); {names(tied)} cannot be told from it: less than {WITHIN:g} standard errors of the difference "
-                   f"over these ratings." if tied else " nats per rating).")
+    tied = [r for r in scored[1:] if r["gap"] is not None and r["gap"] <= WITHIN * r["gap_error"]]
+    return said + (f"); {names(tied, but=scored[0])} cannot be told from it: less than {WITHIN:g} standard errors of "
+                   f"the difference over these ratings." if tied else " nats per rating).")
 
 
 def _evidence(rows: Sequence[dict[str, Any]]) -> str | None:
@@ -40,28 +40,33 @@ def _evidence(rows: Sequence[dict[str, Any]]) -> str | None:
 
 
 def _agreement(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Which references cannot be relied on, which chains do not agree with theirs, and which fits are off."""
     said = []
-    for label in dict.fromkeys(r["reference"] for r in rows if r["reference"]):
-        judge = next(r for r in rows if r["label"] == label)
-        beside = [r for r in rows if r["reference"] == label and r["z"] is not None]
-        chains = [r for r in beside if r["family"] == "mcmc"]
-        what = "the exact answer" if judge["exact"] else label
-        if judge["rhat"] is not None and judge["rhat"] > MIXED and beside:
-            said.append(f"{label} is the reference and its chains disagree (R-hat {judge['rhat']:.3f}): agreement with "
-                        f"it means little until it has run longer.")
-        off = [r for r in chains if r["z"] > DISAGREES]
-        if off:
-            said.append(f"{names([r['label'] for r in off])}: {off[0]['z']:.3g} Monte Carlo standard errors from "
-                        f"{what} (1 is what chance gives): not the same distribution, or chains that have not mixed.")
-        biased = [r for r in beside if r["family"] != "mcmc" and r["sds"] is not None and r["z"] > DISAGREES]
-        if biased:
-            far = max(biased, key=lambda r: r["sds"])
-            said.append(f"{names([r['label'] for r in biased])}: not the same posterior as {what}, by at most "
-                        f"{far['sds']:.2g} posterior sds (root mean square).")
+    judges = [r for r in rows if any(r["label"] == other["reference"] != other["label"] for other in rows)]
+    unmixed = [r for r in judges if r["rhat"] is not None and r["rhat"] > MIXED]
+    if unmixed:
+        said.append(f"{names(unmixed)}: chains that are a reference and disagree among themselves (R-hat up to "
+                    f"{max(r['rhat'] for r in unmixed):.3f}); agreement with them means little until they have run "
+                    f"longer.")
+    off = [r for r in rows if r["z"] is not None and r["z"] > DISAGREES]
+    chains = [r for r in off if r["family"] == "mcmc"]
+    if chains:
+        said.append(f"{names(chains)}: up to {max(r['z'] for r in chains):.3g} Monte Carlo "
+                    f"standard errors from the reference, where chance gives 1: another distribution, or chains that "
+                    f"have not mixed.")
+    fits = [r for r in off if r["family"] != "mcmc"]
+    if fits:
+        said.append(f"{names(fits)}: not the posterior of the reference, by up to "
+                    f"{max(r['sds'] for r in fits):.2g} of its standard deviations (root mean square).")
     return said
 
 
-def names(labels: Sequence[str]) -> str:
-    """At most a few of them."""
-    rest = len(labels) - SHOWN
-    return ", ".join(labels[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+def names(rows: Sequence[dict[str, Any]], but: dict[str, Any] | None = None) -> str:
+    """At most a few of them; of a sweep's runs that differ in their seeds once."""
+    known = dict.fromkeys(r["series"] if "seed" in r["settings"] else r["label"] for r in rows)
+    if but is not None and "seed" in but["settings"]:
+        known.pop(but["series"], None)
+    if not known:
+        return "the same with another seed"
+    rest = len(known) - SHOWN
+    return "; ".join(list(known)[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -16,6 +16,7 @@ from views.figures import plain_log, save, styles, title
 
 Row = Mapping[str, Any]
 TWO = 2.0  # standard errors in an error bar
+MOST = 16  # lines that a reader can tell apart
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ def overview(folder: Path, rows: Sequence[Row]) -> Path:
     panels = [p for p in PANELS if sum(p.value(r) is not None for r in rows) > (p.right is not None)]
     columns = min(len(panels), 4)
     lines = -(-len(panels) // columns)
-    figure, grid = plt.subplots(lines, columns, figsize=(2.6 + 2.5 * columns, lines * (1.5 + 0.22 * len(rows))),
+    names = list(dict.fromkeys(r["series"] for r in rows)) if _over_seeds(rows) else [r["label"] for r in rows]
+    place = np.array([len(names) - 1 - names.index(r["series"] if _over_seeds(rows) else r["label"]) for r in rows])
+    figure, grid = plt.subplots(lines, columns, figsize=(2.6 + 2.5 * columns, lines * (1.5 + 0.22 * len(names))),
                                 sharey=True, squeeze=False)
-    place = np.arange(len(rows))[::-1]
     style = styles(dict.fromkeys(r["name"] for r in rows))
     for axis, panel in zip(grid.ravel(), panels, strict=False):
         for y, row in zip(place, rows, strict=True):
@@ -66,46 +68,54 @@ def overview(folder: Path, rows: Sequence[Row]) -> Path:
                 axis.errorbar(value, y, xerr=None if error is None else TWO * error, markersize=5, capsize=2, lw=1,
                               color=style[row["name"]]["color"], marker=style[row["name"]]["marker"])
         if panel.log:
-            _log(axis)
+            log_scale(axis, "x")
         if panel.right is not None:
             axis.axvline(panel.right, color="0.4", lw=0.9, ls=":")
         axis.set_xlabel(panel.label, fontsize=8)
         axis.tick_params(labelsize=7, which="both")
     for axis in grid.ravel()[len(panels):]:
         axis.remove()
-    grid[0, 0].set_yticks(place, [r["label"] for r in rows])
-    grid[0, 0].set_ylim(-0.7, len(rows) - 0.3)
+    grid[0, 0].set_yticks(np.arange(len(names))[::-1], names)
+    grid[0, 0].set_ylim(-0.7, len(names) - 0.3)
     by = title(rows[0]["ranked_by"]).replace("nll", "NLL")
     figure.suptitle(f"{len(rows)} results, ranked by {by}, the best on top")
     return save(figure, folder / "comparison.png")
 
 
-def _log(axis: plt.Axes) -> None:
-    """A log scale whose ticks stay apart, over half a decade or over twenty."""
-    low, high = axis.dataLim.intervalx
+def _over_seeds(rows: Sequence[Row]) -> bool:
+    """Whether these are the runs of a sweep over seeds, whose dots share a line."""
+    return any("seed" in r["settings"] for r in rows) and len({r["series"] for r in rows}) < len(rows)
+
+
+def log_scale(axis: plt.Axes, which: str) -> None:
+    """A log scale along "x" or "y" whose ticks stay apart, over half a decade or over twenty."""
+    low, high = getattr(axis.dataLim, f"interval{which}")
     if high < 100 * low:
-        plain_log(axis, "x")
+        plain_log(axis, which)
     else:
-        axis.set_xscale("log")
-        axis.xaxis.set_major_locator(LogLocator(numticks=6))
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        side = getattr(axis, f"{which}axis")
+        getattr(axis, f"set_{which}scale")("log")
+        side.set_major_locator(LogLocator(numticks=6))
+        side.set_minor_formatter(NullFormatter())
 
 
 def quality(folder: Path, results: Sequence[tuple[Row, Result]]) -> Path | None:
     """Test NLL against seconds of fitting, down to the quality that the table's times are taken to."""
     shown = [(row, r) for row, r in results if "test_nll" in r.trace and r.steps > 1]
-    if not shown:
+    key = "series" if _over_seeds([row for row, _ in shown]) else "label"
+    lines = list(dict.fromkeys(row[key] for row, _ in shown))
+    if not shown or len(lines) > MOST:
         return None
     figure, axis = plt.subplots(figsize=(8, 5))
-    style = styles(row["label"] for row, _ in shown)
-    ends = []
+    style, named, ends = styles(lines), set[str](), []
     for row, r in shown:
-        values = r.trace["test_nll"].mean(0)
-        axis.plot(r.seconds.mean(0).cumsum(), values, label=row["label"], lw=1.2, **style[row["label"]] | {
-            "marker": None})
+        values, look = r.trace["test_nll"].mean(0), style[row[key]]
+        axis.plot(r.seconds.mean(0).cumsum(), values, label=None if row[key] in named else row[key], lw=1.2,
+                  color=look["color"], linestyle=look["linestyle"])
+        named.add(row[key])
         if row["seconds_to_quality"] is not None:
-            axis.plot(row["seconds_to_quality"], values[values <= row["quality"]][0], markersize=5,
-                      **style[row["label"]] | {"linestyle": ""})
+            at = int(np.argmin(np.abs(r.seconds.mean(0).cumsum() - row["seconds_to_quality"])))
+            axis.plot(row["seconds_to_quality"], values[at], markersize=5, color=look["color"], marker=look["marker"])
         ends.append(values[-1])
     target = shown[0][0]["quality"]
     axis.axhline(target, color="0.4", lw=0.9, ls=":", label=f"quality: {target:.4f}")
@@ -116,5 +126,5 @@ def quality(folder: Path, results: Sequence[tuple[Row, Result]]) -> Path | None:
     axis.set(xlabel="seconds of fitting, of one chain (scoring not counted)",
              ylabel="test NLL (nats per rating; lower is better)")
     axis.set_title("How fast each predicts well (a mark where it reaches the quality)")
-    figure.legend(loc="outside right upper", fontsize=7) if len(shown) > 6 else axis.legend(fontsize=7)
+    figure.legend(loc="outside right upper", fontsize=7) if len(lines) > 6 else axis.legend(fontsize=7)
     return save(figure, folder / "quality.png")

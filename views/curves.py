@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from views.compare import per_rating
+from views.compare import log_scale, per_rating
 from views.figures import save, styles
 
 Row = Mapping[str, Any]
@@ -78,7 +78,9 @@ def by_setting(folder: Path, rows: Sequence[Row]) -> Path | None:
             where = [place[v] for v in at]
             axis.plot(where, mean, markersize=4, lw=1.3, label=line, **style[line])
             axis.fill_between(where, low, high, color=style[line]["color"], alpha=0.18, lw=0)
-        axis.set(xlabel=x, ylabel=label, yscale="log" if log else "linear")
+        axis.set(xlabel=x, ylabel=label)
+        if log:
+            log_scale(axis, "y")
         if None in numbers or len(values) <= 12:
             axis.set_xticks(list(place.values()), values, fontsize=7)
     for axis in grid.ravel()[len(shown):]:
