@@ -32,6 +32,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import one_thread
+from inference.factorization.by_row import check_plain, check_sizes
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization, Ratings
 
@@ -49,9 +50,8 @@ class State:
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings) -> State:
     """A draw from the prior."""
-    if (data.num_users, data.num_items) != (model.num_users, model.num_items):
-        raise InputError(f"the ratings are of {data.num_users} users and {data.num_items} items, and the model "
-                         f"is of {model.num_users} and {model.num_items}: make the model from the ratings' sizes")
+    check_plain("collapsed_gibbs", model)
+    check_sizes(model, data)
     _raters(data)
     return State(**model.prior(rng))
 

@@ -20,7 +20,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.engine import Engine, choose
-from inference.factorization.by_row import Rows, sides
+from inference.factorization.by_row import Rows, check_plain, sides
 from inference.factorization.normals_numba import normals
 from inference.factorization.parallel import over_rows
 from inference.method import Family, Info, Latents
@@ -40,6 +40,7 @@ class State:
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto") -> State:
     """A draw from the prior."""
+    check_plain("entry_gibbs", model)
     sides(model, data)
     return State(**model.prior(rng), engine=choose("entry_gibbs", engine, torch.device(model.device)))
 

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose, one_thread
-from inference.factorization.by_row import sides
+from inference.factorization.by_row import check_plain, sides
 from inference.factorization.normals_numba import normals
 from inference.factorization.row_conditional import Prior, posterior
 from inference.factorization.row_conditional import draw as draw_rows
@@ -58,6 +58,7 @@ def init(
         raise InputError(f"step_size of hmc_within_gibbs must be a positive finite number, not {step_size}")
     if leaps < 1:
         raise InputError(f"leaps of hmc_within_gibbs must be at least 1, not {leaps}")
+    check_plain("hmc_within_gibbs", model)
     sides(model, data)
     engine_ = choose("hmc_within_gibbs", engine, torch.device(model.device))
     return State(**model.prior(rng), step_size=step_size, leaps=leaps, engine=engine_)

@@ -19,6 +19,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError
+from inference.factorization.by_row import check_plain
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization, Ratings
 
@@ -47,6 +48,7 @@ def start(
     rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
     step_size: float | None = None, moves: int = 10,
 ) -> State:
+    check_plain("random_walk", model)
     if step_size is None:
         entries = (model.num_users + model.num_items) * model.rank
         step_size = 2.4 / math.sqrt(entries / model.prior_variance

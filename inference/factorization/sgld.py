@@ -34,7 +34,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import one_thread
-from inference.factorization.by_row import Rows, sides
+from inference.factorization.by_row import Rows, check_plain, sides
 from inference.factorization.gaussian import spectral_start
 from inference.factorization.normals_numba import normals
 from inference.factorization.row_conditional import Prior, posterior
@@ -91,6 +91,7 @@ def start(
         raise InputError(f"decay of sgld must lie between 0 (a fixed step) and 1, not {decay}")
     if not 1 <= batch_size <= len(data):
         raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+    check_plain("sgld", model)
     users, items = sides(model, data)
     prior, noise = Prior.of(model), model.noise_variance
     U, V = latents["U"], latents["V"]
