@@ -41,7 +41,8 @@ def show(name: str = "") -> None:
 
 
 def _show_one(console: Console, method: Method) -> None:
-    console.print(f"{method.name} ({method.by}, {method.family})\n\n{inspect.getdoc(method.module) or "no docstring"}\n",
+    said = inspect.getdoc(method.module) or "no docstring"
+    console.print(f"{method.name} ({method.by}, {method.family})\n\n{said}\n",
                   markup=False, highlight=False, soft_wrap=True)
     rows = []
     for name, parameter in method.options.items():
