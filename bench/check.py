@@ -26,7 +26,7 @@ import check_peers
 
 from checks import trial as trials
 from checks.judge import LOOKS, judge
-from checks.kernel import Broken, Kernel, one_thread
+from checks.kernel import Broken, Kernel
 from checks.nearest import FAINT, FILE, ZOO, nearest, signature
 from checks.problem import Problem
 from checks.problems import KINDS, problems
@@ -35,6 +35,7 @@ from checks.trial import REFERENCE, Trial
 from checks.verdict import Outcome
 from errors import InputError
 from inference import load
+from inference.engine import one_thread
 
 RIGHT = ZOO.parent / "right"
 

@@ -21,10 +21,11 @@ from torch import Tensor
 from checks import mean_field_answers as answers
 from checks.judge import SUSPICION
 from checks.judge_guide import FITS, test_problem
-from checks.kernel import Broken, blaming, one_thread
+from checks.kernel import Broken, blaming
 from checks.problem import Problem
 from checks.problems import problems
 from checks.verdict import Outcome, Verdict
+from inference.engine import one_thread
 from inference.method import Kind, Method
 
 STEPS = 150  # of the method, or until its residual is nothing

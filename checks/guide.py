@@ -38,6 +38,8 @@ class Guide:
     elbo: Callable[..., Tensor]
     gradient: Callable[..., Params]
     fit: Callable[..., Params]
+    samples: tuple[int, int] = (2000, 2000)  # behind a question of density, and of objective and gradient
+    drawn: Callable[[Latents], Latents] = dict  # what the density is one of, where that is not the latents
 
     @classmethod
     def of(cls, module: ModuleType, name: str) -> Guide:

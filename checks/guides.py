@@ -28,8 +28,8 @@ from inference.factorization import coordinate_ascent
 from inference.method import Latents
 from models.factorization import Factorization, Ratings
 
-SAMPLES = 2000
 SHRUNK = 0.9  # p0's standard deviations, as a share of the samples'
+ENOUGH = 0.3  # of the samples, as an effective number, must carry the mean of p0 / q, or it is let be
 SIZES = (0.4, 1.2)  # of the parameters asked about, as a share of the guide's own start
 PIECE = 1e-4  # of the finite differences
 EXACT = 1e-6  # relative: a difference this small is rounding
@@ -73,13 +73,16 @@ def questions(rng: torch.Generator, guide: Guide, model: Factorization, data: Ra
 
 def density(rng: torch.Generator, guide: Guide, model: Factorization, params: Params) -> list[Mean]:
     """E[p0 / q] = 1, and E[grad log q] = 0 for every parameter tensor."""
-    pilot, latents = (guide.sample(params, noise(rng, model, SAMPLES)) for _ in range(2))
+    n = guide.samples[0]
+    pilot, latents = (guide.drawn(guide.sample(params, noise(rng, model, n))) for _ in range(2))
     log_p0 = normal_density(*(torch.cat([x.detach().flatten(1) for x in draws.values()], 1)
                               for draws in (pilot, latents)))
     weight = (log_p0 - guide.log_density(params, latents).detach()).clamp(max=50).exp()
+    if weight.mean() < 1 and weight.sum() ** 2 < ENOUGH * n * weight.square().sum():
+        weight = torch.ones_like(weight)  # few samples carry the mean: it is too small more often than not
     found = [Mean("the density q against its samples, E[p0 / q] - 1", "everything", weight - 1, 1.0)]
     found += stein(rng, guide, params, latents, {site: x.detach().mean(0) for site, x in pilot.items()})
-    leaves = {name: x.requires_grad_() for name, x in repeated(params, SAMPLES).items()}
+    leaves = {name: x.requires_grad_() for name, x in repeated(params, n).items()}
     fixed = {site: x.detach() for site, x in latents.items()}
     slopes = torch.autograd.grad(guide.log_density(leaves, fixed).sum(), list(leaves.values()), allow_unused=True)
     for name, slope in zip(leaves, slopes, strict=True):
@@ -115,22 +118,28 @@ def normal_density(pilot: Tensor, at: Tensor) -> Tensor:
 
 def objective(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings, params: Params) -> Mean:
     """The ELBO against log p - log q."""
-    z = noise(rng, model, SAMPLES)
-    latents = guide.sample(params, z)
-    truth = model.log_joint(latents, data) - guide.log_density(params, latents)
-    return Mean("the ELBO against log p - log q", "everything", _values(guide.elbo(model, data, params, z)) - truth,
-                float(truth.abs().mean()))
+    n = guide.samples[1]
+    z = noise(rng, model, n)
+    truth = log_ratio(guide, model, data, params, guide.sample(params, z))
+    return Mean("the ELBO against log p - log q", "everything",
+                _values(guide.elbo(model, data, params, z), n) - truth, float(truth.abs().mean()))
+
+
+def log_ratio(guide: Guide, model: Factorization, data: Ratings, params: Params, latents: Latents) -> Tensor:
+    """log p(latents, ratings) - log q(latents), in nats."""
+    return (model.log_joint(latents, data) - guide.log_density(params, guide.drawn(latents))).detach()
 
 
 def gradients(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings, params: Params) -> list[Mean]:
     """Along all ones and along random signs of every parameter tensor."""
     found = []
-    z = noise(rng, model, SAMPLES)
-    slopes = guide.gradient(model, data, repeated(params, SAMPLES), z)
+    n = guide.samples[1]
+    z = noise(rng, model, n)
+    slopes = guide.gradient(model, data, repeated(params, n), z)
     for name, x in params.items():
         signs = torch.randint(2, x.shape, generator=rng) * 2.0 - 1.0
         for kind, direction in (("sum of ", torch.ones_like(x)), ("signed sum of ", signs)):
-            up, down = (_values(guide.elbo(model, data, {**params, name: x + side * PIECE * direction}, z))
+            up, down = (_values(guide.elbo(model, data, {**params, name: x + side * PIECE * direction}, z), n)
                         for side in (1, -1))
             slope = (slopes[name].detach() * direction).flatten(1).sum(1)
             numeric = (up - down).detach() / (2 * PIECE)
@@ -141,20 +150,21 @@ def gradients(rng: torch.Generator, guide: Guide, model: Factorization, data: Ra
 
 def batches(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings, params: Params) -> Mean:
     """Batches of a third of the ratings."""
-    z = noise(rng, model, 200)
+    n = min(200, guide.samples[1])
+    z = noise(rng, model, n)
     parts = torch.randperm(len(data), generator=rng).tensor_split(3)
     weights = [len(part) / len(data) for part in parts]
-    values = [w * _values(guide.elbo(model, data, params, z, batch)) for w, batch in zip(weights, parts, strict=True)]
-    whole = _values(guide.elbo(model, data, params, z)).detach()
+    values = [w * _values(guide.elbo(model, data, params, z, part), n) for w, part in zip(weights, parts, strict=True)]
+    whole = _values(guide.elbo(model, data, params, z), n)
     return Mean("the ELBO over all minibatches against the whole one", "ratings",
-                torch.stack([v.detach() for v in values]).sum(0) - whole, float(whole.abs().mean()))
+                torch.stack(values).sum(0) - whole, float(whole.abs().mean()))
 
 
 def lacking(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings) -> tuple[float, float]:
     """Nats that the fit lacks, and their standard error: coordinate ascent goes on from its means and variances."""
     params = {name: x.detach() for name, x in guide.fit(rng, model, data).items()}
-    latents = guide.sample(params, noise(rng, model, 4 * SAMPLES))
-    value = model.log_joint(latents, data) - guide.log_density(params, latents)
+    latents = guide.sample(params, noise(rng, model, 4 * guide.samples[0]))
+    value = log_ratio(guide, model, data, params, latents)
     moments = {site: (x.detach().mean(0), x.detach().var(0)) for site, x in latents.items()}
     state = coordinate_ascent.State(*moments["U"], *moments["V"], None, "torch")
     best = -math.inf
@@ -167,5 +177,5 @@ def lacking(rng: torch.Generator, guide: Guide, model: Factorization, data: Rati
     return best - float(value.mean()), float(value.std()) / math.sqrt(len(value))
 
 
-def _values(x: Tensor) -> Tensor:
-    return x.detach() + torch.zeros(SAMPLES if x.ndim == 0 else len(x), dtype=torch.float64)
+def _values(x: Tensor, n: int) -> Tensor:
+    return x.detach() + torch.zeros(n if x.ndim == 0 else len(x), dtype=torch.float64)

@@ -17,12 +17,13 @@ import torch
 
 from checks import hints, reach, sensitivity
 from checks.contract import faults
-from checks.kernel import Broken, Kernel, one_thread
+from checks.kernel import Broken, Kernel
 from checks.problem import Problem
 from checks.problems import problems
 from checks.trial import Suspect, Trial, confirmed, suspects
 from checks.verdict import Finding, Outcome, Verdict
 from errors import InputError
+from inference.engine import one_thread
 from inference.method import Family
 
 LOOKS = (500, 2000, 8000)

@@ -80,7 +80,7 @@ def blaming(name: str) -> Iterator[None]:
     """What a kernel raises is a finding about the kernel; what it refuses is a refusal."""
     try:
         yield
-    except (InputError, KeyboardInterrupt):
+    except (InputError, Broken, KeyboardInterrupt):
         raise
     except Exception as error:
         trace, line = error.__traceback__, ""
@@ -92,14 +92,3 @@ def blaming(name: str) -> Iterator[None]:
 
 def described(latents: Latents) -> str:
     return ", ".join(f"{site} {tuple(x.shape)}" for site, x in sorted(latents.items()))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Many small tensors: a second thread would only wait for the first."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

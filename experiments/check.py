@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,9 @@ def judged(method: Method, kind: str, given: dict[str, Any], args: argparse.Name
     """The verdict, by what the method is."""
     if is_guide(method.module):
         return judge_guide(Guide.of(method.module, method.name), seed=args.seed, level=args.level)
+    if hasattr(method.init, "guide"):
+        asked = importlib.import_module("checks.pyro_guide").of(method, given)  # which imports Pyro
+        return judge_guide(asked, seed=args.seed, level=args.level)
     if method.family is Family.VARIATIONAL:
         return judge_fit(method, kind, given, seed=args.seed, level=args.level, budget=args.budget)
     return judge(Kernel(method, given), kind, seed=args.seed, level=args.level, budget=args.budget)
@@ -95,7 +99,7 @@ def found(name: str, problem: str | None) -> tuple[str, Method]:
         if name.removeprefix("zoo/") not in known_mistakes:
             raise unknown("mistake in the zoo", name.removeprefix("zoo/"), known_mistakes)
         path = known_mistakes[name.removeprefix("zoo/")]
-        name, problem = str(path), {"grid": "1", "factorization": "3", "ladder": "3"}.get(path.parent.name)
+        name, problem = str(path), {"grid": "1", "factorization": "3", "ladder": "3", "pyro": "2"}.get(path.parent.name)
     if name.endswith(".py") and is_guide(module := load.import_file(Path(name))):
         unused: Any = None
         return "factorization", Method(Path(name).stem, Family.VARIATIONAL, "user", module, unused, unused, unused)
@@ -156,8 +160,10 @@ def show(console: Console, verdict: Verdict) -> None:
         console.print(verdict.exclusion, soft_wrap=True)
     for line in verdict.warnings:
         console.print(f"[yellow]note[/]: {line}", soft_wrap=True)
-    tables.show(console, "Tested", ("problem", "replicates", "functions", "scores"),
-                [(t["problem"], t["replicates"], t["functions"], 2 * t["functions"]) for t in verdict.tested])
+    unit = verdict.tested[0].get("unit", "replicates") if verdict.tested else "replicates"
+    tables.show(console, "Tested", ("problem", unit, "functions", "scores"),
+                [(t["problem"], t["replicates"], t["functions"], (1 if "unit" in t else 2) * t["functions"])
+                 for t in verdict.tested])
     console.print(f"{verdict.assurance} ({verdict.seconds:.1f} s, seed {verdict.seed})", soft_wrap=True)
 
 

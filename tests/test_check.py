@@ -14,13 +14,14 @@ import torch
 
 from checks.compare import compare
 from checks.judge import judge
-from checks.kernel import Kernel, one_thread
+from checks.kernel import Kernel
 from checks.problems import problems
 from checks.score import learn
 from checks.trial import Trial, suspects
 from checks.verdict import Outcome
 from errors import InputError
 from inference import load
+from inference.engine import one_thread
 from models.grid import GridMRF
 
 CHECKS = Path(__file__).parent.parent / "checks"
@@ -88,6 +89,11 @@ def test_every_planted_mistake(path):
     too_small = {"twelve_uniforms", "half_precision"}  # docs/check.md says why
     verdict = judge(*kernel(path), seed=6, explain=False)
     assert verdict.outcome is Outcome.WRONG or path.rpartition("/")[2] in too_small
+
+
+def test_every_mistake_has_a_name_of_its_own():
+    names = [p.stem for p in (CHECKS / "zoo").glob("*/[a-z]*.py")]
+    assert len(names) == len(set(names)) >= 60
 
 
 def test_every_mistake_says_what_a_user_would_see():

@@ -9,9 +9,9 @@ from checks.fitted import judge_fit
 from checks.guide import Guide
 from checks.guides import stein
 from checks.judge_guide import judge_guide
-from checks.kernel import one_thread
 from checks.verdict import Outcome
 from inference import load
+from inference.engine import one_thread
 
 CHECKS = Path(__file__).parent.parent / "checks"
 NEEDS_FIT = {"stops_too_early", "step_too_large", "variances_never_fitted"}
