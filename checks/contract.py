@@ -21,6 +21,8 @@ from checks.problem import Problem, take
 from inference.method import Latents
 
 REPLICATES = 6
+OTHER_DRAWS = ("the same seed gives other draws: it takes random numbers from somewhere else than `rng`, or remembers "
+               "earlier calls; give every draw generator=rng and keep what must be remembered in the State")
 
 
 def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
@@ -38,18 +40,9 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
         first = run(slice(None), 0)
     except Broken as error:
         return [str(error)]
-    found = [f"it writes into {name}, which it was given"
-             for name, same in unchanged(given, (latents, data)) if not same]
-    found += [f"it changes the global random numbers of {name}" for name in changed(held, global_state())]
+    found = written(given, (latents, data)) + borrowed(held) + unlike(first, latents, problem.model)
     if first.keys() != latents.keys():
-        return [*found, f"it returns {', '.join(sorted(first))}; the latents are {', '.join(sorted(latents))}"]
-    for site, x in first.items():
-        if x.dtype != latents[site].dtype:
-            found.append(f"it returns {site} as {x.dtype}; it was given {latents[site].dtype}")
-        if x.is_floating_point() and not bool(torch.isfinite(x).all()):
-            found.append(f"it returns {site} with numbers that are not finite")
-        elif not x.is_floating_point() and (int(x.min()) < 0 or int(x.max()) >= problem.model.shape[-1]):
-            found.append(f"it returns {site} outside 0..{problem.model.shape[-1] - 1}: {int(x.min())}..{int(x.max())}")
+        return found
     half = slice(0, REPLICATES // 2)
     try:
         again, part = run(slice(None), 1), run(half, 1)
@@ -58,15 +51,51 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
     except Broken as error:
         return [*found, str(error)]
     if not equal(first, again):
-        found.append("the same seed gives other draws: it takes random numbers from somewhere else than `rng`, "
-                     "or remembers earlier calls")
+        found.append(OTHER_DRAWS)
     elif not equal(part, after_others):
         found.append("what it returns depends on what it was called with before: it remembers earlier calls")
     return list(dict.fromkeys(found))
 
 
+def written(before: dict[str, Tensor], now: Any) -> list[str]:
+    """What was changed in place, of what it was given."""
+    return [f"it writes into {name}, which it was given: work on a copy, as {name.rpartition(' ')[2]}.clone() makes"
+            for name, same in unchanged(before, now) if not same]
+
+
+def borrowed(held: dict[str, Any]) -> list[str]:
+    return [f"it changes the global random numbers of {name}: every draw needs generator=rng, as in "
+            f"torch.randn(shape, generator=rng)" for name in changed(held, global_state())]
+
+
+def unlike(drawn: Latents, like: Latents, model: Any) -> list[str]:
+    """How a sample of the latents differs from what the model's are: sites, shapes, dtypes, values."""
+    if not isinstance(drawn, dict) or not all(isinstance(x, Tensor) for x in drawn.values()):
+        return [f"it returns {type(drawn).__name__} for the latents: return a dict, site -> tensor, "
+                f"with {', '.join(sorted(like))}"]
+    if drawn.keys() != like.keys():
+        return [f"it returns {', '.join(sorted(drawn))}; the latents are {', '.join(sorted(like))}: "
+                f"return a dict with a tensor for each"]
+    found = []
+    for site, x in drawn.items():
+        if x.shape != like[site].shape:
+            found.append(f"it returns {site} of shape {tuple(x.shape)}; the model's is {tuple(like[site].shape)}: "
+                         f"keep the shape of model.sites")
+        if x.dtype != like[site].dtype:
+            found.append(f"it returns {site} as {x.dtype}; it was given {like[site].dtype}: write "
+                         f"dtype={like[site].dtype} where the tensor is made")
+        if x.is_floating_point() and not bool(torch.isfinite(x).all()):
+            found.append(f"it returns {site} with numbers that are not finite: look for a division by zero, or the "
+                         f"root or logarithm of a negative number")
+        elif not x.is_floating_point() and (int(x.min()) < 0 or int(x.max()) >= model.shape[-1]):
+            found.append(f"it returns {site} outside 0..{model.shape[-1] - 1}: {int(x.min())}..{int(x.max())}")
+    return found
+
+
 def contents(value: Any, name: str = "") -> dict[str, Tensor]:
     """Copies of every tensor in latents and data."""
+    if value is None:
+        return {}
     if isinstance(value, Tensor):
         return {name or "the data": value.clone()}
     if isinstance(value, dict):

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from checks.preflight import at_size, preflight
 from errors import InputError
 from inference import load
 from inference.drive import drive
@@ -78,8 +79,10 @@ def running(folder: Path, console: Console) -> Iterator[Runner]:
 
 def trial(method: Method, model: Any, data: Any, options: Mapping[str, Any], seed: int) -> None:
     """What cannot run is said before anything is written. Errors: InputError of the method, or of its pre-flight."""
+    preflight(method, options, model)
     rng = generator(seed, "trial", getattr(model, "device", "cpu"))
     state = method.init(rng, model, data, **options)
+    at_size(method, state, model)
     if method.preflight:
         method.preflight(rng, state, model, data)
 

@@ -121,6 +121,11 @@ def _set_up(factory: Factory, model: Any, data: Any, warmup: int) -> Kernel:
     return kernel
 
 
+def kernel_of(state: State) -> Kernel | None:
+    """The kernel that made `state`, as long as it has not gone on."""
+    return _alive.get(state, (None, None))[0]
+
+
 def _kernel(state: State, model: Any, data: Any, factory: Factory) -> Kernel:
     """The kernel that made `state`, with its memory as it was then."""
     kernel, seen = _alive.pop(state, (None, lambda: None))

@@ -23,6 +23,7 @@ from inference.factorization import (
 )
 from inference.factorization.by_row import sides
 from models.factorization import Factorization, Ratings
+from models.ladder import make
 
 RIGHT = ("entry_gibbs", "collapsed_gibbs", "hmc_within_gibbs", "random_walk")
 
@@ -280,6 +281,15 @@ def test_wrong_options_are_one_sentence(module, options, message):
     model, data, rng = problem()
     with pytest.raises(InputError, match=message):
         module.init(rng, model, data, **options)
+
+
+@pytest.mark.parametrize("module", [entry_gibbs, collapsed_gibbs, hmc_within_gibbs, random_walk, sgld])
+def test_a_model_with_more_than_u_and_v_and_ratings_of_another_size_are_refused(module):
+    model, data, rng = problem()
+    with pytest.raises(InputError, match="infers U and V only, and this model also has sigma2"):
+        module.init(rng, make("noise", 12, 7, 3), data)
+    with pytest.raises(InputError, match="the ratings are of 12 users and 7 items"):
+        module.init(rng, Factorization(11, 7, 3), data)
 
 
 def test_sgld_says_when_it_diverges():

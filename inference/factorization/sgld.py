@@ -71,7 +71,7 @@ def init(
     step_size: float = 0.1, decay: float = 0.0, batch_size: int | None = None,
 ) -> State:
     """At the centre. step_size in units of the narrowest width of a row; batch_size: a tenth of the ratings."""
-    sides(model, data)
+    check_plain("sgld", model)
     if len(data) == 0:
         raise InputError("sgld draws batches of ratings and there are none: the training set is empty")
     state = start(rng, model, data, spectral_start(rng, model, data), step_size=step_size, decay=decay,
