@@ -73,10 +73,10 @@ def table(console: Console, rows: Sequence[Row]) -> None:
     tables.show(console, f"{_heading(rows)}; ranked by {first['ranked_by']}; seconds in all, and to "
                 f"{'an error' if first['problem'] == 'grid' else 'an NLL'} of {first['quality']:.4g}",
                 ("", "result", "by", "test NLL", "above the best", "train NLL", "RMSE", "max error", "mean error",
-                 "evidence", "", "seconds", "to quality"),
+                 "evidence", "seconds", "to quality"),
                 [(r["place"], r["label"], r["by"], _four(r["test_nll"]), _gap(r), _four(r["train_nll"]),
-                  _four(r["test_rmse"]), r["max_error"], r["mean_error"], _evidence(r), r["evidence_kind"],
-                  _three(r["seconds"]), _three(r["seconds_to_quality"])) for r in rows])
+                  _four(r["test_rmse"]), r["max_error"], r["mean_error"], _evidence(r), _three(r["seconds"]),
+                  _three(r["seconds_to_quality"])) for r in rows])
     beside = [r for r in rows if r["z"] is not None or r["sds"] is not None or r["ess"] is not None]
     if beside:
         tables.show(console, "Agreement with the reference, in Monte Carlo standard errors (1 is chance) and in "
@@ -128,10 +128,11 @@ def _gap(row: Row) -> str | None:
 
 
 def _evidence(row: Row) -> str | None:
-    """Of ratings as the ELBO per rating; of grids log Z in nats."""
+    """Of ratings in nats per rating; of grids log Z in nats; >= a lower bound, <= an upper one, ~ neither."""
     if row["evidence"] is None:
         return None
-    return f"{row['evidence'] / row['num_train']:.4f}" if row["num_train"] else f"{row['evidence']:.9g}"
+    sign = {"exact": "", "lower bound": ">= ", "upper bound": "<= "}.get(row["evidence_kind"], "~ ")
+    return sign + (f"{row['evidence'] / row['num_train']:.4f}" if row["num_train"] else f"{row['evidence']:.9g}")
 
 
 def _three(value: float | None) -> str | None:

@@ -19,7 +19,7 @@ from inference.result import Result, versions
 
 ARGUMENTS, SUMMARY = "run.json", "summary.json"
 BARE = "fit and save, and no more: no further ranks or comparisons, no checkpoints, no figures"
-DATA_SEED = "the seed of what is made or split at random, where it is not to be that of the methods (default: --seed)"
+DATA_SEED = "the seed of data that are made or split at random, where --seed is to be that of the methods only"
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def _alone(one: Saved, draws: np.ndarray | None) -> Row:
         "label": one.label, "series": one.series, "name": r.name, "by": r.by, "family": r.family, "path": str(one.path),
         "settings": dict(one.settings), "problem": one.problem, "model": r.facts["model"], "data": r.facts["data"],
         "rank": r.facts["model"].get("rank"), "seed": r.seed, "chains": len(r.seconds), "steps": r.steps,
+        "samples": r.facts.get("samples") if r.family == "variational" else None,
         "seconds": seconds, "converged": r.converged,
         "num_train": sizes.get("train", {}).get("ratings"), "num_test": sizes.get("test", {}).get("ratings"),
         **{name: score(name) for name in ("train_nll", "validation_nll", "test_nll", "test_rmse")},

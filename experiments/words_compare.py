@@ -14,7 +14,7 @@ SHOWN = 4  # names in a sentence
 
 def sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Of results of one set of data, in order of rank."""
-    return [s for s in (_best(rows), _evidence(rows), *_agreement(rows)) if s]
+    return [s for s in (_best(rows), _scored(rows), _evidence(rows), *_agreement(rows)) if s]
 
 
 def _best(rows: Sequence[dict[str, Any]]) -> str | None:
@@ -25,6 +25,19 @@ def _best(rows: Sequence[dict[str, Any]]) -> str | None:
     tied = [r for r in scored[1:] if r["gap"] is not None and r["gap"] <= WITHIN * r["gap_error"]]
     return said + (f"); {names(tied, but=scored[0])} cannot be told from it: less than {WITHIN:g} standard errors of "
                    f"the difference over these ratings." if tied else " nats per rating).")
+
+
+def _scored(rows: Sequence[dict[str, Any]]) -> str | None:
+    """That scores do not rest on the same draws, or training scores not on the same ratings."""
+    draws = sorted({r["samples"] for r in rows if r["samples"] is not None})
+    parts = {str(r["data"].get("scored_train")) for r in rows if r["train_nll"] is not None}
+    said = []
+    if len(draws) > 1:
+        said.append(f"the NLLs of variational fits rest on {' to '.join(map(str, (draws[0], draws[-1])))} draws from q, "
+                    f"and fewer draws raise them a little")
+    if len(parts) > 1:
+        said.append("the train NLLs are of different parts of the training set")
+    return f"Beware: {'; '.join(said)}." if said else None
 
 
 def _evidence(rows: Sequence[dict[str, Any]]) -> str | None:
