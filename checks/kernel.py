@@ -48,6 +48,10 @@ class Kernel:
         for site, x in latents.items():
             if moved.keys() != latents.keys() or moved[site].shape != x.shape:
                 raise Broken(f"it returns {described(moved)} where {described(latents)} went in")
+            lost = n - int(torch.isfinite(moved[site]).reshape(n, -1).all(1).sum())
+            if lost:
+                raise Broken(f"it returns {site} with numbers that are not finite in {lost:,} of {n:,} replicates, "
+                             f"{steps} steps on: look for a division by zero, or a step too long")
         return moved
 
     def _from(self, rng: torch.Generator, model: Any, data: Any, latents: Latents, steps: int) -> Latents:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from checks.compare import Compared, compare
-from checks.kernel import Kernel
+from checks.kernel import Broken, Kernel
 from checks.problem import Problem, join
 from checks.score import Scale, learn, more
 from inference.method import Latents
@@ -68,8 +68,12 @@ class Trial:
         if n > self.n:
             before, data = self.problem.joint(self.rng, n - self.n)
             after = self.kernel.move(self.rng, self.problem, before, data, STEPS, self.model)
+            try:
+                self.scored.append((self.scale(before, data), self.scale(after, data)))
+            except torch.linalg.LinAlgError:
+                far, site = max((float(x.abs().max()), site) for site, x in after.items())
+                raise Broken(f"it runs away: {site} reaches {far:.2g} within {STEPS} steps") from None
             self.parts.append((before, data, after))
-            self.scored.append((self.scale(before, data), self.scale(after, data)))
         return compare(*self.scores, self.scale)
 
 

@@ -51,6 +51,7 @@ class Verdict:
     excluded: dict[str, float] = field(default_factory=dict)  # change -> factor - 1 that would have been found
     warnings: list[str] = field(default_factory=list)
     why: str = ""  # cannot tell: because
+    by_design: bool = False  # the file says EXACT = False: a bias is expected
     tested: list[dict[str, Any]] = field(default_factory=list)  # problem, replicates, functions
     scores: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # problem -> what the figure draws
     seconds: float = 0.0
@@ -65,7 +66,13 @@ class Verdict:
             return f"{self.method} is right, as far as {n:,} {unit} can tell"
         if self.outcome is Outcome.UNKNOWN:
             return f"cannot tell whether {self.method} is right: {self.why}"
-        return f"{self.method} is WRONG: {self.faults[0] if self.faults else self.findings[0]}"
+        wrong = "approximate, as its file says (EXACT = False)" if self.by_design else "WRONG"
+        return f"{self.method} is {wrong}: {self.faults[0] if self.faults else self.findings[0]}"
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word or two, for a table."""
+        return f"{self.outcome}, by design" if self.by_design and self.outcome is Outcome.WRONG else str(self.outcome)
 
     @property
     def assurance(self) -> str:

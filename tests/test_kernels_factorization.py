@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal
 
 from checks.judge import judge
 from checks.kernel import Kernel
-from checks.verdict import Outcome
+from checks.verdict import Outcome, Verdict
 from errors import InputError
 from inference import load
 from inference.engine import one_thread
@@ -290,6 +290,25 @@ def test_a_model_with_more_than_u_and_v_and_ratings_of_another_size_are_refused(
         module.init(rng, make("noise", 12, 7, 3), data)
     with pytest.raises(InputError, match="the ratings are of 12 users and 7 items"):
         module.init(rng, Factorization(11, 7, 3), data)
+
+
+def test_a_bias_by_design_is_told_and_fails_all_of_none(tmp_path, capsys, monkeypatch):
+    """`--check sgld` is wrong and 1; among all it is listed, and the status is that of the others."""
+    from experiments import check
+    from run import guarded
+
+    def judged(method, *_):
+        outcome = Outcome.WRONG if method.name == "sgld" else Outcome.RIGHT
+        tested = [{"problem": "a", "replicates": 500, "functions": 9}]
+        return Verdict(method.name, outcome, 0.001, ["too wide"] * (method.name == "sgld"), tested=tested)
+
+    both = [("factorization", load.method("factorization", name)) for name in ("entry_gibbs", "sgld")]
+    monkeypatch.setattr(check, "judged", judged)
+    monkeypatch.setattr(check, "everything", lambda: both)
+    assert guarded(["--check", "sgld", "--out", str(tmp_path / "a")]) == 1
+    assert "sgld is approximate, as its file says (EXACT = False): too wide" in capsys.readouterr().out
+    assert guarded(["--check", "all", "--out", str(tmp_path / "b")]) == 0
+    assert "wrong, by design" in capsys.readouterr().out
 
 
 def test_sgld_says_when_it_diverges():

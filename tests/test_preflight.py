@@ -1,11 +1,15 @@
 """The pre-flight of a user's file: every fault a sentence that says what, where and what to write instead."""
 
+import re
 import time
 
 import pytest
 import torch
 
+from checks.judge import judge
+from checks.kernel import Kernel
 from checks.preflight import at_size, preflight, small
+from checks.verdict import Outcome
 from errors import InputError
 from inference import load
 from inference.job import generator
@@ -154,6 +158,19 @@ def test_a_sampler_of_fewer_sites_than_the_model_has_is_refused(tmp_path):
     at_size(ladder, ladder.init(generator(0, "a"), *small(model)), small(model)[0])
     with pytest.raises(InputError, match="mine: it returns U, V; the latents are"):
         preflight(method, {}, model)
+
+
+@pytest.mark.parametrize("wild, message", [
+    ("x * 1e9", r"it runs away: . reaches .*e\+09 within 3 steps"),
+    ("x / 0", "numbers that are not finite in . of 100 replicates, 3 steps on"),
+])
+def test_what_goes_astray_in_few_replicates_is_a_finding_of_check(tmp_path, wild, message):
+    """The pre-flight has no chance to see it; the judge must not fall over it."""
+    method = mine(tmp_path, "import torch\nBATCHED = True\ndef transition(rng, latents, model, data):\n"
+                  "    n = latents['U'].shape[0]\n    some = torch.rand(n, 1, 1, generator=rng) < 0.01\n"
+                  f"    return {{site: x.where(~some, {wild}) for site, x in latents.items()}}\n")
+    verdict = judge(Kernel(method), "factorization", seed=1, looks=(100,))
+    assert verdict.outcome is Outcome.WRONG and re.search(message, verdict.headline), verdict.headline
 
 
 def test_at_the_door_before_anything_is_written(tmp_path, capsys):
