@@ -12,6 +12,7 @@ from pyro.infer import TraceMeanField_ELBO
 from small_ratings import jester_in_small, some_params
 
 from errors import InputError
+from inference import load
 from inference.factorization import (
     coordinate_ascent,
     elbo_by_hand,
@@ -209,3 +210,18 @@ def test_what_has_no_biases_says_so():
     with pytest.raises(InputError, match="no place for sigma2"):
         elbo_by_hand.init(rng, learned, data, recipe="reference")
     assert "prediction_var" in expected(model, moments(some_params(model)))
+
+
+@pytest.mark.parametrize("name", load.names("factorization"))
+def test_every_method_takes_biases_or_says_in_a_sentence_that_it_does_not(name):
+    """At least, it never leaves them out."""
+    model, data = biased(5, 4, 12)
+    rng = torch.Generator().manual_seed(0)
+    method = load.method("factorization", name)
+    try:
+        state = method.init(rng, model, data)
+    except InputError as refusal:
+        assert "user_bias" in str(refusal)
+        return
+    state, _ = method.step(rng, state, model, data)
+    assert method.draw(rng, state, model).keys() == model.sites.keys()

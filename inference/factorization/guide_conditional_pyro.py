@@ -13,15 +13,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inference.factorization.guide_parts import RATES, normal, plain, started, users_given
+from inference.factorization.guide_parts import RATES, normal, plain, plates, started, users_given
 from models.factorization import Factorization, Ratings
 
 __all__ = ["RATES", "guide", "start"]
 
 
 def guide(model: Factorization, data: Ratings) -> None:
-    V = normal(model, "V")
-    users_given(model, data, V)
+    within = plates(model)
+    V = normal(model, "V", within["V"])
+    users_given(model, data, V, within["U"])
 
 
 def start(rng: torch.Generator, model: Factorization, data: Ratings) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.factorization import guide_parts
-from inference.factorization.guide_parts import mean_and_scale, plain, started, users_given
+from inference.factorization.guide_parts import mean_and_scale, plain, plates, started, users_given
 from models.factorization import Factorization, Ratings
 
 __all__ = ["RATES", "guide", "start"]
@@ -52,7 +52,7 @@ def guide(model: Factorization, data: Ratings, *, width: int = 2) -> Callable[..
         steps = [flow, AffineTransform(mean, scale, event_dim=1, cache_size=1),  # caches, for f^-1 is slow
                  ReshapeTransform(torch.Size([D]), torch.Size(shape), cache_size=1)]
         V = pyro.sample("V", dist.TransformedDistribution(noise, steps))
-        users_given(model, data, V)
+        users_given(model, data, V, plates(model)["U"])
 
     return flowing
 

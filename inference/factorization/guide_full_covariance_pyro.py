@@ -15,7 +15,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 
-from inference.factorization.guide_parts import RATES, mean_and_scale, normal, plate
+from inference.factorization.guide_parts import RATES, mean_and_scale, normal, plates
 from inference.factorization.guide_parts import started as start
 from models.factorization import Factorization, Ratings
 
@@ -24,12 +24,13 @@ __all__ = ["RATES", "guide", "start"]
 
 def guide(model: Factorization, data: Ratings) -> None:
     K = model.rank
+    within = plates(model)
     for site, shape in model.sites.items():
         if len(shape) == 1:
-            normal(model, site)
+            normal(model, site, within[site])
             continue
         mean, scale = mean_and_scale(model, site)
         L = pyro.param(f"{site}_root", partial(torch.eye(K).repeat, shape[0], 1, 1),
                        constraint=dist.constraints.unit_lower_cholesky)
-        with plate(model, site):
+        with within[site]:
             pyro.sample(site, dist.MultivariateNormal(mean, scale_tril=scale[..., None] * L))

@@ -16,20 +16,21 @@ import torch
 from torch import Tensor
 
 from errors import InputError
-from inference.factorization.guide_parts import RATES, mean_and_scale, normal, plate, started
+from inference.factorization.guide_parts import RATES, mean_and_scale, normal, plates, started
 from models.factorization import Factorization, Ratings
 
 __all__ = ["RATES", "guide", "start"]
 
 
 def guide(model: Factorization, data: Ratings, *, columns: int = 1) -> None:
+    within = plates(model)
     for site, shape in model.sites.items():
         if len(shape) == 1:
-            normal(model, site)
+            normal(model, site, within[site])
             continue
         mean, scale = mean_and_scale(model, site)
         F = pyro.param(f"{site}_factor", partial(torch.zeros, *shape, columns))
-        with plate(model, site):
+        with within[site]:
             pyro.sample(site, dist.LowRankMultivariateNormal(mean, scale[..., None] * F, scale**2))
 
 

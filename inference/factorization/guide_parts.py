@@ -20,9 +20,10 @@ from models.factorization import Factorization, Ratings
 RATES = {"V_mean": 0.5, "U_scale": 0.5, "V_scale": 0.5}  # as in `stochastic.begin`: 0.1 for a log-variance
 
 
-def plate(model: Factorization, site: str) -> pyro.plate:
-    """The plate that the program has around a site."""
-    return pyro.plate("items" if site in ITEMS else "users", model.sites[site][0])
+def plates(model: Factorization) -> dict[str, pyro.plate]:
+    """The plate that the program has around each site, made once: a row and its bias share theirs."""
+    made = {name: pyro.plate(name, rows) for name, rows in (("users", model.num_users), ("items", model.num_items))}
+    return {site: made["items" if site in ITEMS else "users"] for site in model.sites}
 
 
 def mean_and_scale(model: Factorization, site: str) -> tuple[Tensor, Tensor]:
@@ -32,14 +33,14 @@ def mean_and_scale(model: Factorization, site: str) -> tuple[Tensor, Tensor]:
             pyro.param(f"{site}_scale", lambda: torch.ones(shape), constraint=constraints.positive))
 
 
-def normal(model: Factorization, site: str) -> Tensor:
+def normal(model: Factorization, site: str, plate: pyro.plate) -> Tensor:
     """A site whose entries are independent, N(mean, scale^2)."""
     mean, scale = mean_and_scale(model, site)
-    with plate(model, site):
+    with plate:
         return pyro.sample(site, dist.Normal(mean, scale).to_event(mean.ndim - 1))
 
 
-def users_given(model: Factorization, data: Ratings, V: Tensor) -> Tensor:
+def users_given(model: Factorization, data: Ratings, V: Tensor, plate: pyro.plate) -> Tensor:
     """The site U from p(U | V, r), which is Gaussian and best possible for any q(V): see `row_conditional`.
 
     V is detached. By Fisher's identity, d/dV log p(r | V) = E [d/dV log p(r | U, V)] over U ~ p(U | V, r), the mean
@@ -47,7 +48,7 @@ def users_given(model: Factorization, data: Ratings, V: Tensor) -> Tensor:
     """
     users, _ = sides(model, data)
     best = posterior(users, V.detach(), Prior.of(model), model.noise_variance)
-    with plate(model, "U"):
+    with plate:
         return pyro.sample("U", dist.MultivariateNormal(best.mean, best.spread))
 
 
