@@ -199,7 +199,7 @@ def _run(problem: str, cell: Cell, threads: int, pipe: Connection) -> None:
         os.dup2(file.fileno(), 2)
         try:
             code = importlib.import_module(f"experiments.problem{problem}").run(cell.args, cell.argv, cell.resumed)
-            said = ""
+            said = "" if code == 0 else f"exit status {code} (see {log})"
         except InputError as error:
             code, said = 2, str(error)
         except KeyboardInterrupt:

@@ -18,9 +18,11 @@ from experiments.measures import Estimate
 from experiments.saved import Saved
 
 Row = dict[str, Any]
-NAMES = {"test_nll": "test NLL", "test_rmse": "test RMSE", "max_error": "an exact result beside it", "evidence":
-         "a bound of the evidence", "ess_per_second": "draws of predictions", "seconds_to_quality":
-         "reached that quality", "seconds": "time"}
+NAMES = {"test_nll": "a finite test NLL", "test_rmse": "a finite test RMSE", "max_error": "an exact result beside it",
+         "sds": "a reference beside it", "evidence": "a bound of the evidence",
+         "ess_per_second": "draws of predictions", "seconds_to_quality": "reached that quality",
+         "seconds": "a finite time"}  # what results can be ranked by, and what they lack where they cannot
+DEFAULT = ("test_nll", "max_error", "sds", "seconds")  # the first that there is
 HIGHER = ("evidence", "ess_per_second")  # is better
 BOUNDED = ("exact", "lower bound")  # evidence of these kinds can be ranked
 JUDGES = ("strip", "brute_force", "variable_elimination_pgmpy")  # of exact results the first of these, then any
@@ -116,21 +118,26 @@ def _against(group: Sequence[Line]) -> None:
                 line.row["evidence_error"] = line.row["evidence"] - right.log_evidence
 
 
+def finite(value: float | None) -> bool:
+    """Whether it is there; a fit that diverged is shown, and never ranked."""
+    return value is not None and bool(np.isfinite(value))
+
+
 def _ranked(group: list[Line], by: str | None, quality: float | None) -> list[Line]:
     """The lines of one set of data in order, with their place, their distance from the best and their time."""
     _timed(group, quality)
-    by = by or next((b for b in ("test_nll", "max_error") if any(n.row[b] is not None for n in group)), "seconds")
+    by = by or next((b for b in DEFAULT if any(finite(n.row[b]) for n in group)), "seconds")
     sign = -1 if by in HIGHER else 1
 
     def score(line: Line) -> float:
-        usable = line.row[by] is not None and (by != "evidence" or line.row["evidence_kind"] in BOUNDED)
+        usable = finite(line.row[by]) and (by != "evidence" or line.row["evidence_kind"] in BOUNDED)
         return sign * line.row[by] if usable else np.inf
 
     scores = {line.row["label"]: score(line) for line in group}
     if not np.isfinite(list(scores.values())).any():
         raise InputError(f"--by {by}: none of the results has {NAMES[by]}; rank them by something else")
     group.sort(key=lambda n: (scores[n.row["label"]], n.row["label"]))
-    best = min(group, key=lambda n: np.inf if n.row["test_nll"] is None else n.row["test_nll"])
+    best = min(group, key=lambda n: n.row["test_nll"] if finite(n.row["test_nll"]) else np.inf)
     for line in group:
         mine = scores[line.row["label"]]
         gap = measures.paired(best.saved.result, line.saved.result)
@@ -141,7 +148,7 @@ def _ranked(group: list[Line], by: str | None, quality: float | None) -> list[Li
 
 def _timed(group: Sequence[Line], quality: float | None) -> None:
     """Seconds to the same quality: a test NLL, or of grids an error of the marginals."""
-    nlls = [n.row["test_nll"] for n in group if n.row["test_nll"] is not None]
+    nlls = [n.row["test_nll"] for n in group if finite(n.row["test_nll"])]
     for line in group:
         result, row = line.saved.result, line.row
         if row["problem"] == "grid":

@@ -11,6 +11,7 @@ from typing import Any
 from errors import InputError
 from inference.result import Result
 
+IN_NAMES = ("rank", "seed", "method", "guide", "kernel", "model", "biases")  # what a label says anyhow
 SWEEP = "sweep.json"  # in the folder of a sweep: which options were swept, and their values by cell
 RANKED_BY = {"factorization": ("train", "test")}  # the sets that must be the same; of other problems, all
 
@@ -101,11 +102,10 @@ def sweep(folder: Path) -> dict[str, Any]:
 def labelled(results: Sequence[Saved]) -> list[Saved]:
     """Each with a short label of its own: the method, and what else tells it from the others."""
     def words(saved: Saved) -> dict[str, str]:
-        model = saved.result.facts["model"]
+        model, settings = saved.result.facts["model"], saved.settings
         rungs = "+".join(n for n, v in model.items() if v is True)
         return {"rank": f"K={model['rank']}" if "rank" in model else "", "model": rungs,
-                "seed": f"seed {saved.result.seed}"} | {n: f"{n}={v}" for n, v in saved.settings.items()
-                                                        if n not in ("rank", "seed", "method", "guide", "kernel")}
+                "seed": f"seed {saved.result.seed}"} | {n: f"{n}={v}" for n, v in settings.items() if n not in IN_NAMES}
 
     said = [words(s) for s in results]
     telling = [n for n in dict.fromkeys(n for w in said for n in w) if len({w.get(n) for w in said}) > 1]

@@ -17,7 +17,7 @@ from experiments.cells import Cell, Outcome
 from inference.interrupt import finish_step_first
 from views import tables
 
-SHOWN = 3  # names of running cells
+SHOWN = 3  # names of cells, running or failed
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> int:
@@ -57,9 +57,10 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequenc
         results, _ = saved.read([out])
         saved.check(results)
         compare.report(console, ranking.lines(results), out, argv)
-    for outcome in failed:
-        console.print(f"[bold red]failed[/]: {outcome.cell.name}: {outcome.said or f'exit status {outcome.code}'}",
-                      soft_wrap=True, highlight=False)
+    for said in dict.fromkeys(o.said for o in failed):
+        names = [o.cell.name for o in failed if o.said == said]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        console.print(f"[bold red]failed[/]: {'; '.join(names[:SHOWN])}{more}: {said}", soft_wrap=True, highlight=False)
     console.print(f"{len(todo) - len(failed)} of {len(todo)} runs finished; `python run.py compare {out}` shows them "
                   f"again" + (f"; `python run.py --resume {out}` tries the others again" if failed else ""),
                   soft_wrap=True)

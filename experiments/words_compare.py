@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from experiments.measures import DISAGREES
@@ -18,7 +19,8 @@ def sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _best(rows: Sequence[dict[str, Any]]) -> str | None:
-    scored = sorted((r for r in rows if r["test_nll"] is not None), key=lambda r: r["test_nll"])
+    scored = [r for r in rows if r["test_nll"] is not None and isfinite(r["test_nll"])]
+    scored.sort(key=lambda r: r["test_nll"])
     if len(scored) < 2:
         return None
     said = f"{scored[0]['label']} predicts the {scored[0]['num_test']:,} test ratings best ({scored[0]['test_nll']:.4f}"
@@ -33,8 +35,8 @@ def _scored(rows: Sequence[dict[str, Any]]) -> str | None:
     parts = {str(r["data"].get("scored_train")) for r in rows if r["train_nll"] is not None}
     said = []
     if len(draws) > 1:
-        said.append(f"the NLLs of variational fits rest on {' to '.join(map(str, (draws[0], draws[-1])))} draws from q, "
-                    f"and fewer draws raise them a little")
+        said.append(f"the NLLs of variational fits rest on {draws[0]} to {draws[-1]} draws from q, and fewer "
+                    f"draws raise them a little")
     if len(parts) > 1:
         said.append("the train NLLs are of different parts of the training set")
     return f"Beware: {'; '.join(said)}." if said else None

@@ -16,7 +16,7 @@ from inference.job import Plan, generator
 from inference.load import method
 from inference.result import Result, import_arviz
 from models.grid import GridMRF
-from tests.small_ratings import jester_in_small
+from small_ratings import jester_in_small
 from views import curves
 
 
@@ -173,7 +173,7 @@ def test_what_cannot_be_ranked_is_refused_in_a_sentence(parts, runs, grids, tmp_
         ((runs / "one", "test"), "different data (the test set: 50 ratings, "),
         ((runs / "one", grids), "different problems (factorization and grid)"),
         ((runs / "one", runs / "rank1", "--by", "evidence"), "different models (rank 2 and 1)"),
-        ((grids / "gibbs.nc", grids / "mean_field.nc", "--by", "test_nll"), "none of the results has test NLL"),
+        ((grids / "gibbs.nc", "--by", "test_nll"), "none of the results has a finite test NLL"),
         ((runs / "one", "--quality", "nan"), "--quality must be a finite number"),
         (("empty",), "holds no saved result"),
         (("absent.nc",), "no result at absent.nc"),
@@ -184,6 +184,18 @@ def test_what_cannot_be_ranked_is_refused_in_a_sentence(parts, runs, grids, tmp_
         error = capsys.readouterr().err
         assert words in error and error.startswith("error: ") and error.count("\n") == 1
     assert {p.name for p in tmp_path.iterdir()} == {"less", "test", "empty", "some.txt"}
+
+
+def test_a_fit_that_diverged_is_shown_and_not_ranked(runs, tmp_path):
+    r = Result.load(runs / "one" / "coordinate_ascent.nc")
+    bad = {n: np.full_like(v, np.nan) for n, v in r.expected.items()}
+    for name, expected in (("diverged", bad), ("burst", {**r.expected, "test_nll": np.array(np.inf)})):
+        replace(r, name=name, expected=expected).save(tmp_path)
+    rows = rows_of(tmp_path, runs / "one")
+    assert [r["place"] for r in rows.values()] == [1, 2, None, None]
+    assert list(rows)[2:] == ["burst", "diverged"] and np.isfinite([r["quality"] for r in rows.values()]).all()
+    assert door("compare", tmp_path, runs / "one", "--out", tmp_path / "out") == 0
+    assert "NaN" not in (tmp_path / "out" / "comparison.json").read_text()
 
 
 def test_a_result_without_its_facts_is_refused(runs, tmp_path, capsys):
