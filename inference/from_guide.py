@@ -157,8 +157,8 @@ def blaming(file: str) -> Iterator[None]:
     """What goes wrong in a user's guide is said of their file and line; in ours, it is a fault."""
     try:
         yield
-    except InputError:
-        raise
+    except InputError as error:  # Pyro writes the shapes of all sites below whatever is raised in a guide
+        raise InputError(str(error).partition("\nTrace Shapes:")[0]) from error
     except Exception as error:
         if not file:
             raise

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pyro
 import pyro.distributions as dist
@@ -30,6 +30,7 @@ from models.factorization import Factorization, Ratings
 
 Call = Callable[..., Any]  # guide(data, batch_size=None, batch=None)
 Options = Mapping[str, Any]
+PLAIN = (bool, int, float, str)
 OURS = ("model", "data", "batch_size", "batch")
 
 
@@ -122,10 +123,20 @@ def bound(function: Call, model: Factorization, options: Options) -> Call:
 
 
 def option_parameters(what: Call) -> list[inspect.Parameter]:
-    """The options: keyword-only arguments, of the type of their default where they say none."""
-    parameters = inspect.signature(what, eval_str=True).parameters.values()
-    return [p.replace(annotation=type(p.default)) if p.annotation is p.empty else p for p in parameters
-            if p.kind is p.KEYWORD_ONLY and p.name not in OURS]
+    """The options: keyword-only arguments that are numbers or words, of their default's type where they name none.
+
+    Errors: InputError for one without a default.
+    """
+    found = []
+    for p in inspect.signature(what, eval_str=True).parameters.values():
+        if p.kind is not p.KEYWORD_ONLY or p.name in OURS:
+            continue
+        if p.default is p.empty:
+            raise InputError(f"the option {p.name} of {getattr(what, '__name__', what)} has no default: give it one")
+        kinds = set(get_args(p.annotation)) - {type(None)}
+        if isinstance(p.default, PLAIN) or (p.default is None and kinds and kinds <= set(PLAIN)):
+            found.append(p.replace(annotation=type(p.default)) if p.annotation is p.empty else p)
+    return found
 
 
 def loss(trace: Trace) -> Trace_ELBO:

@@ -195,6 +195,10 @@ def explained(error: Exception, file: str) -> str:
         name, site, _, size, found = plate.groups()
         return (f"{where}: the site {site} has {found} entries where its plate {name} has {size}: add .to_event(1) "
                 f"to a distribution with a row of entries, or give the plate its size")
+    twice = re.match(r"Multiple sample sites named '(.*)'", text)
+    if twice:
+        return (f"{where}: two sites or plates are called '{twice[1]}': give each a name, and open a "
+                f"plate once for all that is drawn in it")
     if isinstance(error, KeyError) and _deepest(error).endswith("param_store.py"):
         return f"{where}: pyro.param({text}) has no value yet: give it a first one, pyro.param({text}, lambda: ...)"
     return f"{where}: {type(error).__name__}: {text}"

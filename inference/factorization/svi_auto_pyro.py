@@ -61,7 +61,8 @@ def init(
     columns: int = 10, lr: float | None = None, batch_size: int | None = None,
 ) -> State:
     """`columns` of F for the low-rank guide; the start, batches and learning rates are those of `stochastic.begin`,
-    but 0.03 for the joint normals, whose F w moves everything at once and makes every gradient noisy."""
+    but 0.03 for the low-rank guide, whose w moves everything at once and makes every gradient noisy; and for the
+    whole covariance, of D entries, 4/D of the rate for F, for D numbers add up in every entry."""
     entries = sum(math.prod(shape) for shape in model.sites.values())
     if guide == LOW_RANK and (columns < 1 or entries * columns > MAX_FACTORS):
         raise InputError(f"{guide} with {columns} columns for {entries} entries of U and V: give at least one "
@@ -69,13 +70,15 @@ def init(
     if guide == FULL and entries**2 > MAX_FACTORS:
         raise InputError(f"{guide} has a covariance of all entries of U and V, {entries:,}, and can have one of "
                          f"{math.isqrt(MAX_FACTORS):,}: take {LOW_RANK}, or --guide full_covariance")
-    lr = check_rate((0.03 if guide in (FULL, LOW_RANK) else 0.1) if lr is None else lr)
+    lr = check_rate((0.03 if guide == LOW_RANK else 0.1) if lr is None else lr)
     size = check_batch(model, data, batch_size, 32)
     start = spectral_start(rng, model, data)
     with borrowed(rng):
         automatic(guide, model, data, columns, 0.05 * math.sqrt(model.prior_variance), init_to_value(values=start))
         params = {name: value.detach() for name, value in pyro.get_param_store().named_parameters()}
-    rates = {name: lr / 2 if name.rpartition(".")[2] in ITEMS and ".scales." not in name else lr for name in params}
+    slower = {name: 4 / entries for name in params if name.endswith("scale_tril")}
+    slower |= {name: 0.5 for name in params if name.rpartition(".")[2] in ITEMS and ".scales." not in name}
+    rates = {name: lr * min(1.0, slower.get(name, 1.0)) for name in params}
     return with_adam(params, rates, decay(data, size), size)
 
 
