@@ -44,8 +44,13 @@ def quantities(result: Result) -> np.ndarray | None:
     if "labels" not in result.draws or result.draws["labels"].shape[1] < 4 or "labels" not in result.expected:
         return None
     labels = pixels(result.draws["labels"].reshape(*result.draws["labels"].shape[:2], -1))
-    K = result.expected["labels"].shape[-1]
-    return (labels[..., None] == np.arange(K)).reshape(*labels.shape[:2], -1).astype(float)
+    shown = np.arange(result.expected["labels"].shape[-1])[counted(result)]
+    return (labels[..., None] == shown).reshape(*labels.shape[:2], -1).astype(float)
+
+
+def counted(result: Result) -> slice:
+    """The labels whose marginals are compared: all of them, or of two the second, as the first says the same."""
+    return slice(1, None) if result.expected["labels"].shape[-1] == 2 else slice(None)
 
 
 def pixels(values: np.ndarray) -> np.ndarray:
@@ -84,7 +89,7 @@ def estimate(result: Result, draws: np.ndarray | None) -> Estimate | None:
         return Estimate(draws.mean((0, 1)), draws.var((0, 1)), np.where(np.isnan(ess), count, ess), True)
     if "labels" in result.expected:
         K = result.expected["labels"].shape[-1]
-        p = np.moveaxis(pixels(result.expected["labels"].reshape(-1, K).T), 0, 1).ravel()
+        p = np.moveaxis(pixels(result.expected["labels"].reshape(-1, K).T), 0, 1)[:, counted(result)].ravel()
         return Estimate(p, p * (1 - p), np.inf)
     if "prediction" in result.expected:
         variance = result.expected.get("prediction_var")

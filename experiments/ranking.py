@@ -33,14 +33,12 @@ class Line:
     """A saved result with what is measured of it."""
 
     saved: Saved
-    draws: np.ndarray | None
     estimate: Estimate | None
     row: Row
 
     @classmethod
     def of(cls, one: Saved) -> Line:
-        draws = measures.quantities(one.result)
-        return cls(one, draws, measures.estimate(one.result, draws), _alone(one, draws))
+        return cls(one, measures.estimate(one.result, one.draws), _alone(one, one.draws))
 
 
 def lines(results: Sequence[Saved], by: str | None = None, quality: float | None = None) -> list[Line]:
@@ -89,7 +87,7 @@ def reference(group: Sequence[Line]) -> Line | None:
     """The exact result, else the chains with the most sweeps after warm-up; None where there is neither."""
     exact = [n for n in group if n.saved.result.family == "exact" and n.estimate]
     exact.sort(key=lambda n: JUDGES.index(n.row["name"]) if n.row["name"] in JUDGES else len(JUDGES))
-    chains = sorted((n for n in group if n.draws is not None), key=lambda n: -kept(n))
+    chains = sorted((n for n in group if n.saved.draws is not None), key=lambda n: -kept(n))
     return next(iter((*exact, *chains)), None)
 
 

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from errors import InputError
+from experiments import measures
 from inference.result import Result
 
+FACTORS = ("U_mean", "U_var", "V_mean", "V_var")  # never compared: known only up to rotation
 IN_NAMES = ("rank", "seed", "method", "guide", "kernel", "model", "biases")  # what a label says anyhow
 SWEEP = "sweep.json"  # in the folder of a sweep: which options were swept, and their values by cell
 RANKED_BY = {"factorization": ("train", "test")}  # the sets that must be the same; of other problems, all
@@ -18,10 +22,15 @@ RANKED_BY = {"factorization": ("train", "test")}  # the sets that must be the sa
 
 @dataclass(frozen=True)
 class Saved:
-    """A saved result, and the values that a sweep gave to its options."""
+    """A saved result, and the values that a sweep gave to its options.
+
+    result  without its draws and factors, which may be large
+    draws   of what is comparable, see `measures.quantities`
+    """
 
     path: Path
     result: Result
+    draws: np.ndarray | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
     series: str = ""  # the label without the seed
@@ -88,7 +97,8 @@ def _load(path: Path) -> Saved:
     if not {"problem", "model", "data"} <= result.facts.keys():
         raise InputError(f"{path} does not say of what model and data it is, as an older version wrote it: "
                          f"run it again to compare it")
-    return Saved(path, result)
+    light = {name: value for name, value in result.expected.items() if name not in FACTORS}
+    return Saved(path, replace(result, draws={}, expected=light), measures.quantities(result))
 
 
 def sweep(folder: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ PANELS = (
     Panel(lambda r: r["gap"] or None, "test NLL above the best\n(nats per rating; bars: 2 s.e.)", log=True,
           error=lambda r: r["gap_error"]),
     Panel(lambda r: r["max_error"] or None, "largest error of a\nmarginal, against exact", log=True),
-    Panel(per_rating, "evidence, each of its own\nmodel (nats per rating)"),
+    Panel(per_rating, "evidence or its bound, each of\nits own model (nats per rating)"),
     Panel(lambda r: r["evidence_error"] if not r["exact"] or r["label"] != r["reference"] else None,
           "log evidence minus exact\n(nats)", right=0.0),
     Panel(lambda r: r["z"], "distance from the reference\n(Monte Carlo standard errors)", log=True, right=1.0),

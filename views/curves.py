@@ -18,7 +18,7 @@ METHODS = ("method", "guide", "kernel")  # whose values the names of the results
 PANELS = (
     (lambda r: r["test_nll"], "test NLL (nats per rating)", False),
     (lambda r: r["max_error"] or None, "largest error of a marginal, against exact", True),
-    (per_rating, "evidence (nats per rating)", False),
+    (per_rating, "evidence, or its bound (nats per rating)", False),
     (lambda r: r["evidence_error"], "log evidence minus exact (nats)", False),
     (lambda r: r["ess_per_second"], "effective samples per second", True),
     (lambda r: r["seconds_to_quality"], "seconds to the same quality", True),
