@@ -46,14 +46,14 @@ class Guide:
     loss: Trace_ELBO
 
     @contextmanager
-    def held(self, rng: torch.Generator, params: Mapping[str, Tensor]) -> Iterator[None]:
+    def held(self, rng: torch.Generator, params: Mapping[str, Tensor]) -> Iterator[Guide]:
         """Pyro borrowed, its store full of these values, unconstrained."""
         with in_pyro(rng, self.model):
             pyro.get_param_store().set_state(self.store)
             with torch.no_grad():
                 for name, value in self.store["params"].items():
                     value.copy_(params[name])
-            yield
+            yield self
 
     def trace(self) -> Trace:
         """One run, within `held`, without gradients."""
