@@ -38,8 +38,12 @@ def parser_for(problem: str | None) -> Parser:
                         help="is this method right? a verdict with its error probability; options: --check all --help")
     parser.add_argument("--list", nargs="?", const="", metavar="NAME",
                         help="list the methods, or the options of one method, and stop")
+    parser.add_argument("--sweep", nargs="+", metavar="OPTION=VALUES",
+                        help="run every combination, like method=coordinate_ascent,row_gibbs rank=1-10 seed=0-4, and "
+                        "compare them")
+    parser.add_argument("--jobs", type=int, metavar="N",
+                        help="runs of a sweep at a time (default: the number of cores)")
     if problem:
-        importlib.import_module("experiments.sweep").add_arguments(parser)
         experiment(problem).add_arguments(parser)
     return parser
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from errors import InputError
-from experiments import cells, compare, folder, ranking, saved
+from experiments import cells, compare, fits, folder, ranking, saved
 from experiments.cells import Cell, Outcome
+from inference import load
 from inference.interrupt import finish_step_first
 from views import tables
 
@@ -33,6 +34,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequenc
     given = {o for o in (w.partition("=")[0] for w in base) if o.removeprefix("--") in values and o != "--set"}
     if given:
         raise InputError(f"{', '.join(sorted(given))} is both swept and given: leave one of the two out")
+    load_all(values, args.problem)
     pinned = "seed" in values and "data-seed" not in values and args.data_seed is None
     base += ["--data-seed=0"] * pinned
     trial = cells.cells(values, base, Path("trial"), parser)  # what is malformed is said before a folder is made
@@ -61,26 +63,28 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequenc
         names = [o.cell.name for o in failed if o.said == said]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         console.print(f"[bold red]failed[/]: {'; '.join(names[:SHOWN])}{more}: {said}", soft_wrap=True, highlight=False)
-    console.print(f"{len(todo) - len(failed)} of {len(todo)} runs finished; `python run.py compare {out}` shows them "
-                  f"again" + (f"; `python run.py --resume {out}` tries the others again" if failed else ""),
-                  soft_wrap=True)
+    console.print(f"{len(todo) - len(failed)} of {len(todo)} runs finished"
+                  + (f"; `python run.py compare {out}` shows them again" if len(failed) < len(todo) else "")
+                  + (f"; `python run.py --resume {out}` tries the others again" if failed else ""), soft_wrap=True)
     return 1 if failed else 0
 
 
 def without(argv: Sequence[str]) -> list[str]:
     """The arguments but for the sweep's own."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    add_arguments(parser)
-    for name in ("--out", "--resume"):
+    parser.add_argument("--sweep", nargs="+")
+    for name in ("--jobs", "--out", "--resume"):
         parser.add_argument(name)
     return parser.parse_known_args(list(argv))[1]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--sweep", nargs="+", metavar="OPTION=VALUES",
-        help="run every combination, like method=coordinate_ascent,svi_auto_pyro rank=1-10 seed=0-4, and compare")
-    add("--jobs", type=int, metavar="N", help="runs of a sweep at a time (default: the number of cores)")
+def load_all(values: Mapping[str, Sequence[str]], problem: str) -> None:
+    """Errors: InputError for a method that there is not, or whose file cannot be read."""
+    for spec in [*values.get("method", ()), *values.get("kernel", ()), *map(fits.of_guide, values.get("guide", ()))]:
+        if problem == "1":
+            load.method("grid", spec)
+        else:
+            fits.parse(spec)
 
 
 def _run(console: Console, left: Sequence[Cell], problem: str, jobs: int) -> tuple[list[Outcome], bool]:
