@@ -193,6 +193,19 @@ def test_the_flows_elbo_by_quadrature():
     assert abs(float(told.mean()) - exact) < 6 * float(told.std()) / math.sqrt(len(told)) + 1e-3
 
 
+@pytest.mark.parametrize("name", ["full_covariance", "low_rank", "conditional", "flow"])
+def test_a_state_says_all_that_a_draw_needs(name):
+    """The method loaded again draws the same, though it never saw the data: also where q is conditional on them."""
+    model, data = some_ratings(8, 6, 30, rank=2)
+    state, _ = fitted(library(name), model, data, 2)
+    drawn = [library(name).draw(torch.Generator().manual_seed(5), state, model) for _ in range(2)]
+    fresh = library(name)
+    fresh.init(torch.Generator(), model, data)
+    drawn.append(fresh.draw(torch.Generator().manual_seed(5), state, model))
+    assert all(torch.equal(drawn[0][site], other[site]) for other in drawn for site in "UV")
+    assert (state.ratings is not None) == (name in ("conditional", "flow"))
+
+
 def test_biases_stay_independent_or_are_refused():
     """Mean field's optimum with biases is the judge: a guide with covariances starts below and ends near it."""
     pairs = (torch.arange(24) % 8, torch.arange(24) % 6)
