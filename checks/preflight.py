@@ -39,6 +39,7 @@ from inference.method import Family, Latents, Method
 from models.grid import GridMRF
 
 STEPS = 2
+PATIENCE = 20  # steps that may pass before something has moved
 SEED = 1
 WORDS = ("kind", "converged", "oscillating")  # of an Info that are no numbers
 
@@ -135,7 +136,7 @@ def _run(method: Method, options: Mapping[str, Any], model: Any, data: Any, foun
             found += _info(result[1]) + unfit
             if unfit:  # the next step would fail of it, and say something else
                 return drawn
-        found += _saved(method, state) + _logging(state)
+        found += _saved(method, state) + _logging(state) + _still(rng, method, state, model, data)
         expected = method.expect(state, model) if method.expect else None
         if expected and not all(bool(torch.isfinite(x).all()) for x in expected.values()):
             found.append("expect returns numbers that are not finite: look for a division by zero")
@@ -153,6 +154,19 @@ def _step(rng: torch.Generator, method: Method, state: Any, model: Any, data: An
         raise Broken(f"step returns a {type(result).__name__}: it must return the new State and an Info; "
                      f"write `return state, Info()`")
     return result
+
+
+def _still(rng: torch.Generator, method: Method, state: Any, model: Any, data: Any) -> list[str]:
+    """A kernel for U and V alone would hand a learned noise or prior through, and sample another model."""
+    first, still = method.draw(rng, state, model), [site for site in model.sites if site not in ("U", "V", "labels")]
+    for _ in range(PATIENCE if method.family is Family.MCMC and still else 0):
+        state = _step(rng, method, state, model, data)[0]
+        drawn = method.draw(rng, state, model)
+        still = [site for site in still if torch.equal(first[site], drawn[site])]
+    if method.family is not Family.MCMC or not still:
+        return []
+    return [f"{still[0]} never moves, in {PATIENCE} steps, and this model learns it: draw it too, or choose a --model "
+            f"without it"]
 
 
 def _info(info: Any) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from checks.fitted import judge_fit
@@ -137,10 +138,14 @@ def trouble(method: Method, kind: str) -> str | None:
     latents, data = problem.joint(rng, 1)
     try:
         state = method.init(rng, problem.model, problem.one(data, 0))
+        first = method.draw(rng, state, problem.model) if kind == "ladder" else {}
         state, _ = method.step(rng, state, problem.model, problem.one(data, 0))
         drawn = method.draw(rng, state, problem.model)
     except Exception as error:  # whatever it is that does not fit this model, the other may fit
         return f"{type(error).__name__}: {error}"
+    still = [site for site in first if site not in ("U", "V") and torch.equal(first[site], drawn[site])]
+    if still:  # handed through by a kernel for U and V
+        return f"it leaves {', '.join(still)} alone"
     return None if set(drawn) == set(latents) else f"it draws {', '.join(drawn)}"
 
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -158,6 +159,9 @@ def test_a_sampler_of_fewer_sites_than_the_model_has_is_refused(tmp_path):
     at_size(ladder, ladder.init(generator(0, "a"), *small(model)), small(model)[0])
     with pytest.raises(InputError, match="mine: it returns U, V; the latents are"):
         preflight(method, {}, model)
+    with pytest.raises(InputError, match="mine: sigma2 never moves, in 20 steps, and this model learns it"):
+        preflight(mine(tmp_path, TRANSITION + "    return latents | {'U': 1 * U}\n"), {}, make("noise", 6, 4, 2))
+    preflight(replace(ladder, by="user"), {}, model)
 
 
 @pytest.mark.parametrize("wild, message", [
