@@ -87,11 +87,10 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         with blaming(file):
             first = start(rng, model, data, **_taken(start, options)) if start else {}
             with in_pyro(rng, model):
-                fresh = guide_pyro.make(what, model, data, options)
-                params = _placed(fresh, first, name)
+                params = _placed(guide_pyro.make(what, model, data, options), first, name)
             shares = {p: next((s for n, s in rates.items() if p.startswith(n)), 1.0) for p in params}
-            made[:] = [fresh]
-            conditional = _conditional(fresh, params, what)
+            made.clear()  # from now on it is made with one seed, for what it draws that is no parameter
+            conditional = _conditional(guide(model, data, options), params, what)
         base = with_adam(params, {p: lr * share for p, share in shares.items()}, decay(data, size), size)
         return State(**vars(base), options=options, ratings=_triples(data) if conditional else None)
 
