@@ -143,10 +143,10 @@ def trouble(method: Method, kind: str) -> str | None:
         drawn = method.draw(rng, state, problem.model)
     except Exception as error:  # whatever it is that does not fit this model, the other may fit
         return f"{type(error).__name__}: {error}"
+    if set(drawn) != set(latents):
+        return f"it draws {', '.join(drawn)}"
     still = [site for site in first if site not in ("U", "V") and torch.equal(first[site], drawn[site])]
-    if still:  # handed through by a kernel for U and V
-        return f"it leaves {', '.join(still)} alone"
-    return None if set(drawn) == set(latents) else f"it draws {', '.join(drawn)}"
+    return f"it leaves {', '.join(still)} alone" if still else None  # handed through by a kernel for U and V
 
 
 def show(console: Console, verdict: Verdict) -> None:
