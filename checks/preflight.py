@@ -67,11 +67,18 @@ def preflight(method: Method, options: Mapping[str, Any], model: Any) -> None:
         try:
             faults = _faults(method, options, *small(model))
         except Broken as error:
-            faults = [str(error).removeprefix(f"{method.name} ")]
+            faults = [str(error).removeprefix(f"{method.name} ") + (_given(model) if error.__cause__ else "")]
         except _Refused:
             return
     if faults:
         raise InputError(f"{method.name}: {faults[0]}")
+
+
+def _given(model: Any) -> str:
+    """What a file that fell over was given, should it be for the other model."""
+    if isinstance(model, GridMRF):
+        return "; it was given a grid, latents labels (H, W), and data None, for the image is in the model"
+    return f"; it was given a factorization, latents {', '.join(model.sites)}, and the ratings as data"
 
 
 def at_size(method: Method, state: Any, model: Any) -> None:

@@ -104,6 +104,9 @@ def draw(rng: torch.Generator, state: State, model: Any) -> Latents:
 
 def _argument(kernel: Callable[..., Kernel], model: Any) -> Any:
     first = next(iter(inspect.signature(kernel).parameters.values()), None)
+    if not hasattr(model, "program"):
+        raise InputError(f"{kernel.__name__} needs a Pyro program, and a {type(model).__name__} has none: write a "
+                         f"function transition(rng, latents, model, data) in its place")
     return model if first and type(model).__name__ in str(first.annotation) else model.program
 
 

@@ -32,7 +32,7 @@ def as_method(module: ModuleType, name: str, by: str) -> Method:
     transition = module.transition
 
     def init(rng: torch.Generator, model: Any, data: Any, **options: Any) -> State:
-        return State(model.prior(rng), {**defaults, **options})
+        return State(_somewhere(rng, model), {**defaults, **options})
 
     def start(rng: torch.Generator, model: Any, data: Any, latents: Latents, **options: Any) -> State:
         return State(latents, {**defaults, **options})
@@ -47,6 +47,14 @@ def as_method(module: ModuleType, name: str, by: str) -> Method:
     init.__signature__ = inspect.Signature(head + choices)  # type: ignore[attr-defined]
     module.State = State  # type: ignore[attr-defined]  # where a checkpoint looks for it
     return Method(name, Family.MCMC, by, module, init, step, draw, start=start)
+
+
+def _somewhere(rng: torch.Generator, model: Any) -> Latents:
+    """A draw from the prior; on a grid, whose prior is drawn by enumeration, every pixel's label by itself."""
+    if "labels" not in model.sites:
+        return model.prior(rng)
+    H, W, K = model.shape
+    return {"labels": torch.randint(K, (H, W), generator=rng, device=rng.device)}
 
 
 def draw(rng: torch.Generator, state: State, model: Any) -> Latents:

@@ -157,10 +157,10 @@ def test_a_kernel_in_a_file_by_name_or_alone(case, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from pyro.infer import HMC\n\n\nclass Slow(HMC):\n"
                     "    def __init__(self, model):\n        super().__init__(model, step_size=0.1, num_steps=2)\n")
-    for spec in (str(path), f"{path}:Slow"):
+    for spec, name in ((str(path), "mine"), (f"{path}:Slow", "mine_Slow")):
         chosen = load.method("factorization", spec)
         result = drive(chosen, model, data, Plan(steps=3), {"warmup": 0})
-        assert (chosen.name, chosen.by) == ("mine", "user") and result.draws["U"].shape == (1, 3, 4, 1)
+        assert (chosen.name, chosen.by) == (name, "user") and result.draws["U"].shape == (1, 3, 4, 1)
     with pytest.raises(InputError, match=r"unknown kernel in .*mine.py 'Slo': did you mean 'Slow'"):
         load.method("factorization", f"{path}:Slo")
     path.write_text(path.read_text() + "\n\nclass Other(Slow):\n    pass\n")

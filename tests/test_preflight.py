@@ -148,6 +148,22 @@ def test_grids(tmp_path, body, message):
         preflight(method, {}, IMAGE)
 
 
+def test_a_file_for_the_other_model_is_told_what_it_was_given(tmp_path):
+    head = "def transition(rng, latents, model, data):\n"
+    with pytest.raises(InputError, match=r"'NoneType' .*; it was given a grid, latents labels .* and data None"):
+        preflight(mine(tmp_path, head + "    return data.user\n"), {}, IMAGE)
+    with pytest.raises(InputError, match="'labels'; it was given a factorization, latents U, V, and the ratings"):
+        preflight(mine(tmp_path, head + "    return latents['labels']\n"), {}, MODEL)
+    with pytest.raises(InputError, match="Mine needs a Pyro program, and a GridMRF has none: write a function trans"):
+        mine(tmp_path, PYRO, "grid").init(generator(0, "a"), IMAGE, None)
+
+
+def test_a_transition_starts_on_an_image_of_any_size(tmp_path):
+    method = mine(tmp_path, "def transition(rng, latents, model, data):\n    return latents\n", "grid")
+    labels = method.draw(generator(0, "a"), method.init(generator(0, "a"), IMAGE, None), IMAGE)["labels"]
+    assert labels.shape == (200, 200) and set(labels.unique().tolist()) == {0, 1}
+
+
 def test_a_sampler_of_fewer_sites_than_the_model_has_is_refused(tmp_path):
     model = make("noise+biases", 6, 4, 2)
     method, ladder = mine(tmp_path, HEAD.replace("**model.prior(rng)", "*map(model.prior(rng).get, 'UV')")), \

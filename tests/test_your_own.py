@@ -1,0 +1,158 @@
+"""`examples/` as they stand, and docs/your-own.md: its file, its mistakes, its commands."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from checks.judge import judge
+from checks.kernel import Kernel
+from checks.verdict import Outcome
+from data.ratings import load_ratings
+from errors import InputError
+from experiments.fits import parse
+from inference import load
+from inference.drive import drive
+from inference.engine import one_thread
+from inference.job import Plan
+from models.factorization import Factorization
+from run import guarded, parser_for
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+LESSON = (ROOT / "docs" / "your-own.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # the kernel, two mends, a Pyro kernel
+MENDS = (("torch.randn_like(old)", BLOCKS[1].strip()), ("-squares / model.noise_variance", BLOCKS[2].strip()))
+
+
+@pytest.fixture(autouse=True)
+def quickly():
+    with one_thread():
+        yield
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    """The file of the lesson after so many mends."""
+    def write(mends: int) -> str:
+        body = BLOCKS[0]
+        for old, new in MENDS[:mends]:
+            assert f"`{old}` write" in LESSON and body.count(old) == 1
+            body = body.replace(old, new)
+        (tmp_path / "mine.py").write_text(body)
+        return str(tmp_path / "mine.py")
+    return write
+
+
+def door(*words) -> int:
+    return guarded([str(word) for word in words])
+
+
+def small(out, *words) -> int:
+    return door(*words, "--ratings", EXAMPLES / "ratings.csv", "--split", "0.8,0,0.2", "--bare", "--out", out)
+
+
+def test_the_first_mistake_stops_before_anything_is_written(lesson, tmp_path, capsys):
+    assert small(tmp_path / "out", "--problem", "3", "--kernel", lesson(0)) == 2
+    said = capsys.readouterr().err
+    assert said in LESSON and not (tmp_path / "out").exists()
+
+
+def test_the_second_is_found_and_the_mended_kernel_is_right(lesson):
+    """The verdict of the lesson's own seed, and 500 replicates of the mended one (a false alarm: 1e-3, fixed seed)."""
+    verdict = judge(Kernel(load.method("factorization", lesson(1))), "factorization", seed=0)
+    assert verdict.outcome is Outcome.WRONG
+    assert any("squared error of all ratings is too small" in str(finding) for finding in verdict.findings)
+    assert sum("as if the noise variance were" in line for line in verdict.implied) == 2
+    mended = Kernel(load.method("factorization", lesson(2)))
+    again = judge(mended, "factorization", seed=0, looks=(500,), explain=False)
+    assert again.outcome is Outcome.RIGHT
+
+
+def test_the_mended_file_is_the_example_in_other_words(lesson):
+    """Same seed, same bytes."""
+    data = load_ratings(EXAMPLES / "ratings.csv")
+    model = Factorization(data.num_users, data.num_items, 2)
+    ours, theirs = (load.method("factorization", file) for file in (lesson(2), str(EXAMPLES / "kernel.py")))
+    latents = model.prior(torch.Generator().manual_seed(0))
+    drawn = [method.module.transition(torch.Generator().manual_seed(1), latents, model, data)["V"]
+             for method in (ours, theirs)]
+    torch.testing.assert_close(drawn[0], drawn[1], rtol=1e-12, atol=1e-12)
+
+
+def test_a_kernel_beside_ours_and_compared(lesson, tmp_path, capsys):
+    """The lesson's last commands, shorter."""
+    out = tmp_path / "mine-run"
+    assert small(out, "--problem", "3", "--kernel", lesson(2), "--kernel", "row_gibbs", "--sweeps", "40") == 0
+    assert door("compare", out, "--out", tmp_path / "compared") == 0
+    said = capsys.readouterr().out
+    assert "mine" in said and "row_gibbs" in said and "ESS/s" in said
+
+
+def test_the_pyro_kernel_of_the_lesson_by_name(tmp_path):
+    (tmp_path / "mine.py").write_text(BLOCKS[3])
+    out = tmp_path / "out"
+    kernel = f"{tmp_path / 'mine.py'}:Short"
+    assert small(out, "--problem", "3", "--kernel", kernel, "--sweeps", "4", "--chains", "1") == 0
+    assert (out / "mine_Short.nc").exists()
+
+
+@pytest.mark.parametrize("words", [("--set", "size=0.5"), ()])
+def test_the_example_kernel_with_an_option(tmp_path, words):
+    spec = f"{EXAMPLES / 'kernel.py'}" + ("" if words else ":size=0.5")
+    out = tmp_path / "out"
+    assert small(out, "--problem", "3", "--kernel", spec, "--sweeps", "5", *words) == 0
+    assert json.loads(next(out.glob("kernel*.json")).read_text())["options"] == {"size": 0.5}
+
+
+def test_the_example_method_climbs_to_the_mode(tmp_path):
+    """Its objective never falls, and ends where alternating least squares with the prior does."""
+    data = load_ratings(EXAMPLES / "ratings.csv")
+    model = Factorization(data.num_users, data.num_items, 2)
+    climbed = drive(load.method("factorization", str(EXAMPLES / "method.py")), model, data, Plan(3000))
+    fit = parse("maximum_likelihood:map=true")
+    best = drive(fit.method, model, data, Plan(3000, tolerance=1e-12), fit.options)
+    objective = climbed.trace["objective"][0]
+    assert (np.diff(objective) > -1e-9 * abs(objective[-1])).all()
+    assert objective[-1] == pytest.approx(best.trace["objective"][0, -1], rel=1e-6)
+    assert small(tmp_path / "out", "--problem", "2", "--method", EXAMPLES / "method.py", "--epochs", "3") == 0
+
+
+@pytest.mark.slow
+def test_the_example_kernel_is_right():
+    verdict = judge(Kernel(load.method("factorization", str(EXAMPLES / "kernel.py"))), "factorization", seed=0)
+    assert verdict.outcome is Outcome.RIGHT, verdict.headline
+
+
+def commands() -> list[list[str]]:
+    """The arguments of every `python run.py` in the lesson and at the head of the examples."""
+    lines = re.findall(r"`(python run\.py [^`]*)`", LESSON)
+    for text in (LESSON, *(path.read_text() for path in EXAMPLES.glob("*.py"))):
+        lines += [line.strip() for line in text.splitlines() if line.strip().startswith("python run.py")]
+    return [shlex.split(line)[2:] for line in lines]
+
+
+def test_every_command_of_the_lesson_and_the_examples_is_understood():
+    """Arguments that parse, files that are there."""
+    found = commands()
+    assert len(found) >= 9
+    for words in found:
+        for word in words:
+            if word.startswith("examples/"):
+                assert (ROOT / word).exists(), word
+        if words[0] in ("compare", "--list"):
+            continue
+        if "--check" in words:
+            assert words[1] == "mine.py" or (ROOT / words[1]).exists()
+            continue
+        parser_for(words[words.index("--problem") + 1]).parse_args(words)
+
+
+def test_a_file_that_holds_neither(tmp_path):
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    with pytest.raises(InputError, match="mine is not a method: it lacks init, step, draw, FAMILY"):
+        load.method("factorization", str(tmp_path / "mine.py"))
