@@ -161,10 +161,10 @@ def test_a_kernel_in_a_file_by_name_or_alone(case, tmp_path):
         chosen = load.method("factorization", spec)
         result = drive(chosen, model, data, Plan(steps=3), {"warmup": 0})
         assert (chosen.name, chosen.by) == (name, "user") and result.draws["U"].shape == (1, 3, 4, 1)
-    with pytest.raises(InputError, match=r"unknown kernel in .*mine.py 'Slo': did you mean 'Slow'"):
+    with pytest.raises(InputError, match=r"unknown guide or kernel in .*mine.py 'Slo': did you mean 'Slow'"):
         load.method("factorization", f"{path}:Slo")
     path.write_text(path.read_text() + "\n\nclass Other(Slow):\n    pass\n")
-    with pytest.raises(InputError, match="holds several kernels: name one"):
+    with pytest.raises(InputError, match=r"mine.py holds Slow, Other: name one, as in .*mine.py:Slow"):
         load.method("factorization", str(path))
 
 
