@@ -30,10 +30,10 @@ from models.factorization import Factorization, Ratings
 __all__ = ["RATES", "guide", "start"]
 
 RATES = guide_parts.RATES | {"flow": 0.05}
-MAX_ENTRIES = 2048  # of V: the network has some 3 x width numbers for every pair of them
+MAX_ENTRIES = 2048  # of V: the network has 3 x width numbers for every pair of them
 
 
-def guide(model: Factorization, data: Ratings, *, width: int = 2) -> Callable[..., Any]:
+def guide(model: Factorization, data: Ratings, *, width: int = 1) -> Callable[..., Any]:
     """Makes the guide; `width` is the hidden layer's, in entries of V."""
     shape = model.sites["V"]
     D = shape[0] * shape[1]
