@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -72,9 +71,11 @@ class Table:
         wanted = {n: pa.int64() if kind is int else pa.float64()
                   for n, kind in zip(names, kinds, strict=True) if kind}
         convert = pa.csv.ConvertOptions(column_types=wanted, include_columns=list(wanted), null_values=[])
+        native = pa.BufferOutputStream()  # Arrow's own memory: its threads may let go of it while Python is ending
+        native.write(self.body)
         try:
             table = pa.csv.read_csv(
-                io.BytesIO(self.body),
+                pa.BufferReader(native.getvalue()),
                 read_options=pa.csv.ReadOptions(column_names=names),
                 parse_options=pa.csv.ParseOptions(delimiter=self.separator),
                 convert_options=convert,
