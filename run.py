@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from errors import InputError
+from inference.interrupt import Interrupted
 
 PROBLEMS = {
     "1": "image denoising with a grid Markov random field",
@@ -94,8 +95,8 @@ def guarded(argv: list[str]) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        print(f"\n{str(stopped) or 'stopped'}", file=sys.stderr)
         return 130
 
 

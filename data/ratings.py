@@ -38,6 +38,9 @@ def load_ratings(
     if scale == "auto" and looks_like_jester(ratings):
         say(f"{source}: the ratings from -10 to 10 are mapped to 1 to 5 stars by ceil((x + 10) / 4)")
         return to_stars(ratings)
+    if scale == "auto" and ratings.scale is None:
+        low, high = float(ratings.rating.min()), float(ratings.rating.max())
+        say(f"{source}: ratings from {low:g} to {high:g}; --scale LOW,HIGH refuses others")
     return ratings
 
 

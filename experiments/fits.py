@@ -69,6 +69,8 @@ def task(fit: Fit, parts: Split, rank: int, *, epochs: int | None, chains: int =
     kept = parts.test if len(parts.test) else parts.train
     model = make(model_name, parts.train.num_users, parts.train.num_items, rank, pairs=kept.pairs, device=device)
     first = kept.user[:KEPT_PAIRS], kept.item[:KEPT_PAIRS]
+    if epochs is not None and epochs < 1:
+        raise InputError(f"--epochs must be at least 1, not {epochs}")
     steps = default_epochs(fit.method) if epochs is None else epochs
     warmup = steps // 5 if fit.method.family is Family.MCMC else 0
     plan = Plan(steps, chains, warmup, draws=0, tolerance=TOLERANCE, seed=seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from rich.console import Console
 from errors import InputError
 from experiments import cases1, checkpoints1, folder, words1
 from experiments.cases1 import Case
+from experiments.ending import conclude, resumable
 from experiments.runner import Task, choose_options, running, settings, trial
 from inference.diagnostics import chains_of_labels
-from inference.interrupt import Interrupted
 from inference.job import Plan
 from inference.method import Family, Method
 from inference.result import Result
@@ -43,25 +42,17 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     options = {name: options[name] | more for name, more in settled.items()}
     tasks, refused = _tasks(cases, options, args)
     out = resume or folder.create(args.out, PROBLEM, argv)
-    console.print(f"[bold]Problem 1[/]: {', '.join(c.name for c in cases)} -> {out}")
-    results: dict[str, list[Result]] = {case.name: [] for case in cases}
-    try:
+    with resumable(out):
+        console.print(f"[bold]Problem 1[/]: {', '.join(c.name for c in cases)} -> {out}")
+        results: dict[str, list[Result]] = {case.name: [] for case in cases}
         with running(out, console) as runner:
             for case, task in tasks:
                 results[case.name].append(runner(task))
-    except (Interrupted, KeyboardInterrupt) as stopped:
-        console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
-        return 130
-    if args.bare:
-        return folder.bare(out, PROBLEM, argv, args.seed, [r for case in cases for r in results[case.name]])
-    entries = [entry for case in cases for entry in _show(console, case, results[case.name], out, refused)]
-    checkpoints = checkpoints1.run({m.name for c in cases for m in c.methods}, args.outside)
-    tables.checkpoints(console, [asdict(c) for c in checkpoints])
-    folder.write_summary(out, PROBLEM, argv, args.seed, checkpoints, entries)
-    failed = sum(not c.passed for c in checkpoints)
-    console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
-                  f"figures and results are in {out}", soft_wrap=True)
-    return 1 if failed else 0
+        if args.bare:
+            return folder.bare(out, PROBLEM, argv, args.seed, [r for case in cases for r in results[case.name]])
+        entries = [entry for case in cases for entry in _show(console, case, results[case.name], out, refused)]
+        checkpoints = checkpoints1.run({m.name for c in cases for m in c.methods}, args.outside)
+        return conclude(console, out, PROBLEM, argv, args.seed, checkpoints, entries)
 
 
 def _tasks(cases: list[Case], options: dict[str, dict[str, Any]], args: argparse.Namespace

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from rich.console import Console
 from data.ratings import Split
 from errors import InputError
 from experiments import checkpoints2, fits, folder, gradients, ratings, words2
+from experiments.ending import conclude, resumable
 from experiments.fits import Fit
 from experiments.runner import SET, choose_options, device, running, settings, trial
-from inference.interrupt import Interrupted
 from inference.job import generator
 from inference.method import Family
 from inference.result import Result
@@ -80,36 +79,29 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     if ranks:
         fits.task(chosen[0], parts, max(ranks), **common)
     out = resume or folder.create(args.out, PROBLEM, argv)
-    console.print(f"[bold]Problem 2[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
-                  f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} to validate, "
-                  f"{len(parts.test):,} to test -> {out}", soft_wrap=True)
-    ranked: dict[int, Result] = {}
-    cheaper = common | {"samples": -(-args.samples // RANKED_SAMPLES), "train_every": RANKED_SCORES}
-    sweep = chosen[0] if args.method or args.guide else fits.parse(RANKED)
-    try:
+    with resumable(out):
+        console.print(f"[bold]Problem 2[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
+                      f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} to validate, "
+                      f"{len(parts.test):,} to test -> {out}", soft_wrap=True)
+        ranked: dict[int, Result] = {}
+        cheaper = common | {"samples": -(-args.samples // RANKED_SAMPLES), "train_every": RANKED_SCORES}
+        sweep = chosen[0] if args.method or args.guide else fits.parse(RANKED)
         with running(out, console) as runner:
             results = [runner(fits.task(fit, parts, args.rank, ask=ask, **common)) for fit in chosen]
             for K in ranks:
                 ranked[K] = runner(fits.task(sweep, parts, K, place=Path(f"rank{K}"), label=f"K={K}", **cheaper))
-    except (Interrupted, KeyboardInterrupt) as stopped:
-        console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
-        return 130
-    if args.bare:
-        return folder.bare(out, PROBLEM, argv, args.seed, [*results, *ranked.values()])
-    entries = show(console, out, parts, args, results, ranked)
-    if ask is not None:
-        best = min(results, key=lambda r: float(r.expected.get("test_nll", np.inf)))
-        ratings.recommend(console, args.recommend, args.top, parts.train, ask, best)
-    own = args.ratings != "jester-like" or args.subsample != 1 or any(
-        (args.biases, args.split, args.epochs, args.lr, args.batch_size, args.set))
-    checkpoints = checkpoints2.run([fit.method.name for fit in chosen], args.outside)
-    checkpoints += checkpoints2.of_run(results, ranked, parts.train, None if own else args.recipe or "default")
-    tables.checkpoints(console, [asdict(c) for c in checkpoints])
-    folder.write_summary(out, PROBLEM, argv, args.seed, checkpoints, entries)
-    failed = sum(not c.passed for c in checkpoints)
-    console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
-                  f"figures and results are in {out}", soft_wrap=True)
-    return 1 if failed else 0
+        entries = [] if args.bare else show(console, out, parts, args, results, ranked)
+        if ask is not None:
+            known = "validation_nll" if len(parts.validation) else "test_nll"
+            best = min(results, key=lambda r: float(r.expected.get(known, np.inf)))
+            ratings.recommend(console, args.recommend, args.top, parts.train, ask, best)
+        if args.bare:
+            return folder.bare(out, PROBLEM, argv, args.seed, [*results, *ranked.values()])
+        own = args.ratings != "jester-like" or args.subsample != 1 or any(
+            (args.biases, args.split, args.epochs, args.lr, args.batch_size, args.set))
+        checkpoints = checkpoints2.run([fit.method.name for fit in chosen], args.outside)
+        checkpoints += checkpoints2.of_run(results, ranked, parts.train, None if own else args.recipe or "default")
+        return conclude(console, out, PROBLEM, argv, args.seed, checkpoints, entries)
 
 
 def choose(args: argparse.Namespace) -> list[Fit]:
@@ -160,7 +152,9 @@ def show(console: Console, out: Path, parts: Split, args: argparse.Namespace, re
         for e in entries])
     if ranked:
         lines = [fits.entry(r, K, N) for K, r in ranked.items()]
-        tables.show(console, f"{lines[0]['name']} at each rank; train NLL of 1 in {RANKED_SCORES} ratings", (
+        samples = -(-args.samples // RANKED_SAMPLES)
+        tables.show(console, f"{lines[0]['name']} at each rank; NLLs over {samples} samples, train NLL of 1 in "
+                    f"{RANKED_SCORES} ratings", (
             "K", "ELBO", "train NLL", "test NLL", "test RMSE", "epochs", "seconds"), [
             (e["rank"], number(e["elbo_per_rating"]), number(e["train_nll"]), number(e["test_nll"]),
              number(e["test_rmse"]), e["steps"], e["seconds"]) for e in lines])

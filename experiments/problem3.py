@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,10 +12,10 @@ from rich.console import Console
 from data.ratings import Ratings, Split, load_ratings, subsample
 from errors import InputError
 from experiments import chains, checkpoints3, fits, folder, ratings, report3
+from experiments.ending import conclude, resumable
 from experiments.fits import Fit
 from experiments.runner import SET, Runner, Task, choose_options, device, running, settings, trial
 from inference import load
-from inference.interrupt import Interrupted
 from inference.job import Plan, generator
 from inference.method import Family
 from inference.result import Result
@@ -101,11 +101,11 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
     for fit in (*kernels, *compared):
         trial(fit.method, model, parts.train, fit.options, args.seed)
     out = resume or folder.create(args.out, PROBLEM, argv)
-    console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
-                  f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} to "
-                  f"validate and test -> {out}", soft_wrap=True)
-    study, small = Study(), subsample(parts.train, SHARE, rng=generator(args.seed, "share"))
-    try:
+    with resumable(out):
+        console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
+                      f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} to "
+                      f"validate and test -> {out}", soft_wrap=True)
+        study, small = Study(), subsample(parts.train, SHARE, rng=generator(args.seed, "share"))
         with running(out, console) as runner:
             for fit in kernels:
                 study.main.append(runner(chains.task(fit, model, parts, plan, label=f"K={args.rank}", ask=ask)))
@@ -114,24 +114,18 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> i
             _climb(study, runner, kernels[0], ranks, parts, small, model, plan)
             if args.outside and (args.outside / JESTER).exists():
                 _real(study, runner, args.outside / JESTER, args.seed, console)
-    except (Interrupted, KeyboardInterrupt) as stopped:
-        console.print(f"\n{stopped or 'stopped'}; go on with: python run.py --resume {out}", soft_wrap=True)
-        return 130
-    if args.bare:
-        return folder.bare(out, PROBLEM, argv, args.seed, study.main)
-    entries = report3.show(console, out, study, parts, small, args)
-    if ask is not None:
-        ratings.recommend(console, args.recommend, args.top, parts.train, ask, study.main[0])
-    checkpoints = checkpoints3.run(study)
-    tables.checkpoints(console, [asdict(c) for c in checkpoints])
-    folder.write_summary(out, PROBLEM, argv, args.seed, checkpoints, entries)
-    failed = sum(not c.passed for c in checkpoints)
-    console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
-                  f"figures and results are in {out}", soft_wrap=True)
-    return 1 if failed else 0
+        entries = [] if args.bare else report3.show(console, out, study, parts, small, args)
+        if ask is not None:
+            ratings.recommend(console, args.recommend, args.top, parts.train, ask, study.main[0])
+        if args.bare:
+            return folder.bare(out, PROBLEM, argv, args.seed, study.main)
+        checkpoints = checkpoints3.run(study)
+        return conclude(console, out, PROBLEM, argv, args.seed, checkpoints, entries)
 
 
 def _plan(args: argparse.Namespace) -> Plan:
+    if args.sweeps < 1:
+        raise InputError(f"--sweeps must be at least 1, not {args.sweeps}")
     burn_in = args.sweeps // 5 if args.burn_in is None else args.burn_in
     if not 0 <= burn_in < args.sweeps:
         raise InputError(f"--burn-in must lie between 0 and the sweeps, {args.sweeps}, not {burn_in}: "

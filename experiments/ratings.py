@@ -43,6 +43,8 @@ def load(args: argparse.Namespace, console: Console) -> Split:
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
+    if args.top < 1:
+        raise InputError(f"--top must be at least 1, not {args.top}")
     if args.test_ratings and args.split:
         raise InputError("--test-ratings is a given test set, --split makes one: give one of the two")
     seed = args.seed if args.data_seed is None else args.data_seed
@@ -97,5 +99,7 @@ def recommend(console: Console, user: str, top: int, train: Ratings, pairs: Pair
         low, high = np.clip(low, *train.scale), np.clip(high, *train.scale)
     ids = train.item_ids if train.item_ids is not None else range(train.num_items)
     best = np.argsort(-mean, kind="stable")[:top]
-    tables.show(console, f"For user {user}, by {result.name}", ("item", "predicted rating", "90% interval"),
+    known = bool((train.user == pairs[0][0]).any())
+    why = "" if known else ", who has no rating in the training set: from the prior, which prefers nothing"
+    tables.show(console, f"For user {user}{why}, by {result.name}", ("item", "predicted rating", "90% interval"),
                 [(str(ids[int(pairs[1][n])]), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}") for n in best])

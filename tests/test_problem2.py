@@ -201,7 +201,7 @@ def test_bad_files(text, words, tmp_path, monkeypatch, capsys):
     (["--batch-size", 0], "a batch must hold between 1 and"),
     (["--lr", -1], "learning rate"),
     (["--lr", "nan"], "learning rate"),
-    (["--epochs", 0], "steps must be at least 1"),
+    (["--epochs", 0], "--epochs must be at least 1"),
     (["--samples", 0], "samples from q"),
     (["--recipe", "referense"], "did you mean 'reference'"),
     (["--guide", "AutoNormall"], "did you mean 'AutoNormal'"),

@@ -188,7 +188,8 @@ def test_the_door_maps_what_is_jesters_and_says_so(tmp_path):
     assert load_ratings(jester, scale="keep", say=said.append).rating.tolist() == [-8.5, 7.25]
     assert load_ratings(likes, say=said.append).rating.tolist() == [-1, 1]
     assert load_ratings(likes, scale="jester", say=said.append).rating.tolist() == [3, 3]
-    assert len(said) == 1
+    assert load_ratings(likes, scale="-1,1", say=said.append).rating.tolist() == [-1, 1]
+    assert len(said) == 2 and "ratings from -1 to 1; --scale LOW,HIGH refuses others" in said[1]
 
 
 def test_the_door_names_what_it_knows():

@@ -118,7 +118,7 @@ def test_ctrl_c_saves_and_resume_gives_the_same_bytes(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     said, errors = process.communicate(timeout=120)
     assert process.returncode == 130, said + errors
-    assert "--resume" in said and "Traceback" not in said + errors
+    assert "--resume" in errors and "Traceback" not in said + errors
     assert door("--resume", stopped) == 0
     assert door(*argv, "--out", alone) == 0
     from inference.result import Result
