@@ -23,7 +23,7 @@ from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
 from torch.distributions import biject_to
 
-from errors import InputError
+from errors import InputError, unknown
 from inference.kernel_memory import refresh, same_kind
 
 Values = dict[str, Tensor]
@@ -41,11 +41,15 @@ class Gibbs(MCMCKernel):
         self.values: Values = {}  # of all sites, constrained; the conditioned models look here
         self._start: Values | None = None
         self._initial: Values | None = None
+        self._saved: list[str] | None = None
 
     def setup(self, warmup_steps: int, *args: Any, **kwargs: Any) -> None:
         self._arguments = args, kwargs
         sites = _latent_sites(self.model, args, kwargs)
         self._check_blocks(sites)
+        for name in self._saved or ():
+            if name not in sites:
+                raise unknown("name in save_params", name, sites)
         transforms = {name: self._transform(name, site) for name, site in sites.items()}
         self.transforms = {name: transform for name, transform in transforms.items() if transform is not None}
         start = self._start
@@ -78,6 +82,17 @@ class Gibbs(MCMCKernel):
     def initial_params(self, params: Values) -> None:
         """Unconstrained. For the next chain."""
         self._start = self._initial = dict(params)
+
+    @property
+    def save_params(self) -> list[str]:
+        if self._saved is None:
+            raise AttributeError("save_params")  # so that MCMC takes all of initial_params
+        return self._saved
+
+    @save_params.setter
+    def save_params(self, names: Sequence[str]) -> None:
+        """Sorted, because MCMC cuts its draws up in that order, whatever order it was given."""
+        self._saved = sorted(set(names))
 
     def logging(self) -> OrderedDict[str, str]:
         """What the blocks' kernels say, with the name of the block's first site."""

@@ -81,6 +81,22 @@ def test_against_quadrature(name, blocks):
         assert abs(float(batches.mean()) - exact) < 8.5 * float(batches.std()) / math.sqrt(20)
 
 
+def test_sites_to_save_may_be_named_in_any_order():
+    """Pyro cuts its draws up in alphabetical order."""
+    found = []
+    for names in (None, ["variance", "mean"], ["mean"]):
+        pyro.set_rng_seed(1)
+        run = MCMC(Gibbs(normal_model, [(draw_mean, ["mean"]), (draw_variance, ["variance"])]), num_samples=5,
+                   warmup_steps=2, disable_progbar=True, save_params=names)
+        run.run(DATA)
+        found.append(run.get_samples())
+    assert found[0].keys() == found[1].keys() == {"mean", "variance"} and found[2].keys() == {"mean"}
+    assert all(torch.equal(found[0][name], some[name]) for some in found[1:] for name in some)
+    with pytest.raises(InputError, match="unknown name in save_params 'men': did you mean 'mean'"):
+        MCMC(Gibbs(normal_model, [(draw_mean, ["mean"]), (draw_variance, ["variance"])]), num_samples=1,
+             save_params=["men"]).run(DATA)
+
+
 def test_one_block_of_rows_is_row_gibbs_to_the_byte():
     model, data, _, _ = problem("plain")
     pyro.set_rng_seed(5)
