@@ -23,7 +23,7 @@ def learning(folder: Path, results: Sequence[Result], num_ratings: int,
     reference  somebody's `elbo` (per rating) and `test_nll` by epoch, drawn too; then from the first epoch on
     """
     style = styles(r.name for r in results)
-    figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), sharey="row")
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), sharex="col", sharey="row")
     for row, (field, scale, label) in enumerate((("elbo", num_ratings, "ELBO per rating (nats; higher is better)"),
                                                  ("test_nll", 1, "test NLL (nats per rating; lower is better)"))):
         shown = [r for r in results if field in r.trace]
@@ -54,35 +54,35 @@ def _frame(axis: plt.Axes, curves: Sequence[np.ndarray], rising: bool) -> None:
     curves = [c[np.isfinite(c)] * (-1 if rising else 1) for c in curves if np.isfinite(c).any()]
     if curves:
         best, worst = min(c.min() for c in curves), max(c[-1] for c in curves)
-        span = max(1.3 * (worst - best), 0.1 * abs(best))
+        span = max(1.3 * (worst - best), 0.05 * abs(best))
         low, high = best - 0.05 * span, best + span
         axis.set_ylim(*((-high, -low) if rising else (low, high)))
 
 
 def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Path:
-    """Left: where the bound and the NLL end at each K. Right: the test NLL on the way there."""
+    """Where the bound and the NLLs end at each K; and each of them on the way there."""
     ranks = sorted(results)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6))
-    for name, field, scale, marker, colour in (
-        ("minus the ELBO per rating", "elbo", -num_ratings, "s", PALETTE[3]),
-        ("test NLL", "test_nll", 1, "o", PALETTE[0]), ("train NLL", "train_nll", 1, "^", PALETTE[2]),
-    ):
-        ends = [results[K].final(field) for K in ranks]
-        left.plot(ranks, [np.nan if e is None else e / scale for e in ends], color=colour, marker=marker, label=name)
-    left.set(xlabel="rank K", ylabel="nats per rating (lower is better)", xticks=ranks)
-    left.legend()
-    left.set_title("where it ends")
+    fields = [f for f in (("minus the ELBO per rating", "elbo", -num_ratings, "s", PALETTE[3]),
+                          ("test NLL", "test_nll", 1, "o", PALETTE[0]), ("train NLL", "train_nll", 1, "^", PALETTE[2]))
+              if any(f[1] in r.trace for r in results.values())]
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8))
+    ends = axes[0, 0]
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(ranks)))
-    curves = [results[K].trace["test_nll"].mean(0) for K in ranks if "test_nll" in results[K].trace]
-    for K, colour in zip(ranks, colours, strict=True):
-        if "test_nll" in results[K].trace:
-            values = results[K].trace["test_nll"].mean(0)
-            right.plot(np.arange(1, len(values) + 1), values, color=colour, marker=".", label=f"K = {K}")
-    _frame(right, curves, rising=False)
-    plain_log(right, "x")
-    right.set(xlabel="epoch", ylabel="test NLL (nats per rating)")
-    right.legend(fontsize=7, ncols=2)
-    right.set_title("on the way")
+    for axis, (name, field, scale, marker, colour) in zip(axes.ravel()[1:], fields, strict=False):
+        shown = [K for K in ranks if field in results[K].trace]
+        curves = {K: results[K].trace[field].mean(0) / scale for K in shown}
+        ends.plot(shown, [curves[K][-1] for K in shown], color=colour, marker=marker, label=name)
+        for K, line in zip(ranks, colours, strict=True):
+            if K in curves:
+                axis.plot(np.arange(1, len(curves[K]) + 1), curves[K], color=line, marker=".", label=f"K = {K}")
+        _frame(axis, list(curves.values()), rising=False)
+        plain_log(axis, "x")
+        axis.set(xlabel="epoch", ylabel=f"{name} (nats)", title=f"{name}, on the way")
+        axis.legend(fontsize=7, ncols=2)
+    for axis in axes.ravel()[1 + len(fields):]:
+        axis.remove()
+    ends.set(xlabel="rank K", ylabel="nats per rating (lower is better)", xticks=ranks, title="where it ends")
+    ends.legend()
     figure.suptitle(f"{title(results[ranks[0]].name)}: what each further factor is worth")
     return save(figure, folder / "ranks.png")
 
@@ -143,7 +143,7 @@ def uncertainty(folder: Path, count: np.ndarray, results: Sequence[Result]) -> P
         axis.plot(middle, median, markersize=4, label=title(r.name), **style[r.name])
         axis.fill_between(middle, quarter, three, color=style[r.name]["color"], alpha=0.12)
     plain_log(axis, "xy")
-    axis.set(xlabel="ratings of the user in the training set",
+    axis.set(xlabel="ratings of the user in the training set (none: drawn at 0.5)",
              ylabel="posterior sd of the prediction u.v (rating units)")
     axis.set_title("The more a user has rated, the surer the prediction\n(median, and half of the test pairs)")
     axis.legend(fontsize=7)

@@ -13,6 +13,7 @@ from views.figures import PALETTE, plain_log, save, styles, title
 
 SETS = {"train": "training ratings", "test": "test ratings"}
 ByRank = Mapping[tuple[float, int], Result]  # (share of the training set, K)
+OVERFITS = 0.05  # nats by which a test NLL must rise with K for a figure to say so
 
 
 def sweeps(folder: Path, results: Sequence[Result], rank: int) -> Path:
@@ -76,8 +77,16 @@ def overfitting(folder: Path, gibbs: ByRank, point: ByRank) -> Path:
             axis.set_ylabel("NLL (nats per rating, log scale; lower is better)")
         axis.set_title(f"{100 * share:.0f}% of the training set")
         axis.legend(fontsize=7, handlelength=4)
-    figure.suptitle("Maximum likelihood overfits, Gibbs hardly does")
+    lost = [max(rises(by, share) for share in shares) for by in (gibbs, point)]
+    figure.suptitle("Maximum likelihood overfits, Gibbs hardly does" if lost[0] < OVERFITS < lost[1] else
+                    "Gibbs and maximum likelihood, by number of factors")
     return save(figure, folder / "overfitting.png")
+
+
+def rises(results: ByRank, share: float) -> float:
+    """How far the test NLL at the largest K lies above its lowest, in nats."""
+    ends = [float(r.expected.get("test_nll", np.nan)) for (s, K), r in sorted(results.items()) if s == share]
+    return ends[-1] - min(ends)
 
 
 def calibration(folder: Path, result: Result, count: np.ndarray, edges: np.ndarray, shares: np.ndarray,
@@ -99,6 +108,7 @@ def calibration(folder: Path, result: Result, count: np.ndarray, edges: np.ndarr
         error = [np.sqrt(level * (1 - level) / sizes[b]) for b in shown]
         right.errorbar(middle, shares[shown], yerr=np.multiply(2, error), marker="o", color=PALETTE[0], capsize=2,
                        label="share inside (2 standard errors)")
+        right.set_ylim(top=min(1.0, right.get_ylim()[1]))
         right.set_xticks(middle, [f"{x:.0f}" for x in middle])
     right.axhline(level, color="0.4", lw=1, ls=":", label="right")
     right.set(xlabel="mean number of ratings of the user in the training set",
