@@ -66,8 +66,9 @@ def sbc(rng: torch.Generator, kernel: Kernel, problem: Problem) -> bool:
         latents = kernel.move(rng, problem, latents, data, 2)
         kept.append(parameters(problem, latents))
     draws, theta = np.array(kept), parameters(problem, truth)
-    ties = torch.rand(draws.shape, generator=rng, dtype=torch.float64).numpy() < 0.5
-    rank = ((draws < theta) | ((draws == theta) & ties)).sum(0)  # 0 .. RANKS
+    less, ties = (draws < theta).sum(0), (draws == theta).sum(0)
+    u = torch.rand(less.shape, generator=rng, dtype=torch.float64).numpy()
+    rank = less + (u * (ties + 1)).astype(int)  # 0 .. RANKS, any place among equals as likely as another
     observed = np.stack([np.histogram(rank[:, k], bins=4, range=(-0.5, RANKS + 0.5))[0] for k in range(rank.shape[1])])
     p = stats.chisquare(observed, axis=1).pvalue
     return bool(p.min() * len(p) < LEVEL)

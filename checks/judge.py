@@ -20,7 +20,7 @@ from checks.contract import faults
 from checks.kernel import Broken, Kernel
 from checks.problem import Problem
 from checks.problems import problems
-from checks.trial import Suspect, Trial, confirmed, suspects
+from checks.trial import STEPS, Suspect, Trial, confirmed, suspects
 from checks.verdict import Finding, Outcome, Verdict
 from errors import InputError
 from inference.engine import one_thread
@@ -28,15 +28,17 @@ from inference.method import Family
 
 LOOKS = (500, 2000, 8000)
 SUSPICION = 0.05
+GUESSED = 3  # replicates timed before any are counted
 DIRECTIONS = ({1: "too large", -1: "too small"}, {1: "too spread out", -1: "too little spread"})
 
 
 @dataclass
 class Budget:
-    """Seconds there are, and how many a replicate has cost so far."""
+    """Seconds there are, and how many a replicate has cost so far; `each` is a guess before there are any."""
 
     seconds: float
     started: float
+    each: float = 0.0
 
     @property
     def spent(self) -> float:
@@ -46,7 +48,16 @@ class Budget:
         """Whether all trials can be brought to n replicates, at the cost a replicate has had."""
         have = sum(trial.n for trial in trials)
         lacking = sum(max(0, n - trial.n) for trial in trials)
-        return self.spent + (self.spent / have if have else 0.0) * lacking <= self.seconds
+        return self.spent + (self.spent / have if have else self.each) * lacking <= self.seconds
+
+    def guess(self, rng: torch.Generator, kernel: Kernel, chosen: list[Problem]) -> None:
+        """Time a few replicates of every problem, for kernels that take them one by one."""
+        if kernel.batched:
+            return
+        began = time.perf_counter()
+        for problem in chosen:
+            kernel.move(rng, problem, *problem.joint(rng, GUESSED), STEPS)
+        self.each = (time.perf_counter() - began) / (GUESSED * len(chosen))
 
 
 def judge(kernel: Kernel, kind: str, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
@@ -77,7 +88,9 @@ def _judged(rng: torch.Generator, kernel: Kernel, kind: str, level: float, clock
     if verdict.faults:
         return verdict, []
     try:
-        if kind == "grid" and kernel.method.family is Family.MCMC:
+        clock.guess(rng, kernel, chosen)
+        graph = kind == "grid" and kernel.method.family is Family.MCMC
+        if graph and clock.spent + reach.MOVES * clock.each <= clock.seconds:
             verdict.faults += reach.disconnected(rng, kernel)
         for n in looks:
             if not clock.allows(trials, n):

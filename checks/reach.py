@@ -29,6 +29,7 @@ PATIENCE = 8000  # replicates without a move before a sluggish kernel counts as 
 CROSSINGS = 50  # expected, before none at all means that signs are kept
 STARTS = 40  # replicates from every labelling of the 2 x 2 grid
 CALLS = 20  # separate ones, before a verdict
+MOVES = 3 * 3**4 * STARTS  # replicates of the 2 x 2 grid, at most and about
 
 
 def frozen(trial: Trial) -> list[str]:
