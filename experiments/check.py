@@ -74,10 +74,11 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
 def judged(method: Method, kind: str, given: dict[str, Any], args: argparse.Namespace) -> Verdict:
     """The verdict, by what the method is."""
     if is_guide(method.module):
-        return judge_guide(Guide.of(method.module, method.name), seed=args.seed, level=args.level)
+        return judge_guide(Guide.of(method.module, method.name), seed=args.seed, level=args.level,
+                           budget=args.budget)
     if hasattr(method.init, "guide"):
         asked = importlib.import_module("checks.pyro_guide").of(method, given)  # which imports Pyro
-        return judge_guide(asked, seed=args.seed, level=args.level)
+        return judge_guide(asked, seed=args.seed, level=args.level, budget=args.budget)
     if method.family is Family.VARIATIONAL:
         return judge_fit(method, kind, given, seed=args.seed, level=args.level, budget=args.budget)
     return judge(Kernel(method, given), kind, seed=args.seed, level=args.level, budget=args.budget)
@@ -126,7 +127,8 @@ def found(name: str, problem: str | None) -> tuple[str, Method]:
 
 def on_the_ladder(kind: str, method: Method) -> tuple[str, Method]:
     """A kernel that learns the noise too is judged where that is learned."""
-    if kind == "factorization" and method.family is Family.MCMC and trouble(method, "ladder") is None:
+    plain = method.by == "user" and method.init.__module__ == "inference.from_kernel"  # it runs on any Pyro program
+    if kind == "factorization" and method.family is Family.MCMC and not plain and trouble(method, "ladder") is None:
         return "ladder", method
     return kind, method
 

@@ -14,6 +14,7 @@ from checks.kernel import Kernel
 from checks.verdict import Outcome
 from data.ratings import load_ratings
 from errors import InputError
+from experiments.check import found
 from experiments.fits import parse
 from inference import load
 from inference.drive import drive
@@ -99,6 +100,8 @@ def test_the_pyro_kernel_of_the_lesson_by_name(tmp_path):
     kernel = f"{tmp_path / 'mine.py'}:Short"
     assert small(out, "--problem", "3", "--kernel", kernel, "--sweeps", "4", "--chains", "1") == 0
     assert (out / "mine_Short.nc").exists()
+    for file in (kernel, str(EXAMPLES / "kernel.py")):  # any Pyro program would do for the one, any sites for the other
+        assert found(file, None)[0] == "factorization"
 
 
 @pytest.mark.parametrize("words", [("--set", "size=0.5"), ()])
@@ -138,9 +141,9 @@ def commands() -> list[list[str]]:
 
 def test_every_command_of_the_lesson_and_the_examples_is_understood():
     """Arguments that parse, files that are there."""
-    found = commands()
-    assert len(found) >= 9
-    for words in found:
+    asked = commands()
+    assert len(asked) >= 9
+    for words in asked:
         for word in words:
             if word.startswith("examples/"):
                 assert (ROOT / word).exists(), word
