@@ -8,8 +8,8 @@
 Given U the items do not touch each other, so each has its own trajectory, step and verdict. With Lambda_j the
 precision of v_j | U, r, e_j = step_size / sqrt(its largest eigenvalue) times a fresh number in (0.8, 1.2), against
 periods; leapfrog is stable below step_size = 1.66. Here the conditional is Gaussian and could be drawn exactly: the
-kernel shows what HMC in a block costs and loses. It would stay the same for a prior or a likelihood that is not
-Gaussian. Cost of a step: N K^2 + (users + items) K^3, and items K^2 for each leap.
+kernel shows what HMC in a block costs and loses. It needs no more than the gradient, so it would also do where prior or
+likelihood are not Gaussian. Cost of a step: N K^2 + (users + items) K^3, and items K^2 for each leap.
 
 The same in Pyro, the gradients by autograd through all ratings, and one verdict for all items together:
 `Gibbs(model.program, [(rows, ["U"]), (partial(HMC, num_steps=5), ["V"])])` of `inference/pyro_gibbs.py`.
