@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from small_ratings import jester_in_small
 
 from data.ratings import Split
 from experiments import chains, fits
@@ -11,7 +12,6 @@ from inference.job import Plan
 from models.factorization import Factorization
 from models.grid import GridMRF
 from models.ladder import make
-from tests.small_ratings import jester_in_small
 
 IMAGE = torch.eye(2)[torch.tensor([[0, 0, 1], [1, 0, 1]])]
 
