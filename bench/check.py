@@ -2,6 +2,7 @@
 
     python bench/check.py                     # detection over the zoo, and times
     python bench/check.py --false-alarms 20   # full runs of every right kernel; --log FILE keeps them
+    python bench/check.py --guides            # guides: detection, and runs of right ones
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
     python bench/check.py --signatures        # writes checks/signatures.json anew
 
@@ -24,15 +25,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import check_peers
 
+from checks import pyro_guide
 from checks import trial as trials
+from checks.guide import Guide
 from checks.judge import LOOKS, judge
+from checks.judge_guide import judge_guide
 from checks.kernel import Broken, Kernel
 from checks.nearest import FAINT, FILE, ZOO, nearest, signature
 from checks.problem import Problem
 from checks.problems import KINDS, problems
 from checks.score import Scale, learn
 from checks.trial import REFERENCE, Trial
-from checks.verdict import Outcome
+from checks.verdict import Outcome, Verdict
 from errors import InputError
 from inference import load
 from inference.engine import one_thread
@@ -60,7 +64,7 @@ def detection(seeds: int, only: str) -> None:
             if verdict.outcome is Outcome.WRONG:
                 seconds.append(spent)
                 if verdict.findings:
-                    names = guesses(kind, kernel, verdict.findings[0].problem, 500 + seed)
+                    names = guesses(kind, kernel, verdict, 500 + seed)
                     guessed, first = guessed + 1, first + (names[:1] == [kernel.method.name])
                     among_three += kernel.method.name in names
                 found[max([t["replicates"] for t in verdict.tested], default=LOOKS[0])] += 1
@@ -76,10 +80,47 @@ def detection(seeds: int, only: str) -> None:
           f"among three {among_three} of {guessed}")
 
 
-def guesses(kind: str, kernel: Kernel, problem: str, seed: int) -> list[str]:
-    """The names nearest to a mistake's own signature on the problem that found it."""
-    trial = Trial(torch.Generator().manual_seed(seed), kernel, next(p for p in problems(kind) if p.name == problem))
-    return [name for name, _, _ in nearest(trial, trial.upto(LOOKS[0]))]
+def guesses(kind: str, kernel: Kernel, verdict: Verdict, seed: int) -> list[str]:
+    """The names nearest to a mistake, from fresh replicates, as many as found it, of the problem that found it."""
+    problem = next(p for p in problems(kind) if p.name == verdict.findings[0].problem)
+    trial = Trial(torch.Generator().manual_seed(seed), kernel, problem)
+    return [name for name, _, _ in nearest(trial, trial.upto(verdict.tested[0]["replicates"]))]
+
+
+def guides(seeds: int, alarms: int) -> None:
+    """Mistakes in guides found, and right guides called wrong; `alarms` runs of each without the fit."""
+    missed, seconds, count, wrong, runs = [], [], 0, [], 0
+    for guide in some_guides(ZOO):
+        for seed in range(seeds):
+            started = time.process_time()
+            verdict = judge_guide(guide, seed=100 + seed)
+            seconds.append(time.process_time() - started)
+            count += 1
+            if verdict.outcome is not Outcome.WRONG:
+                missed.append(f"{guide.name} (seed {seed})")
+    print(f"guides: found {count - len(missed)} of {count}; median {statistics.median(seconds):.2f} s of one core, "
+          f"most {max(seconds):.0f} s; missed: {', '.join(missed) or 'none'}", flush=True)
+    took = []
+    for guide in some_guides(RIGHT):
+        quick = guide.samples == Guide.samples
+        for seed in range(alarms if quick else min(alarms, 3)):
+            started = time.process_time()
+            verdict = judge_guide(guide, seed=10_000 + seed, fits=3 if seed == 0 else 0)
+            runs += 1
+            if seed == 0:
+                took.append(f"{guide.name} {time.process_time() - started:.0f} s")
+            if verdict.outcome is Outcome.WRONG:
+                wrong.append(f"{guide.name}, seed {seed}: {verdict.headline}")
+    print(f"{len(wrong)} false alarms in {runs} runs of right guides; a pass with its fits: {', '.join(took)}")
+    print("\n".join(wrong))
+
+
+def some_guides(folder: Path) -> Iterator[Guide]:
+    """Those of functions, and those written in Pyro."""
+    for path in sorted((folder / "guides").glob("[a-z]*.py")):
+        yield Guide.of(load.import_file(path), path.stem)
+    for path in sorted((folder / "pyro").glob("[a-z]*.py")):
+        yield pyro_guide.of(load.method("factorization", str(path)), {})
 
 
 class Pool:
@@ -157,6 +198,7 @@ def main() -> None:
     parser.add_argument("--false-alarms", type=int, metavar="RUNS")
     parser.add_argument("--log", type=Path, help="where false-alarm runs are written, a line each, and gone on from")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--guides", type=int, metavar="RUNS", nargs="?", const=20, help="runs of each right guide")
     parser.add_argument("--signatures", action="store_true")
     args = parser.parse_args()
     with one_thread():
@@ -164,6 +206,8 @@ def main() -> None:
             signatures()
         elif args.false_alarms:
             false_alarms(args.false_alarms, args.log)
+        elif args.guides:
+            guides(args.seeds, args.guides)
         elif args.peers:
             check_peers.table(list(kernels(ZOO, args.only)), list(kernels(RIGHT)))
         else:

@@ -160,11 +160,10 @@ def batches(rng: torch.Generator, guide: Guide, model: Factorization, data: Rati
                 torch.stack(values).sum(0) - whole, float(whole.abs().mean()))
 
 
-def lacking(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings) -> tuple[float, float]:
-    """Nats that the fit lacks, and their standard error: coordinate ascent goes on from its means and variances."""
-    params = {name: x.detach() for name, x in guide.fit(rng, model, data).items()}
-    latents = guide.sample(params, noise(rng, model, 4 * guide.samples[0]))
-    value = log_ratio(guide, model, data, params, latents)
+def lacking(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, value: Tensor
+            ) -> tuple[float, float]:
+    """Nats that a fit lacks, and their standard error: coordinate ascent goes on from the means and variances of the
+    draws `latents`, whose log p - log q is `value`."""
     moments = {site: (x.detach().mean(0), x.detach().var(0)) for site, x in latents.items()}
     state = coordinate_ascent.State(*moments["U"], *moments["V"], None, "torch")
     best = -math.inf

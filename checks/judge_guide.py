@@ -13,11 +13,12 @@ import time
 import torch
 
 from checks.factorization_problems import pairs, problem
-from checks.guide import Guide
-from checks.guides import NATS, Mean, lacking, questions
+from checks.guide import Guide, noise
+from checks.guide_quality import quality, said
+from checks.guides import NATS, Mean, lacking, log_ratio, questions
 from checks.judge import SUSPICION
 from checks.kernel import Broken, blaming
-from checks.problem import Problem
+from checks.problem import Problem, take
 from checks.verdict import Finding, Outcome, Verdict
 from inference.engine import one_thread
 from models.factorization import Factorization
@@ -32,7 +33,8 @@ def test_problem() -> Problem:
     return problem(f"8 users x 6 items, rank 2, {len(PAIRS)} ratings", model)
 
 
-def judge_guide(guide: Guide, *, seed: int = 0, level: float = 1e-3, fits: int = FITS) -> Verdict:
+def judge_guide(guide: Guide, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
+                fits: int = FITS) -> Verdict:
     """The verdict on a guide for the factorization."""
     started, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
     verdict = Verdict(guide.name, Outcome.RIGHT, level, seed=seed)
@@ -42,7 +44,7 @@ def judge_guide(guide: Guide, *, seed: int = 0, level: float = 1e-3, fits: int =
             with blaming(guide.name):
                 _ask(rng, guide, where, verdict)
                 if not verdict.findings:
-                    _fit(rng, guide, where, verdict, fits)
+                    _fit(rng, guide, where, verdict, fits, started + budget)
         except Broken as error:
             verdict.faults.append(str(error))
     if verdict.faults or verdict.findings:
@@ -74,15 +76,26 @@ def described(mean: Mean, where: str) -> Finding:
                    max(-999.0, min(999.0, mean.z)), value, 0.0, f"{where}, {n:,} samples")
 
 
-def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, fits: int) -> None:
+def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, fits: int, until: float) -> None:
     short: list[float] = []
+    told: list[tuple[float, float]] = []
     asked = 0
     while asked < fits and max(len(short), asked - len(short)) <= fits / 2:  # until most have said so
-        _, data = where.joint(rng, 1)
-        nats, error = lacking(rng, guide, where.model, where.one(data, 0))
+        if time.perf_counter() > until:
+            verdict.outcome, verdict.why = Outcome.UNKNOWN, "the budget ends before its fit has been looked at"
+            break
+        truth, data = where.joint(rng, 1)
+        model, ratings = where.model, where.one(data, 0)
+        params = {name: x.detach() for name, x in guide.fit(rng, model, ratings).items()}
+        draws = {site: x.detach() for site, x in guide.sample(params, noise(rng, model, 4 * guide.samples[0])).items()}
+        value = log_ratio(guide, model, ratings, params, draws)
+        nats, error = lacking(rng, model, ratings, draws, value)
+        told.append(quality(model, value, draws, take(truth, 0)))
         asked += 1
         if not nats <= max(NATS, 6 * error):
             short.append(nats)
+    if told:
+        verdict.warnings.append(said(told))
     if 2 * len(short) > fits:
         verdict.faults.append(f"UNDER-FITTED: the fitted ELBO lacks {max(short):.1f} nats that coordinate ascent finds "
                               f"from the same means and variances, on {len(short)} of {asked} data sets")

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         views.scores(out / f"{name}.png", verdict.to_json())
     if len(wanted) > 1:
         summary(console, verdicts)
-    console.print(f"the figure and check.json are in {out}", soft_wrap=True)
+    console.print(f"the figures and JSON are in {out}", soft_wrap=True)
     statuses = {v.outcome.status for v in verdicts if len(verdicts) == 1 or not v.by_design}
     return 1 if 1 in statuses else max(statuses)
 
@@ -168,10 +168,11 @@ def show(console: Console, verdict: Verdict) -> None:
         console.print(verdict.exclusion, soft_wrap=True)
     for line in verdict.warnings:
         console.print(f"[yellow]note[/]: {line}", soft_wrap=True)
-    unit = verdict.tested[0].get("unit", "replicates") if verdict.tested else "replicates"
-    tables.show(console, "Tested", ("problem", unit, "functions", "scores"),
-                [(t["problem"], t["replicates"], t["functions"], (1 if "unit" in t else 2) * t["functions"])
-                 for t in verdict.tested])
+    if verdict.tested:
+        unit = verdict.tested[0].get("unit", "replicates")
+        tables.show(console, "Tested", ("problem", unit, "functions", "scores"),
+                    [(t["problem"], t["replicates"], t["functions"], (1 if "unit" in t else 2) * t["functions"])
+                     for t in verdict.tested])
     console.print(f"{verdict.assurance} ({verdict.seconds:.1f} s, seed {verdict.seed})", soft_wrap=True)
 
 

@@ -56,6 +56,15 @@ def test_out_of_budget_is_3(tmp_path, capsys):
     assert "cannot tell" in capsys.readouterr().out
 
 
+def test_a_guide_written_in_pyro(tmp_path, capsys):
+    """No time for its fits: what does not belong together is found all the same, and the rest is left open."""
+    assert door("--check", "zoo/density_of_another_scale", "--out", tmp_path / "a", "--budget", "0.01") == 1
+    assert "density_of_another_scale is WRONG" in capsys.readouterr().out
+    path = CHECKS / "right" / "guides" / "mean_field.py"
+    assert door("--check", path, "--out", tmp_path / "b", "--budget", "0.01") == 3
+    assert "before its fit" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("argv", "says"), [
     (["--check", "row_gibs"], "did you mean 'row_gibbs'"),
     (["--check", "nowhere.py"], "no file nowhere.py"),

@@ -7,13 +7,15 @@ import torch
 
 from checks.fitted import judge_fit
 from checks.guide import Guide
+from checks.guide_quality import quality
 from checks.guides import stein
-from checks.judge_guide import judge_guide
+from checks.judge_guide import judge_guide, test_problem
 from checks.verdict import Outcome
 from inference import load
 from inference.engine import one_thread
 
 CHECKS = Path(__file__).parent.parent / "checks"
+test_problem.__test__ = False  # type: ignore[attr-defined]
 NEEDS_FIT = {"stops_too_early", "step_too_large", "variances_never_fitted"}
 
 
@@ -59,6 +61,20 @@ def test_under_fitting_is_found():
 @pytest.mark.parametrize("name", sorted(NEEDS_FIT))
 def test_mistakes_of_the_fit(name):
     assert judge_guide(guide(CHECKS / "zoo" / "guides" / f"{name}.py"), seed=3).outcome is Outcome.WRONG
+
+
+def test_how_good_a_fit_is():
+    """q the prior's own normal: k-hat of equal weights is low, the truth is covered; a narrower q, not."""
+    rng = torch.Generator().manual_seed(6)
+    model = test_problem().model
+    truth = model.prior(rng)
+    draws = {s: 2**0.5 * torch.randn(4000, *x.shape, generator=rng, dtype=x.dtype) for s, x in truth.items()}
+    shape, covered = quality(model, 0.1 * torch.randn(4000, generator=rng, dtype=torch.float64), draws, truth)
+    assert shape < 0.5 and covered > 0.6
+    narrow = {s: 0.01 * x for s, x in draws.items()}
+    ratio = 0.495 * torch.cat([x.flatten(1) for x in draws.values()], 1).square().sum(1)  # of sds 1 and 10
+    shape, covered = quality(model, ratio, narrow, truth)
+    assert shape > 0.7 and covered < 0.3
 
 
 def test_steins_identity_by_hand():

@@ -17,6 +17,7 @@ from inference.engine import one_thread
 test_problem.__test__ = False  # type: ignore[attr-defined]
 CHECKS = Path(__file__).parent.parent / "checks"
 NEEDS_FIT = {"scale_not_learned"}
+LONG = {"one_number_for_all_entries", "scale_half_detached"}
 FEW = (150, 40)
 
 
@@ -47,7 +48,8 @@ def test_right_guides_pass_at_full_size_and_are_fitted(path):
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
 
 
-@pytest.mark.parametrize("path", [p for p in files("zoo") if p.stem not in NEEDS_FIT], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in LONG))
+                                  for p in files("zoo") if p.stem not in NEEDS_FIT])
 def test_planted_mistakes_are_found(path):
     assert judge_guide(guide(path), seed=2, fits=0).outcome is Outcome.WRONG
     assert "\n\nSymptom: " in (load.import_file(path).__doc__ or "")
