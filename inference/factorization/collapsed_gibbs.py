@@ -86,7 +86,7 @@ def conditional(
     precision, shift = eye.expand(*chains, model.num_users, K, K).clone(), V.new_zeros(*chains, model.num_users, K)
     for i, r, v in zip(users, rating, V.unbind(-2), strict=True):
         outer = (v[..., :, None] * v[..., None, :])[..., None, :, :] / model.noise_variance
-        precision.index_add_(-3, i, outer.expand(*chains, len(i), K, K))
+        precision.index_add_(-3, i, outer.expand(*chains, len(i), K, K).contiguous())
         shift.index_add_(-2, i, v[..., None, :] * r[..., None] / model.noise_variance)
     C = torch.cholesky_inverse(torch.linalg.cholesky(precision))
     return (C @ shift[..., None])[..., 0], C
