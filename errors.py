@@ -1,4 +1,4 @@
-"""The one exception that reaches the user as a sentence instead of a traceback."""
+"""The exceptions that reach the user as a sentence instead of a traceback."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class InputError(ValueError):
 
     `run.py` prints it and exits with status 2; anything else is a fault of ours.
     """
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the step was finished and what was reached is saved. Exit status 130."""
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> InputError:

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from errors import InputError
-from inference.interrupt import Interrupted
+from errors import InputError, Interrupted
 
 PROBLEMS = {
     "1": "image denoising with a grid Markov random field",

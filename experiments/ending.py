@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
+from errors import Interrupted
 from experiments import folder
 from experiments.folder import Checkpoint
-from inference.interrupt import Interrupted
 from views import tables
 
 

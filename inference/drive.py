@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from errors import Interrupted
 from inference import identity
-from inference.interrupt import Interrupted, finish_step_first
+from inference.interrupt import finish_step_first
 from inference.job import Job, Observer, Plan, Run, generator, resume, save
 from inference.method import Family, Kind, Latents, Method
 from inference.result import Result

@@ -8,10 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Interrupted(Exception):
-    """The user asked to stop; the step was finished and what was reached is saved."""
-
-
 class Request:
     """Whether the user has asked to stop."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from small_ratings import jester_in_small
 
 import run
 from data.ratings import Split, split
@@ -16,7 +17,6 @@ from inference.job import Plan, generator
 from inference.load import method
 from inference.result import Result, import_arviz
 from models.grid import GridMRF
-from small_ratings import jester_in_small
 from views import curves
 
 

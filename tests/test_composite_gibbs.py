@@ -14,11 +14,10 @@ import torch
 from pyro.infer import HMC, MCMC, NUTS, RandomWalkKernel
 from test_ladder import bounded, problem
 
-from errors import InputError
+from errors import InputError, Interrupted
 from inference import from_kernel, load
 from inference.drive import drive
 from inference.factorization import composite_gibbs_pyro, row_gibbs
-from inference.interrupt import Interrupted
 from inference.job import Plan, generator
 from inference.pyro_gibbs import Gibbs
 

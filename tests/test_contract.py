@@ -11,11 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from errors import InputError
+from errors import InputError, Interrupted
 from inference import load
 from inference.checkpoint import _pack
 from inference.drive import drive
-from inference.interrupt import Interrupted
 from inference.job import Plan, generator
 from inference.method import Family, Info
 from models.factorization import Factorization

@@ -14,13 +14,12 @@ import torch
 from small_ratings import some_ratings
 
 import run
-from errors import InputError
+from errors import InputError, Interrupted
 from experiments import checkpoints2, fits, problem2
 from inference import load
 from inference.drive import drive
 from inference.factorization import guide_mean_field_pyro
 from inference.factorization.mean_field_elbo import elbo
-from inference.interrupt import Interrupted
 from inference.job import Plan
 
 ROOT = Path(__file__).parent.parent

@@ -12,10 +12,9 @@ import torch
 from pyro.infer import HMC, NUTS, RandomWalkKernel
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 
-from errors import InputError
+from errors import InputError, Interrupted
 from inference import from_kernel, load
 from inference.drive import drive
-from inference.interrupt import Interrupted
 from inference.job import Plan, generator
 from models.factorization import Factorization
 
