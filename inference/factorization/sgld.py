@@ -1,4 +1,4 @@
-"""Stochastic-gradient Langevin dynamics with control variates: a sampler that never looks at all ratings. Biased.
+"""Stochastic-gradient Langevin dynamics with control variates: after its start it sees batches only. Biased.
 
     theta += h/2 M g(theta) + (h M)^(1/2) z,      z ~ N(0, I),  M a fixed matrix for every row
     g(theta) = G(c) - (theta - c) / prior_variance + N/n sum over the batch of [grad l_n(theta) - grad l_n(c)]
