@@ -26,6 +26,7 @@ def scores(path: Path, verdict: Mapping[str, Any]) -> Path | None:
         _panel(panel, rows)
         panel.set_title(name, fontsize=8)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    figure.supxlabel("z: standard errors from where it should be", fontsize=9)
     figure.suptitle(f"{verdict['method']}: {verdict['outcome']}", fontweight="bold")
     return save(figure, path)
 
@@ -36,13 +37,14 @@ def _panel(panel: plt.Axes, rows: list[Mapping[str, Any]]) -> None:
     for key, colour, marker, label in (("place", PALETTE[0], "o", "where it lies"),
                                        ("spread", PALETTE[3], "|", "how spread out it is")):
         points = [(row[key], at[row["quantity"]]) for row in rows if row[key] is not None]
-        x, y = np.array(points).T if points else (np.array([]), np.array([]))
+        if not points:  # of guides, only where it lies is asked
+            continue
+        x, y = np.array(points).T
         panel.scatter(x, y + (0.15 if key == "spread" else -0.15), s=14, color=colour, marker=marker, label=label)
-    panel.axvspan(-EXPECTED, EXPECTED, color="0.9", zorder=0, label="99% of a right kernel's")
+    panel.axvspan(-EXPECTED, EXPECTED, color="0.9", zorder=0, label="99% of a right method's")
     worst = {row["quantity"]: row for row in sorted(rows, key=lambda row: abs(row["place"] or 0.0))}
     for row in sorted(worst.values(), key=lambda row: -abs(row["place"] or 0.0))[:LABELLED]:
         if abs(row["place"] or 0.0) > FAR:
             panel.annotate(row["where"], (row["place"], at[row["quantity"]] - 0.15), fontsize=6, ha="center",
                            xytext=(0, -9), textcoords="offset points")
     panel.set_yticks(range(len(quantities)), quantities, fontsize=7)
-    panel.set_xlabel("z: standard errors from the value under the joint")
