@@ -36,9 +36,9 @@ def whole(model: GridMRF, y: Tensor, Y: Tensor, x: Tensor) -> Features:
     for k in range(Y.shape[-1]):
         found[f"number of pixels with label {k}", "all pixels"] = total[:, k]
     for name, (a, b) in edges(y).items():
-        found["equal neighbours", f"edges to the {name}"] = (a == b).double().sum((1, 2))
-        found["neighbours one label apart", f"edges to the {name}"] = ((a - b).abs() == 1).double().sum((1, 2))
-        found["ordered neighbours", f"edges to the {name}"] = (a < b).double().sum((1, 2)) - (a > b).sum((1, 2))
+        found["equal neighbours", f"edges {name}"] = (a == b).double().sum((1, 2))
+        found["neighbours one label apart", f"edges {name}"] = ((a - b).abs() == 1).double().sum((1, 2))
+        found["ordered neighbours", f"edges {name}"] = (a < b).double().sum((1, 2)) - (a > b).sum((1, 2))
     for name, (a, b) in {"diagonal \\": (y[:, :-1, :-1], y[:, 1:, 1:]), "diagonal /": (y[:, :-1, 1:], y[:, 1:, :-1])
                          }.items():
         found["equal pixels", name] = (a == b).double().sum((1, 2))
@@ -46,7 +46,7 @@ def whole(model: GridMRF, y: Tensor, Y: Tensor, x: Tensor) -> Features:
 
 
 def edges(y: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    return {"right": (y[:, :, :-1], y[:, :, 1:]), "below": (y[:, :-1], y[:, 1:])}
+    return {"to the right": (y[:, :, :-1], y[:, :, 1:]), "below": (y[:, :-1], y[:, 1:])}
 
 
 def by_place(Y: Tensor, x: Tensor) -> Features:
@@ -55,9 +55,9 @@ def by_place(Y: Tensor, x: Tensor) -> Features:
     agree = (Y * x).sum(-1)
     for i, j in torch.cartesian_prod(torch.arange(Y.shape[1]), torch.arange(Y.shape[2])).tolist():
         found["agreement with the image", f"pixel ({i}, {j})"] = agree[:, i, j]
-        for name, (a, b) in {"right": (i, j + 1), "below": (i + 1, j)}.items():
+        for name, (a, b) in {"to the right": (i, j + 1), "below": (i + 1, j)}.items():
             if a < Y.shape[1] and b < Y.shape[2]:
-                found["equal neighbours", f"edge ({i}, {j}) to the {name}"] = (Y[:, i, j] * Y[:, a, b]).sum(-1)
+                found["equal neighbours", f"edge ({i}, {j}) {name}"] = (Y[:, i, j] * Y[:, a, b]).sum(-1)
     return found
 
 

@@ -26,7 +26,8 @@ def scores(path: Path, verdict: Mapping[str, Any]) -> Path | None:
         _panel(panel, rows)
         panel.set_title(name, fontsize=8)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    figure.supxlabel("z: standard errors from where it should be", fontsize=9)
+    for panel in panels[0]:
+        panel.set_xlabel("z (standard errors from 0)", fontsize=9)
     figure.suptitle(f"{verdict['method']}: {verdict['outcome']}", fontweight="bold")
     return save(figure, path)
 
