@@ -119,7 +119,8 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
                 z = math.sqrt(h) * normals(rng, *x.shape)
                 x += (L @ (h / 2 * (L.mT @ g[..., None]) + z[..., None]))[..., 0]
             t += 1
-    if not bool(torch.isfinite(U).all() and torch.isfinite(V).all()):
+        finite = bool(torch.isfinite(U).all() and torch.isfinite(V).all())
+    if not finite:
         raise InputError(f"sgld diverged within {t} batches: try a step_size below {state.step_size:g}, "
                          f"or batches of more than {state.batch_size} ratings")
     return replace(state, U=U, V=V, batches=t), Info()
