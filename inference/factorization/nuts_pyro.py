@@ -35,6 +35,9 @@ def start(
         raise InputError(f"max_tree_depth must be at least 1, not {max_tree_depth}")
     if not 0 < target_accept < 1:
         raise InputError(f"target_accept must lie between 0 and 1, not {target_accept}")
+    if "precision_U" in model.sites:
+        raise InputError("nuts_pyro cannot learn the priors of the rows: Pyro has no transform for a precision "
+                         "matrix; use ladder_gibbs, or a model without `hierarchical`")
     size = (model.num_users + model.num_items) * model.rank
     if size > LARGEST:
         raise InputError(f"nuts_pyro is for small problems, up to {LARGEST:,} numbers in U and V, and these are "
