@@ -2,8 +2,8 @@
 
 A look rejects when any score does, at `SUSPICION` shared equally among the looks, the problems and the
 scores. A rejection is a verdict only if the same score, in the same direction, is rejected again at
-`level / (2 SUSPICION)` by as many fresh replicates against a fresh reference; otherwise the next look
-decides. So a right kernel is called wrong with probability at most level / 2; the other half is for the
+`level / (10 SUSPICION)` by as many fresh replicates against a fresh reference; otherwise the next look
+decides. So a right kernel is called wrong with probability at most level / 10; the rest is for the
 approximations (Student's t for means of bounded scores, frozen coordinates of very slow kernels).
 """
 
@@ -98,7 +98,7 @@ def _judged(rng: torch.Generator, kernel: Kernel, kind: str, level: float, clock
                 verdict.why = f"the budget of {clock.seconds:g} seconds ends before {n:,} replicates"
                 return verdict, trials
             for trial in trials:
-                caught = look(trial, n, SUSPICION / len(looks) / len(trials), level / (2 * SUSPICION))
+                caught = look(trial, n, SUSPICION / len(looks) / len(trials), level / (10 * SUSPICION))
                 verdict.findings = [described(trial, s) for s in caught]
                 if kernel.method.family is Family.MCMC:
                     verdict.faults += [f for f in reach.frozen(trial) if f not in verdict.faults]
