@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -100,4 +101,9 @@ def guarded(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(sys.argv[1:]))
+    try:
+        status = guarded(sys.argv[1:])
+    except Exception:
+        traceback.print_exc()
+        status = 70  # a fault of ours is none of the other statuses: 1 says that a check failed
+    sys.exit(status)

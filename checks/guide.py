@@ -40,6 +40,7 @@ class Guide:
     fit: Callable[..., Params]
     samples: tuple[int, int] = (2000, 2000)  # behind a question of density, and of objective and gradient
     drawn: Callable[[Latents], Latents] = dict  # what the density is one of, where that is not the latents
+    noisy: Callable[[], bool] = bool  # once fitted: is its gradient the score function's, for want of a slope?
 
     @classmethod
     def of(cls, module: ModuleType, name: str) -> Guide:

@@ -96,6 +96,11 @@ def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, f
             short.append(nats)
     if told:
         verdict.warnings.append(said(told))
-    if 2 * len(short) > fits:
+    if 2 * len(short) > fits and guide.noisy():
+        verdict.outcome = Outcome.UNKNOWN
+        verdict.why = (f"nothing is wrong with it as written, but its fit lacks {max(short):.1f} nats of coordinate "
+                       f"ascent's, and a gradient by the score function (it has no rsample) may be too noisy for the "
+                       f"fit made here")
+    elif 2 * len(short) > fits:
         verdict.faults.append(f"UNDER-FITTED: the fitted ELBO lacks {max(short):.1f} nats that coordinate ascent finds "
                               f"from the same means and variances, on {len(short)} of {asked} data sets")

@@ -34,7 +34,8 @@ def of(method: Method, options: Mapping[str, Any]) -> Guide:
     """The guide behind a method that `inference.from_guide` made."""
     asked = Asked(method, dict(options))
     return Guide(method.name, asked.start, asked.sample, asked.log_density, asked.elbo, asked.gradient,
-                 adam(asked.start, asked.gradient, STEPS, samples=GRADIENTS), SAMPLES, asked.drawn)
+                 adam(asked.start, asked.gradient, STEPS, samples=GRADIENTS), SAMPLES, asked.drawn,
+                 lambda: asked.noisy)
 
 
 class Asked:
@@ -42,6 +43,7 @@ class Asked:
 
     made: guide_pyro.Guide
     names: list[str]  # of the sites that are drawn by themselves
+    noisy: bool  # some of them have no reparameterised draw
 
     def __init__(self, method: Method, options: dict[str, Any]) -> None:
         self.method, self.options = method, options
@@ -52,7 +54,9 @@ class Asked:
         with in_pyro(generator(model), model):
             self.made = guide_pyro.make(self.what, model, data, its_own)
         with self.made.held(generator(model), self.made.store["params"]):
-            self.names = [name for name, site in latent(self.made.trace()).items() if own(site)]
+            sites = latent(self.made.trace())
+        self.names = [name for name, site in sites.items() if own(site)]
+        self.noisy = not all(sites[name]["fn"].has_rsample for name in self.names)
 
     def start(self, rng: torch.Generator, model: Factorization, data: Ratings) -> Params:
         """Where the method starts. Errors: Broken for what the pre-flight finds, InputError for a point."""

@@ -29,6 +29,7 @@ from views import check as views
 from views import tables
 
 KINDS = {"grid": "1", "factorization": "2 or 3"}
+RATINGS = ("factorization", "ladder")  # the plain model of ratings, and where noise, priors and biases are learned
 SHOWN = 8  # findings in the table
 COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow"}
 
@@ -39,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method; repeatable")
     add("--out", type=Path, metavar="DIR", help="a new or empty directory (default: a new one under results/)")
     add("--problem", choices=("1", "2", "3"), help="whose model a file's kernel is for (default: found out)")
+    add("--model", choices=("plain", "ladder"), help="of ratings: plain, or where noise, priors and biases are learned "
+        "too (default: plain for a file that runs there)")
     add("--seed", type=int, default=0)
     add("--budget", type=float, default=300.0, metavar="SECONDS", help="for each method (default 300)")
     add("--level", type=float, default=1e-3, help="probability that a right method is called wrong (default 0.001)")
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if not args.budget > 0:
         raise InputError(f"--budget must be a positive number of seconds, not {args.budget:g}")
     console = tables.console()
-    wanted = everything() if args.check == "all" else [found(args.check, args.problem)]
+    wanted = everything() if args.check == "all" else [found(args.check, args.problem, args.model)]
     if any(method.family is Family.POINT for _, method in wanted):
         raise InputError(f"{args.check} gives a point: there is no distribution to judge")
     chosen = [options(method, args.set) for _, method in wanted]
@@ -87,7 +90,8 @@ def judged(method: Method, kind: str, given: dict[str, Any], args: argparse.Name
 def everything() -> list[tuple[str, Method]]:
     """Every method the project ships that has a distribution to judge."""
     methods = [(kind, load.method(kind, name)) for kind in KINDS for name in load.names(kind)]
-    return [on_the_ladder(kind, m) for kind, m in methods if m.family is not Family.POINT]
+    return [of_ratings(m, None) if kind == "factorization" else (kind, m)
+            for kind, m in methods if m.family is not Family.POINT]
 
 
 def options(method: Method, given: Sequence[str]) -> dict[str, Any]:
@@ -95,42 +99,47 @@ def options(method: Method, given: Sequence[str]) -> dict[str, Any]:
     return {name: load.option(method, name, value) for name, value in settings(given).items()}
 
 
-def found(name: str, problem: str | None) -> tuple[str, Method]:
+def found(name: str, problem: str | None, model: str | None) -> tuple[str, Method]:
     """The method and the kind of model it is for. Errors: InputError for a name or file that is none."""
     if name.startswith("zoo/"):
         known_mistakes = {path.stem: path for path in ZOO.glob("*/[a-z]*.py")}
         if name.removeprefix("zoo/") not in known_mistakes:
             raise unknown("mistake in the zoo", name.removeprefix("zoo/"), known_mistakes)
         path = known_mistakes[name.removeprefix("zoo/")]
-        name, problem = str(path), {"grid": "1", "factorization": "3", "ladder": "3", "pyro": "2"}.get(path.parent.name)
+        name, problem = str(path), "1" if path.parent.name == "grid" else "3"
+        model = "ladder" if path.parent.name == "ladder" else model
     if name.endswith(".py") and is_guide(module := load.import_file(Path(name))):
         unused: Any = None
         return "factorization", Method(Path(name).stem, Family.VARIATIONAL, "user", module, unused, unused, unused)
-    if problem:
-        kind = "grid" if problem == "1" else "factorization"
-        return on_the_ladder(kind, load.method(kind, name))
     known = {kind: load.names(kind) for kind in KINDS}
     for kind, names in known.items():
+        if name in names and problem and (problem == "1") != (kind == "grid"):
+            raise InputError(f"{name} is a method of Problem {KINDS[kind]}, not of Problem {problem}")
         if name in names:
-            return on_the_ladder(kind, load.method(kind, name))
+            problem = "1" if kind == "grid" else "3"
+    if problem == "1":
+        return "grid", load.method("grid", name)
+    if problem:
+        return of_ratings(load.method("factorization", name), model)
     if ".py" not in name:
         raise unknown("method", name, [n for names in known.values() for n in names])
     method = load.method("grid", name)
-    troubles = {kind: trouble(method, kind) for kind in KINDS}
-    kinds = [kind for kind, why in troubles.items() if why is None]
-    if len(kinds) != 1:
-        why = "runs on both models" if kinds else "; ".join(f"{kind}: {said}" for kind, said in troubles.items())
+    troubles = {kind: trouble(method, kind) for kind in ("grid", *RATINGS)}
+    fits = {"grid" if kind == "grid" else "ratings" for kind, why in troubles.items() if why is None}
+    if len(fits) != 1:
+        why = "runs on both models" if fits else "; ".join(f"{kind}: {said}" for kind, said in troubles.items())
         raise InputError(f"say which model {name} is for, --problem 1 (grids) or --problem 3 (factorizations) "
                          f"({why})")
-    return on_the_ladder(kinds[0], method)
+    return ("grid", method) if fits == {"grid"} else of_ratings(method, model)
 
 
-def on_the_ladder(kind: str, method: Method) -> tuple[str, Method]:
-    """A kernel that learns the noise too is judged where that is learned."""
-    plain = method.by == "user" and method.init.__module__ == "inference.from_kernel"  # it runs on any Pyro program
-    if kind == "factorization" and method.family is Family.MCMC and not plain and trouble(method, "ladder") is None:
-        return "ladder", method
-    return kind, method
+def of_ratings(method: Method, model: str | None) -> tuple[str, Method]:
+    """The model of ratings to judge it on. Ours where more is learned, if it learns it; a file's kernel, which may
+    just hand on what it does not know, where it is asked to be or is at home."""
+    if model or method.family is not Family.MCMC:
+        return "ladder" if model == "ladder" else "factorization", method
+    kinds = RATINGS if method.by == "user" else RATINGS[::-1]
+    return next((kind for kind in kinds if trouble(method, kind) is None), "factorization"), method
 
 
 def trouble(method: Method, kind: str) -> str | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import run
+from errors import InputError
+from experiments import check
 
 CHECKS = Path(__file__).parent.parent / "checks"
 
@@ -80,3 +82,21 @@ def test_a_guide_written_in_pyro(tmp_path, capsys):
 def test_wrong_input_is_a_sentence_and_2(argv, says, tmp_path, capsys):
     assert door(*argv, "--out", tmp_path / "out") == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_kernel_that_hands_on_any_latents_is_judged_on_the_plain_model(tmp_path):
+    """It runs where the noise is learned as well, and is not batched for that."""
+    file = tmp_path / "walk.py"
+    file.write_text("import torch\n\n\nBATCHED = True\n\n\n"
+                    "def transition(rng, latents, model, data):\n"
+                    "    new = {site: x + 0.1 * torch.randn(x.shape, generator=rng, dtype=x.dtype)\n"
+                    "           for site, x in latents.items()}\n"
+                    "    ratio = model.log_joint(new, data) - model.log_joint(latents, data)\n"
+                    "    yes = torch.rand(ratio.shape, generator=rng, dtype=ratio.dtype).log() < ratio\n"
+                    "    yes = yes[..., None, None]\n"
+                    "    return {site: torch.where(yes, new[site], x) for site, x in latents.items()}\n")
+    assert check.found(str(file), "3", None)[0] == "factorization"
+    assert check.found(str(file), "3", "ladder")[0] == "ladder"
+    assert check.found("zoo/variance_as_sd", None, None)[0] == check.found("ladder_gibbs", None, None)[0] == "ladder"
+    with pytest.raises(InputError, match="row_gibbs is a method of Problem 2 or 3, not of Problem 1"):
+        check.found("row_gibbs", "1", None)
