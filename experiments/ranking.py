@@ -1,7 +1,8 @@
 """Saved results as rows of one table: measured, set against a reference, and ranked where they can be.
 
 Predictions (NLL, RMSE) are ranked where training and test data are the same; evidence where the model is the same
-too. The reference of a posterior (one model, one set of data) is its exact result, else its longest chains.
+too. The reference of a posterior (one model, one set of data) is its exact result, else the chains with
+the most effective samples.
 """
 
 from __future__ import annotations
@@ -84,10 +85,10 @@ def _alone(one: Saved, draws: np.ndarray | None) -> Row:
 
 
 def reference(group: Sequence[Line]) -> Line | None:
-    """The exact result, else the chains with the most sweeps after warm-up; None where there is neither."""
+    """The exact result, else the chains with the most effective samples; None where there is neither."""
     exact = [n for n in group if n.saved.result.family == "exact" and n.estimate]
     exact.sort(key=lambda n: JUDGES.index(n.row["name"]) if n.row["name"] in JUDGES else len(JUDGES))
-    chains = sorted((n for n in group if n.saved.draws is not None), key=lambda n: -kept(n))
+    chains = sorted((n for n in group if n.saved.draws is not None), key=lambda n: (-(n.row["ess"] or 0), -kept(n)))
     return next(iter((*exact, *chains)), None)
 
 

@@ -107,7 +107,7 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         now = of(state, model)
         with blaming(file), now.held(rng, state.params):
             sites = guide_pyro.latent(now.trace())
-        return {site: sites[site]["value"].expand(shape) for site, shape in model.sites.items()}
+        return {site: sites[site]["value"].detach().expand(shape).clone() for site, shape in model.sites.items()}
 
     def expect(state: State, model: Factorization) -> Quantities | None:
         known = closed_form(of(state, model), state)

@@ -62,7 +62,9 @@ def guides(model: str = "factorization") -> dict[str, str]:
     """The guides that `--guide` knows by name, and the method that each is: `low_rank` is guide_low_rank_pyro."""
     known = names(model)
     ours = {name.removeprefix("guide_").removesuffix("_pyro"): name for name in known if name.startswith("guide_")}
-    return ours | {name: f"svi_auto_pyro:guide={name}" for name in AUTOMATIC if "svi_auto_pyro" in known}
+    theirs = {name: f"svi_auto_pyro:guide={name}" for name in AUTOMATIC if "svi_auto_pyro" in known}
+    short = {name.removesuffix("MultivariateNormal"): spec for name, spec in theirs.items() if "LowRank" in name}
+    return ours | theirs | short
 
 
 def in_file(module: ModuleType, path: Path, wanted: str) -> Method:
@@ -119,8 +121,9 @@ def as_method(module: ModuleType, name: str, by: str) -> Method:
         return importlib.import_module("inference.from_guide").as_method(module, module.guide, name, by)
     lacking = [f for f in (*NEEDED, "FAMILY") if not hasattr(module, f)]
     if lacking:
-        raise InputError(f"{name} is not a method: it lacks {', '.join(lacking)}; "
-                         f"inference/method.py says what a method is")
+        raise InputError(f"{name} holds nothing to infer with: a function `transition` or `guide`, a class derived "
+                         f"from Pyro's MCMCKernel, PyroModule or AutoGuide, or a method, which here lacks "
+                         f"{', '.join(lacking)} (see inference/method.py, and examples/)")
     try:
         family = Family(module.FAMILY)
     except ValueError:

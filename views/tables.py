@@ -26,8 +26,8 @@ def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Se
 
 
 def console() -> Console:
-    """The terminal, taken to be wide enough for the tables: a wrapped line loses nothing, a cut cell does."""
-    return Console(width=max(Console().width, 140))
+    """The terminal or a file, taken to be wide enough for the tables: a wrapped line loses nothing, a cut cell does."""
+    return Console(width=max(Console().width, 240))
 
 
 def cell(value: Any) -> str:
