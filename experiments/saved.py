@@ -125,10 +125,23 @@ def labelled(results: Sequence[Saved]) -> list[Saved]:
                 for s, w in zip(results, said, strict=True)]
 
     series = joined(leave="seed")
-    labels = series if len(set(series)) == len(series) else joined(leave="")
-    return [replace(s, series=together, label=label if labels.count(label) == 1 else
-                    f"{label} ({s.path.parent.name or s.path})")
+    labels = list(series) if len(set(series)) == len(series) else joined(leave="")
+    for label in {label for label in labels if labels.count(label) > 1}:
+        same = [k for k, other in enumerate(labels) if other == label]
+        for k, ending in zip(same, endings([results[k].path for k in same]), strict=True):
+            labels[k] = f"{label} ({ending})"
+    return [replace(s, series=together, label=label)
             for s, label, together in zip(results, labels, series, strict=True)]
+
+
+def endings(paths: Sequence[Path]) -> list[str]:
+    """As much of the end of each file's folder as tells the files apart, or else of its own name too."""
+    folders = [path.resolve().parent for path in paths]
+    for depth in range(1, max(len(folder.parts) for folder in folders)):
+        names = ["/".join(folder.parts[-depth:]) for folder in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{folder.name}/{path.stem}" for folder, path in zip(folders, paths, strict=True)]
 
 
 def check(results: Sequence[Saved]) -> None:

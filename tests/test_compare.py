@@ -3,6 +3,7 @@
 import json
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,3 +223,10 @@ def test_bands_are_means_and_extremes_over_seeds():
     found = curves.bands(rows, "rank", ["model"], lambda r: r["y"])
     assert found == {f"m, model={w}": {str(K): (10 * K + 2, 10 * K, 10 * K + 5) for K in (1, 2, 10)}
                      for w in ("plain", "biases")}
+
+
+def test_results_of_one_name_are_told_apart_by_their_folders():
+    paths = [Path("a/rank1/x.nc"), Path("b/rank1/x.nc"), Path("b/rank2/x.nc")]
+    assert saved.endings(paths) == ["a/rank1", "b/rank1", "b/rank2"]
+    assert saved.endings(paths[1:]) == ["rank1", "rank2"]
+    assert saved.endings([Path("a/x.nc"), Path("a/x_2.nc")]) == ["a/x", "a/x_2"]
