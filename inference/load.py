@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -17,6 +18,7 @@ from inference.method import Family, Method
 HERE = Path(__file__).parent
 NEEDED = ("init", "step", "draw")
 LIBRARIES = ("pyro", "pgmpy")  # a name's last word, where the method is theirs
+KINDS = {float: "a number", int: "a whole number", bool: "yes or no"}  # as a person would say it
 GUIDE = "guide"  # what a file calls its guide, if it holds several functions
 AUTOMATIC = ("AutoNormal", "AutoMultivariateNormal", "AutoLowRankMultivariateNormal", "AutoDelta")
 
@@ -183,6 +185,10 @@ def option(method: Method, name: str, value: Any) -> Any:
     try:
         if kind is bool and isinstance(value, str):
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
-        return kind(value)
+        typed = kind(value)
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"option {name} of {method.name} must be a {kind.__name__}, not '{value}'") from None
+        wanted = KINDS.get(kind, kind.__name__) + (" or none" if type(None) in kinds else "")
+        raise InputError(f"option {name} of {method.name} must be {wanted}, not '{value}'") from None
+    if isinstance(typed, float) and math.isnan(typed):
+        raise InputError(f"option {name} of {method.name} must be a number, not '{value}'")
+    return typed

@@ -182,7 +182,7 @@ def test_options_are_the_keyword_only_arguments(written):
     model, data = some_ratings(8, 5, 30, rank=2)
     method = loaded(EXAMPLE)
     assert list(method.options) == ["lr", "batch_size", "sd"] and load.option(method, "sd", "0.25") == 0.25
-    with pytest.raises(InputError, match="option sd of guide must be a float, not 'wide'"):
+    with pytest.raises(InputError, match="option sd of guide must be a number, not 'wide'"):
         load.option(method, "sd", "wide")
     state = method.init(torch.Generator(), model, data, sd=0.25)
     assert torch.allclose(state.params["U_scale"].exp(), torch.tensor(0.25).double())

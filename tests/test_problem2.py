@@ -200,7 +200,7 @@ def test_bad_files(text, words, tmp_path, monkeypatch, capsys):
     (["--batch-size", 10**6], "a batch must hold between 1 and"),
     (["--batch-size", 0], "a batch must hold between 1 and"),
     (["--lr", -1], "learning rate"),
-    (["--lr", "nan"], "learning rate"),
+    (["--lr", "nan"], "must be a number, not 'nan'"),
     (["--epochs", 0], "--epochs must be at least 1"),
     (["--samples", 0], "samples from q"),
     (["--recipe", "referense"], "did you mean 'reference'"),
