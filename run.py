@@ -50,12 +50,12 @@ def parser_for(problem: str | None) -> Parser:
 
 
 def experiment(problem: str):
-    return importlib.import_module(f"experiments.problem{problem}")
+    return importlib.import_module(f"experiments.problem{problem}.main")
 
 
 def own_door(module: str, prog: str, description: str, argv: list[str]) -> int:
     """`--check NAME` and `compare RESULT...` have arguments of their own."""
-    inside = importlib.import_module(f"experiments.{module}")
+    inside = importlib.import_module(f"commands.{module}")
     parser = Parser(prog=prog, description=description)
     inside.add_arguments(parser)
     return inside.run(parser.parse_args(argv), argv)
@@ -73,18 +73,18 @@ def main(argv: list[str]) -> int:
     known, _ = problem_parser.parse_known_args(argv)
     resume = known.resume
     if resume:
-        argv = importlib.import_module("experiments.folder").stored_arguments(resume)
+        argv = importlib.import_module("runs.folder").stored_arguments(resume)
         known, _ = problem_parser.parse_known_args(argv)
     problem = known.problem if known.problem in PROBLEMS else None
     parser = parser_for(problem)
     args = parser.parse_args(argv)
     if args.list is not None:
-        importlib.import_module("experiments.listing").show(args.list)
+        importlib.import_module("commands.listing").show(args.list)
         return 0
     if problem is None:
         raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items()))
     if args.sweep:
-        return importlib.import_module("experiments.sweep").run(parser, args, argv, resume)
+        return importlib.import_module("commands.sweep").run(parser, args, argv, resume)
     return experiment(problem).run(args, argv, resume)
 
 

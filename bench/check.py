@@ -25,21 +25,22 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import check_peers
 
-from checks import pyro_guide
-from checks import trial as trials
-from checks.guide import Guide
-from checks.judge import LOOKS, judge
-from checks.judge_guide import judge_guide
-from checks.kernel import Broken, Kernel
-from checks.nearest import FAINT, FILE, ZOO, nearest, signature
-from checks.problem import Problem
-from checks.problems import KINDS, problems
-from checks.score import Scale, learn
-from checks.trial import REFERENCE, Trial
+from checks.guides import pyro as pyro_guide
+from checks.guides.guide import Guide
+from checks.guides.judge import judge_guide
+from checks.kernels import trial as trials
+from checks.kernels.judge import LOOKS, judge
+from checks.kernels.kernel import Broken, Kernel
+from checks.kernels.nearest import FAINT, FILE, ZOO, nearest, signature
+from checks.kernels.score import Scale, learn
+from checks.kernels.trial import REFERENCE, Trial
+from checks.problems.load import KINDS, problems
+from checks.problems.problem import Problem
 from checks.verdict import Outcome, Verdict
 from errors import InputError
 from inference import load
 from inference.engine import one_thread
+from inference.user_file import import_file
 
 RIGHT = ZOO.parent / "right"
 
@@ -118,7 +119,7 @@ def guides(seeds: int, alarms: int) -> None:
 def some_guides(folder: Path) -> Iterator[Guide]:
     """Those of functions, and those written in Pyro."""
     for path in sorted((folder / "guides").glob("[a-z]*.py")):
-        yield Guide.of(load.import_file(path), path.stem)
+        yield Guide.of(import_file(path), path.stem)
     for path in sorted((folder / "pyro").glob("[a-z]*.py")):
         yield pyro_guide.of(load.method("factorization", str(path)), {})
 
@@ -172,7 +173,7 @@ def count(runs: list[list[str]]) -> None:
 
 
 def signatures(replicates: int = 2000) -> None:
-    """Every mistake's z's on every problem, as `checks/nearest.py` compares them."""
+    """Every mistake's z's on every problem, as `checks/kernels/nearest.py` compares them."""
     written: dict[str, dict[str, list[int]]] = {}
     for kind in KINDS:
         for problem in problems(kind):

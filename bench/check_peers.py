@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from scipy import stats
 
-from checks.kernel import Broken, Kernel
-from checks.problem import Problem
-from checks.problems import problems
+from checks.kernels.kernel import Broken, Kernel
+from checks.problems.load import problems
+from checks.problems.problem import Problem
 
 SWEEPS = 1500
 LEVEL = 1e-3

@@ -23,14 +23,14 @@ from peers_factorization import Course, myfm_fit, numpyro_svi, smurff_gibbs
 
 from data.jester_like import make
 from data.ratings import Ratings, Split, load_ratings, read_ratings, split
-from experiments import fits
 from inference.drive import drive
-from inference.factorization.stochastic import begin
+from inference.factorization.parts.stochastic import begin
+from inference.factorization.predictive import Predictive
 from inference.job import generator
 from inference.method import Family
-from inference.predictive import Predictive
 from inference.result import Result, import_arviz
 from models.factorization import Factorization
+from runs import fits
 
 METHODS = {"coordinate_ascent": 50, "coordinate_ascent:covariance=row": 50, "guide_mean_field_pyro": 10,
            "elbo_by_hand": 10, "maximum_likelihood:algorithm=als,map=yes": 50, "row_gibbs": 50}

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 
-from experiments.folder import machine
+from runs.folder import machine
 from views import tables
 
 

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 
 @dataclass

@@ -17,7 +17,7 @@ import torch
 from data.jester_like import cache_folder
 from data.rating_text import JESTER_SCALE
 from errors import InputError
-from models.factorization import Ratings
+from models.ratings import Ratings
 
 FILE = "jester_dataset_2.zip"
 SHA256 = "5c2b9fb8346fc132ac1be6a9264fef9a6d153da68f3201839ac25c19f9a59a09"

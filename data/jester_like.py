@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from errors import InputError
-from models.factorization import Ratings
+from models.ratings import Ratings
 
 NUM_USERS, NUM_ITEMS = 63_978, 150
 MEDIAN_ACTIVITY, MAX_ACTIVITY = 17.6, 140

@@ -19,7 +19,7 @@ import torch
 
 from data.rating_text import EXPECTED, Triples, columns_by_name, read_text
 from errors import InputError
-from models.factorization import Ratings
+from models.ratings import Ratings
 
 Scale = tuple[float, float]
 

@@ -11,7 +11,7 @@ from data.rating_files import read_ratings
 from data.rating_text import JESTER_SCALE
 from data.split import Split, parse_fractions, read_split, split, subsample
 from errors import InputError, unknown
-from models.factorization import Ratings
+from models.ratings import Ratings
 
 __all__ = ["NAMES", "Ratings", "Split", "jester_like", "load_ratings", "parse_fractions", "read_ratings", "read_split",
            "split", "subsample", "to_stars"]

@@ -11,7 +11,7 @@ import torch
 
 from data.rating_files import Scale, read_triples, to_ratings
 from errors import InputError
-from models.factorization import Ratings
+from models.ratings import Ratings
 
 REFERENCE = (0.98, 0.01, 0.01)
 

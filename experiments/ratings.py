@@ -13,10 +13,10 @@ from data.jester import looks_like_jester, parse_scale
 from data.rating_text import JESTER_SCALE
 from data.ratings import Ratings, Split, load_ratings, parse_fractions, read_split, split, subsample, to_stars
 from errors import InputError
-from experiments import folder
 from inference.job import generator
 from inference.result import Result
-from models.factorization import Pairs
+from models.ratings import Pairs
+from runs import folder
 from views import tables
 
 REFERENCE = "0.98,0.01,0.01"

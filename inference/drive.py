@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 from errors import Interrupted
-from inference import identity
 from inference.interrupt import finish_step_first
 from inference.job import Job, Observer, Plan, Run, generator, resume, save
 from inference.method import Family, Kind, Latents, Method
+from inference.options import typed
 from inference.result import Result
+from models.model import Data, Model
 
 KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
 CONVERGED = 1e-8  # a residual that counts as a fixed point
@@ -29,8 +30,8 @@ CONVERGED = 1e-8  # a residual that counts as a fixed point
 
 def drive(
     method: Method,
-    model: Any,
-    data: Any,
+    model: Model,
+    data: Data,
     plan: Plan,
     options: Mapping[str, Any] | None = None,
     *,
@@ -46,12 +47,12 @@ def drive(
     record    what to keep of a draw
     Errors: Interrupted after Ctrl-C; InputError for options or inputs that the method refuses.
     """
-    device = getattr(model, "device", torch.device("cpu"))
+    device = torch.device(model.device)
     rngs, observer_rngs = (
         [generator(plan.seed, f"{method.name}/{role}/{chain}", device) for chain in range(plan.chains)]
         for role in ("method", "observer")
     )
-    job = Job(method, model, data, plan, options or {}, record, observer, rngs, observer_rngs)
+    job = Job(method, model, data, plan, typed(method, options or {}), record, observer, rngs, observer_rngs)
     run = resume(save_to, job, device) if save_to and save_to.exists() else _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
     saved, cost = time.monotonic(), 0.0
@@ -148,10 +149,10 @@ def _finish(run: Run, job: Job) -> Result:
         expected=expected, trace=trace, seconds=np.array(run.seconds).T,
         log_evidence=None if evidence is None else float(evidence[:, -1].mean()),
         log_evidence_kind=run.words.get("kind"), converged=converged,
-        seed=plan.seed, options=dict(job.options), dims=getattr(job.model, "dims", {}),
+        seed=plan.seed, options=dict(job.options), dims=job.model.dims,
         facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
                "oscillating": run.words.get("oscillating", False),
-               **identity.facts(job.model, job.data, job.observer)},
+               **job.facts},
     )
 
 
@@ -161,7 +162,7 @@ def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, 
     each = [expected for expected in said if expected is not None]
     if each:
         return {k: torch.stack([e[k].detach().cpu() for e in each]).mean(0).numpy() for k in each[0]}
-    if set(draws) != set(getattr(job.model, "sites", ())) or getattr(job.model, "pairs", ()) is None:
-        return {}  # something else was kept of the draws, or nobody said where to predict
+    if set(draws) != set(job.model.sites):
+        return {}  # something else was kept of the draws
     tensors = {site: torch.from_numpy(value).flatten(0, 1) for site, value in draws.items()}
     return {k: v.mean(0).numpy() for k, v in job.model.quantities(tensors).items()}

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from inference.method import Family, Info, Latents, Method
+from models.model import Data, Model
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ def as_method(module: ModuleType, name: str, by: str) -> Method:
     """The method whose step is the module's `transition`."""
     transition = module.transition
 
-    def init(rng: torch.Generator, model: Any, data: Any, **options: Any) -> State:
-        return State(_somewhere(rng, model), {**defaults, **options})
+    def init(rng: torch.Generator, model: Model, data: Data, **options: Any) -> State:
+        return State(model.somewhere(rng), {**defaults, **options})
 
-    def start(rng: torch.Generator, model: Any, data: Any, latents: Latents, **options: Any) -> State:
+    def start(rng: torch.Generator, model: Model, data: Data, latents: Latents, **options: Any) -> State:
         return State(latents, {**defaults, **options})
 
-    def step(rng: torch.Generator, state: State, model: Any, data: Any) -> tuple[State, Info]:
+    def step(rng: torch.Generator, state: State, model: Model, data: Data) -> tuple[State, Info]:
         return State(transition(rng, state.position, model, data, **state.options), state.options), Info()
 
     parameters = inspect.signature(transition, eval_str=True).parameters.values()
@@ -45,17 +46,8 @@ def as_method(module: ModuleType, name: str, by: str) -> Method:
     defaults = {p.name: p.default for p in choices}
     head = list(inspect.signature(init).parameters.values())[:3]
     init.__signature__ = inspect.Signature(head + choices)  # type: ignore[attr-defined]
-    module.State = State  # type: ignore[attr-defined]  # where a checkpoint looks for it
-    return Method(name, Family.MCMC, by, module, init, step, draw, start=start)
+    return Method(name, Family.MCMC, by, module, init, step, draw, start=start, states=(State,))
 
 
-def _somewhere(rng: torch.Generator, model: Any) -> Latents:
-    """A draw from the prior; on a grid, whose prior is drawn by enumeration, every pixel's label by itself."""
-    if "labels" not in model.sites:
-        return model.prior(rng)
-    H, W, K = model.shape
-    return {"labels": torch.randint(K, (H, W), generator=rng, device=rng.device)}
-
-
-def draw(rng: torch.Generator, state: State, model: Any) -> Latents:
+def draw(rng: torch.Generator, state: State, model: Model) -> Latents:
     return state.position

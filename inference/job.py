@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from errors import InputError
 from inference import checkpoint
 from inference.method import Latents, Method
+from models.model import Data, Model
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,13 @@ class Plan:
 
 
 class Observer(Protocol):
-    """Somebody who scores every step, beside the method and without touching its randomness."""
+    """Somebody who scores every step, beside the method and without touching its randomness.
+
+    memories    the dataclasses that its memory is made of: what a checkpoint is read back into
+    """
+
+    @property
+    def memories(self) -> tuple[type, ...]: ...
 
     def start(self) -> Any:
         """An empty memory for one chain: a dataclass of tensors, saved with the chain."""
@@ -50,6 +56,9 @@ class Observer(Protocol):
 
     def finish(self, memories: Sequence[Any]) -> Mapping[str, np.ndarray]:
         """After the last step: what the memories of all chains amount to, for `Result.expected`."""
+
+    def facts(self) -> dict[str, Any]:
+        """What it scores on, for `Result.facts`: `data`, by set its size and a fingerprint; `samples` of q a score."""
 
 
 @dataclass
@@ -75,8 +84,8 @@ class Job:
     """What is run; nothing in it changes."""
 
     method: Method
-    model: Any
-    data: Any
+    model: Model
+    data: Data
     plan: Plan
     options: Mapping[str, Any]
     record: Callable[[Latents], Latents]
@@ -88,6 +97,12 @@ class Job:
     def identity(self) -> dict[str, Any]:
         return {"method": self.method.name, "plan": asdict(self.plan), "options": dict(self.options)}
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its result is of: the kind of model, the model, every set of data, and draws from q behind a score."""
+        known, scored = self.model.facts(self.data), self.observer.facts() if self.observer else {}
+        return {"problem": self.model.kind} | known | scored | {"data": known["data"] | scored.get("data", {})}
+
 
 def save(path: Path, run: Run, job: Job) -> None:
     run.generators = {"method": [rng.get_state() for rng in job.rngs],
@@ -97,8 +112,7 @@ def save(path: Path, run: Run, job: Job) -> None:
 
 
 def resume(path: Path, job: Job, device: torch.device) -> Run:
-    modules = [job.method.module] + ([sys.modules[type(job.observer).__module__]] if job.observer else [])
-    classes = [c for m in modules for c in vars(m).values() if isinstance(c, type) and is_dataclass(c)]
+    classes = (*job.method.states, *(job.observer.memories if job.observer else ()))
     again = f"delete it to start {job.method.name} again"
     try:
         saved = checkpoint.load(path, classes, device)

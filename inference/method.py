@@ -19,15 +19,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor
+from models.model import Latents, Quantities
 
-Latents = dict[str, Tensor]
-Quantities = dict[str, Tensor]
+__all__ = ["Family", "Info", "Kind", "Latents", "Method", "Quantities", "dataclasses_in"]
 
 
 class Family(StrEnum):
@@ -65,7 +64,11 @@ class Info:
 
 @dataclass(frozen=True)
 class Method:
-    """A method as the loop sees it, from a module of ours or a file of the user's (see `load`)."""
+    """A method as the loop sees it, from a module of ours or a file of the user's (see `load`).
+
+    states  its State and the dataclasses that this holds: what a checkpoint is read back into
+    guide   the Pyro guide that it fits, if it fits one: what `--check` asks
+    """
 
     name: str
     family: Family
@@ -78,6 +81,8 @@ class Method:
     warm: Callable[..., Any] | None = None
     start: Callable[..., Any] | None = None
     preflight: Callable[..., None] | None = None
+    states: tuple[type, ...] = ()
+    guide: Callable[..., Any] | None = None
 
     @property
     def summary(self) -> str:
@@ -89,3 +94,8 @@ class Method:
         """The options a user can set, by name."""
         parameters = inspect.signature(self.init, eval_str=True).parameters.values()
         return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def dataclasses_in(module: ModuleType) -> tuple[type, ...]:
+    """Those that a module holds, its own and imported."""
+    return tuple(c for c in vars(module).values() if isinstance(c, type) and is_dataclass(c))

@@ -8,70 +8,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from errors import InputError
+from models.densities import log_normal
+from models.model import Latents
+from models.ratings import Pairs, Ratings
 
-Latents = dict[str, Tensor]
-Pairs = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class Ratings:
-    """Observed ratings as triples: `rating[n]` was given by `user[n]` to `item[n]`, counted from 0.
-
-    `scale` is the lowest and highest possible rating; `user_ids[i]` and `item_ids[j]` are the names
-    that the source gave to user i and item j.
-    """
-
-    user: Int64[Tensor, "N"]
-    item: Int64[Tensor, "N"]
-    rating: Float64[Tensor, "N"]
-    num_users: int
-    num_items: int
-    scale: tuple[float, float] | None = None
-    user_ids: Sequence[Any] | None = None
-    item_ids: Sequence[Any] | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.user.shape == self.item.shape == self.rating.shape) or self.rating.ndim != 1:
-            raise InputError(f"ratings must be three vectors of one length, not of shapes {tuple(self.user.shape)}, "
-                             f"{tuple(self.item.shape)} and {tuple(self.rating.shape)}")
-        for name, index, count in (("user", self.user, self.num_users), ("item", self.item, self.num_items)):
-            if index.dtype != torch.int64:
-                raise InputError(f"the {name} of a rating must be an int64, not {index.dtype}")
-            if len(index) and (int(index.min()) < 0 or int(index.max()) >= count):
-                raise InputError(f"the {name}s of ratings must lie in 0..{count - 1}; "
-                                 f"found {int(index.min())}..{int(index.max())}")
-        if not self.rating.is_floating_point() or not bool(torch.isfinite(self.rating).all()):
-            raise InputError("ratings must be finite floating-point numbers")
-
-    def __len__(self) -> int:
-        return len(self.rating)
-
-    @property
-    def device(self) -> torch.device:
-        return self.rating.device
-
-    @property
-    def pairs(self) -> Pairs:
-        """(user, item) of every rating."""
-        return self.user, self.item
-
-    def take(self, index: Tensor) -> Ratings:
-        """The ratings at `index` (positions or a mask), of the same users, items and scale."""
-        index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
-        user, item, rating = (column.index_select(0, index) for column in (*self.pairs, self.rating))
-        return replace(self, user=user, item=item, rating=rating)
-
-    def to(self, device: torch.device | str) -> Ratings:
-        return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))
+SMALL = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 2), (1, 3), (2, 1), (2, 0), (3, 2), (3, 0), (5, 3))  # 6 x 4
+ELSEWHERE = ("pairs", "device")  # where a model predicts and where it is computed, not what it believes
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +39,9 @@ class Factorization:
     pairs: Pairs | None = None
     device: torch.device | str = "cpu"
 
-    dims: ClassVar = {
+    kind: ClassVar[str] = "factorization"
+    labels: ClassVar[dict[str, int]] = {}
+    dims: ClassVar[dict[str, tuple[str, ...]]] = {
         "posterior/U": ("user", "factor"), "posterior/V": ("item", "factor"),
         "expected/U_mean": ("user", "factor"), "expected/U_var": ("user", "factor"),
         "expected/V_mean": ("item", "factor"), "expected/V_var": ("item", "factor"),
@@ -111,7 +63,7 @@ class Factorization:
         return replace(self, pairs=pairs, device=device)
 
     @property
-    def sites(self) -> dict[str, tuple[int, int]]:
+    def sites(self) -> dict[str, tuple[int, ...]]:
         """The latent sites and their shapes."""
         return {"U": (self.num_users, self.rank), "V": (self.num_items, self.rank)}
 
@@ -127,6 +79,10 @@ class Factorization:
         sd = math.sqrt(self.prior_variance)
         return {site: sd * torch.randn(shape, generator=rng, dtype=torch.float64, device=rng.device)
                 for site, shape in self.sites.items()}
+
+    def somewhere(self, rng: torch.Generator) -> Latents:
+        """A draw from the prior."""
+        return self.prior(rng)
 
     def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
         """Ratings at `pairs` drawn from N(u_i . v_j, noise_variance): real numbers, not rounded."""
@@ -148,6 +104,30 @@ class Factorization:
             return {}
         user, item = pairs
         return {"prediction": (gather(latents["U"], user) * gather(latents["V"], item)).sum(-1)}
+
+    def blank(self) -> Ratings:
+        """No ratings."""
+        none = torch.empty(0, dtype=torch.int64, device=self.device)
+        return Ratings(none, none, none.double(), self.num_users, self.num_items)
+
+    def small(self, rng: torch.Generator) -> tuple[Factorization, Ratings]:
+        """Six users, one of them without ratings, and four items; ratings drawn from the model."""
+        user, item = torch.tensor(SMALL).T.contiguous()
+        model = replace(self, num_users=6, num_items=4, rank=min(self.rank, 4), pairs=(user, item), device="cpu")
+        return model, model.simulate(rng, model.prior(rng))
+
+    def facts(self, data: Ratings) -> dict[str, Any]:
+        """The class, and those of the fields that are numbers or words; how many ratings, and which."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ELSEWHERE}
+        return {"model": {"class": type(self).__name__} | said, "data": {"train": data.facts}}
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        """All but U and V."""
+        return tuple(self.sites)[2:]
+
+    def given(self) -> str:
+        return f"a factorization, latents {', '.join(self.sites)}, and the ratings as data"
 
     @property
     def width(self) -> int:
@@ -201,11 +181,6 @@ class Factorization:
             here = data if batch is None and batch_size is None else data.take(ratings.indices)
             mean = self.quantities(latents, here.pairs)["prediction"]
             pyro.sample("r", dist.Normal(mean, sd), obs=here.rating)
-
-
-def log_normal(x: Tensor, mean: Tensor | float, variance: float) -> Tensor:
-    """log N(x | mean, variance), elementwise, in nats."""
-    return -0.5 * ((x - mean) ** 2 / variance + math.log(2 * math.pi * variance))
 
 
 def gather(rows: Tensor, index: Tensor) -> Tensor:

@@ -8,21 +8,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
+from models.model import Latents, fingerprint
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteMarkovNetwork
-
-Latents = dict[str, Tensor]
 
 MAX_ENUMERATED = 2**22  # configurations; 9 pixels each are 300 MB as int64
 
@@ -40,8 +39,10 @@ class GridMRF:
     down: Float64[Tensor, "H-1 W K K"]
     evidence: float = 0.0
 
-    sites: ClassVar = ("labels",)
-    dims: ClassVar = {"posterior/labels": ("row", "column"), "expected/labels": ("row", "column", "label")}
+    kind: ClassVar[str] = "grid"
+    program: ClassVar[None] = None
+    dims: ClassVar[dict[str, tuple[str, ...]]] = {
+        "posterior/labels": ("row", "column"), "expected/labels": ("row", "column", "label")}
 
     def __post_init__(self) -> None:
         if self.unary.ndim != 3 or min(self.unary.shape) < 1:
@@ -98,6 +99,15 @@ class GridMRF:
         return H, W, K
 
     @property
+    def sites(self) -> dict[str, tuple[int, ...]]:
+        """The latent site and its shape."""
+        return {"labels": self.shape[:2]}
+
+    @property
+    def labels(self) -> dict[str, int]:
+        return {"labels": self.shape[2]}
+
+    @property
     def device(self) -> torch.device:
         return self.unary.device
 
@@ -120,7 +130,7 @@ class GridMRF:
         """All log-potentials times `beta`, an inverse temperature."""
         return replace(self._map(lambda table: beta * table), evidence=beta * self.evidence)
 
-    def _map(self, function) -> GridMRF:
+    def _map(self, function: Callable[[Tensor], Tensor]) -> GridMRF:
         pair = self.pair
         if pair is None:
             return replace(self, unary=function(self.unary), right=function(self.right), down=function(self.down))
@@ -149,6 +159,33 @@ class GridMRF:
         """What methods are compared on: label indicators (..., H, W, K), whose mean is the marginal."""
         K = self.shape[2]
         return {"labels": torch.nn.functional.one_hot(latents["labels"].to(torch.int64), K).to(torch.float64)}
+
+    def somewhere(self, rng: torch.Generator) -> Latents:
+        """Every pixel's label by itself, all equally likely: `prior` enumerates, which only small grids allow."""
+        H, W, K = self.shape
+        return {"labels": torch.randint(K, (H, W), generator=rng, device=rng.device)}
+
+    def blank(self) -> None:
+        """No image."""
+
+    def small(self, rng: torch.Generator) -> tuple[GridMRF, None]:
+        """A 3 x 3 image with mixed-sign couplings, which is in the model as in Problem 1."""
+        seen = torch.tensor([[0, 0, 1], [0, 1, 1], [0, 0, 0]])
+        return GridMRF.potts(torch.nn.functional.one_hot(seen, min(self.shape[2], 3)), 1.0, (1.2, -0.4)), None
+
+    def facts(self, data: Tensor | None = None) -> dict[str, Any]:
+        """The size; the fingerprint is of the potentials, which hold the image."""
+        H, W, K = self.shape
+        potentials = (self.field(data), self.right, self.down)
+        return {"model": {"class": type(self).__name__, "height": H, "width": W, "labels": K},
+                "data": {"grid": {"pixels": H * W, "fingerprint": fingerprint(map(distinct, potentials))}}}
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        return ()
+
+    def given(self) -> str:
+        return "a grid, latents labels (H, W), and data None, for the image is in the model"
 
     @cached_property
     def configurations(self) -> Int64[Tensor, "n H W"]:
@@ -220,3 +257,11 @@ def pair_table(coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor, K
     by_distance[: len(table)] = table
     label = torch.arange(K)
     return by_distance[(label[:, None] - label).abs()]
+
+
+def distinct(table: Tensor) -> Tensor:
+    """A table of pair potentials without the leading axes along which it does not change, view or not."""
+    for axis in range(max(table.ndim - 2, 0)):
+        if table.shape[axis] > 1 and torch.equal(table, table.narrow(axis, 0, 1).expand(table.shape)):
+            table = table.narrow(axis, 0, 1)
+    return table

@@ -20,7 +20,10 @@ from torch import Tensor
 from torch.distributions import InverseGamma, Wishart
 
 from errors import unknown
-from models.factorization import Factorization, Latents, Pairs, Ratings, gather, log_normal
+from models.densities import gamma, gaussian_draw, log_gaussian, log_normal, wishart_draw
+from models.factorization import Factorization, gather
+from models.model import Latents
+from models.ratings import Pairs, Ratings
 
 SHAPE, SCALE = 3.0, 2.0  # of the inverse gamma: mean 1, the plain model's noise variance
 STRENGTH = 2.0  # the prior of a mean counts as much as so many rows
@@ -47,8 +50,8 @@ class Ladder(Factorization):
         return self.rank + self.biases
 
     @property
-    def sites(self) -> dict[str, tuple[int, ...]]:  # type: ignore[override]
-        found: dict[str, tuple[int, ...]] = dict(super().sites)
+    def sites(self) -> dict[str, tuple[int, ...]]:
+        found = super().sites
         if self.biases:
             found |= {"user_bias": (self.num_users,), "item_bias": (self.num_items,)}
         if self.noise:
@@ -153,11 +156,47 @@ class Ladder(Factorization):
         shape, scale = torch.tensor([SHAPE, SCALE], dtype=torch.float64, device=self.device)
         return InverseGamma(shape, scale, validate_args=False)
 
-    def program(self, data: Ratings, batch_size: int | None = None, batch: Any = None) -> None:
-        """The same as a Pyro program, with the sites above, and the plain one's minibatches."""
-        from models.ladder_program import program
+    def program(self, data: Ratings, batch_size: int | None = None, batch: Tensor | None = None) -> None:
+        """The same as a Pyro program: the sites above in the order in which they depend on each other, in the plain
+        one's plates, with its minibatches. A row and its bias are one draw, in two sites.
+        """
+        import pyro
+        import pyro.distributions as dist
 
-        program(self, data, batch_size, batch)
+        zero, K = data.rating.new_zeros(()), self.rank
+        variance = zero + self.noise_variance
+        if self.noise:
+            variance = pyro.sample("sigma2", dist.InverseGamma(zero + SHAPE, zero + SCALE))
+        latents: Latents = {}
+        for (side, bias), plate, count in zip(SIDES, ("users", "items"), (self.num_users, self.num_items), strict=True):
+            if not self.hierarchical:
+                entry = dist.Normal(zero, zero + math.sqrt(self.prior_variance))
+                with pyro.plate(plate, count):
+                    latents[side] = pyro.sample(side, entry.expand([K]).to_event(1))
+                    if self.biases:
+                        latents[bias] = pyro.sample(bias, entry)
+                continue
+            mean, precision = self._row_prior(side, zero)
+            with pyro.plate(plate, count):
+                covariance = torch.linalg.inv(precision)
+                latents[side] = pyro.sample(side, dist.MultivariateNormal(mean[:K], covariance[:K, :K]))
+                if self.biases:  # b_i given u_i, from the precision of both
+                    own = precision[K, K]
+                    shifted = mean[K] - ((latents[side] - mean[:K]) @ precision[:K, K]) / own
+                    latents[bias] = pyro.sample(bias, dist.Normal(shifted, own.rsqrt()))
+        self.observe(latents, data, variance.sqrt(), batch_size, batch)
+
+    def _row_prior(self, side: str, zero: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and precision of a side's rows, as sites of the program."""
+        import pyro
+        import pyro.distributions as dist
+
+        D = self.width
+        eye = torch.eye(D, dtype=zero.dtype, device=zero.device)
+        precision = pyro.sample(f"precision_{side}", dist.Wishart(zero + D, precision_matrix=eye))
+        mean = pyro.sample(f"mean_{side}", dist.MultivariateNormal(eye.new_zeros(D),
+                                                                   precision_matrix=STRENGTH * precision))
+        return mean, precision
 
 
 def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> Factorization:
@@ -170,31 +209,3 @@ def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> F
             raise unknown("rung of the model", rung, ("plain", *RUNGS))
     chosen: dict[str, Any] = dict.fromkeys(rungs, True)
     return replace(Ladder(num_users, num_items, rank, **more), **chosen)
-
-
-def log_gaussian(x: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
-    """log N(x | mean, precision^-1) over the last axis, in nats."""
-    L = torch.linalg.cholesky(precision)
-    y = (L.mT @ (x - mean)[..., None])[..., 0]
-    return L.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * ((y**2).sum(-1) + x.shape[-1] * math.log(2 * math.pi))
-
-
-def gaussian_draw(z: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
-    """A draw from N(mean, precision^-1) for N(0, 1) noise z, (..., D)."""
-    L = torch.linalg.cholesky(precision)
-    return mean + torch.linalg.solve_triangular(L.mT, z[..., None], upper=True)[..., 0]
-
-
-def gamma(rng: torch.Generator, shape: Tensor) -> Tensor:
-    """Gamma(shape, 1) from the generator, as torch's own sampler would from the global one."""
-    return torch._standard_gamma(shape, generator=rng)
-
-
-def wishart_draw(rng: torch.Generator, df: float, scale: Tensor) -> Tensor:
-    """Wishart(df, scale), mean df * scale, by Bartlett: L A A' L', A lower triangular, A_kk^2 ~ chi^2(df - k)."""
-    D = len(scale)
-    A = torch.randn(D, D, generator=rng, dtype=scale.dtype, device=scale.device).tril(-1)
-    half = 0.5 * (df - torch.arange(D, dtype=scale.dtype, device=scale.device))
-    A = A + torch.diag((2 * gamma(rng, half)).sqrt())
-    L = torch.linalg.cholesky(scale) @ A
-    return L @ L.mT

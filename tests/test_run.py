@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import run
+from tests.support import ROOT
 
-ROOT = Path(__file__).parent.parent
 QUICK = ["--problem", "1", "--image", "small", "--method", "mean_field", "--method", "brute_force"]
 
 
@@ -44,7 +43,7 @@ def test_a_run_leaves_what_the_readme_says(tmp_path, capsys):
 
 
 def test_a_failed_checkpoint_is_exit_status_1(tmp_path, monkeypatch, capsys):
-    from experiments import checkpoints1
+    from experiments.problem1 import checkpoints as checkpoints1
 
     monkeypatch.setattr(checkpoints1, "LOG_Z", 186.1)
     assert door(*QUICK, "--out", tmp_path / "out") == 1

@@ -3,27 +3,26 @@
 import json
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from checks.judge import judge
-from checks.kernel import Kernel
+from checks.kernels.judge import judge
+from checks.kernels.kernel import Kernel
 from checks.verdict import Outcome
+from commands.check import found
 from data.ratings import load_ratings
 from errors import InputError
-from experiments.check import found
-from experiments.fits import parse
 from inference import load
 from inference.drive import drive
 from inference.engine import one_thread
 from inference.job import Plan
 from models.factorization import Factorization
 from run import guarded, parser_for
+from runs.fits import parse
+from tests.support import ROOT
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 LESSON = (ROOT / "docs" / "your-own.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # the kernel, two mends, a Pyro kernel

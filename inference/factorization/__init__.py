@@ -1,1 +1,1 @@
-"""Methods for `models.factorization.Factorization`."""
+"""Problems 2 and 3, the factorization of ratings."""

@@ -17,15 +17,16 @@ from pyro.infer import NUTS
 from torch import Tensor
 
 from errors import unknown
-from inference import from_kernel
 from inference.engine import Engine, choose
-from inference.factorization import ladder_conditional
-from inference.factorization.normals_numba import normals
-from inference.from_kernel import State
+from inference.factorization.compiled.normals import normals
+from inference.factorization.parts import ladder_conditional
 from inference.method import Family, Info, Latents
-from inference.pyro_gibbs import Block, Gibbs
-from models.factorization import Factorization, Ratings
+from inference.pyro import from_kernel
+from inference.pyro.from_kernel import State
+from inference.pyro.gibbs import Block, Gibbs
+from models.factorization import Factorization
 from models.ladder import Ladder
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 NoiseBy = Literal["conditional", "nuts"]

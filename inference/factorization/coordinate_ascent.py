@@ -26,12 +26,13 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, choose
-from inference.factorization.by_row import Rows, sides
-from inference.factorization.gaussian import expected, spectral_start
-from inference.factorization.normals_numba import normals
-from inference.factorization.row_conditional import Posterior, Prior, posterior, regressors, sample
+from inference.factorization.compiled.normals import normals
+from inference.factorization.parts.by_row import Rows, sides
+from inference.factorization.parts.gaussian import expected, spectral_start
+from inference.factorization.parts.row_conditional import Posterior, Prior, posterior, regressors, sample
 from inference.method import Family, Info, Kind, Latents, Quantities
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.VARIATIONAL
 START = 1e-3  # variance of every entry before the first step, in rating units: next to a point

@@ -21,10 +21,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from inference.factorization.gaussian import draw_normal, expected, kl_normal
-from inference.factorization.stochastic import State, Tensors, begin, epoch, moments
+from inference.factorization.parts.gaussian import draw_normal, expected, kl_normal
+from inference.factorization.parts.stochastic import State, Tensors, begin, epoch, moments
 from inference.method import Family, Info, Latents, Quantities
-from models.factorization import Factorization, Ratings, gather, log_normal
+from models.densities import log_normal
+from models.factorization import Factorization, gather
+from models.ratings import Ratings
 
 FAMILY = Family.VARIATIONAL
 

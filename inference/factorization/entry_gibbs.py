@@ -20,11 +20,12 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.engine import Engine, choose
-from inference.factorization.by_row import Rows, check_plain, sides
-from inference.factorization.normals_numba import normals
-from inference.factorization.parallel import over_rows
+from inference.factorization.compiled.normals import normals
+from inference.factorization.parts.by_row import Rows, check_plain, sides
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from inference.threads import over_rows
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 
@@ -72,7 +73,7 @@ def _torch(rows: Rows, own: Tensor, other: Tensor, model: Factorization, z: Tens
 
 
 def _compiled(rows: Rows, own: Tensor, other: Tensor, model: Factorization, z: Tensor) -> Tensor:
-    from inference.factorization import entry_gibbs_numba
+    from inference.factorization.compiled import entry_gibbs as entry_gibbs_numba
 
     out = own.clone()
     over_rows(entry_gibbs_numba.columns, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),

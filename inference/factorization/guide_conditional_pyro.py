@@ -13,8 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inference.factorization.guide_parts import RATES, normal, plain, plates, started, users_given
-from models.factorization import Factorization, Ratings
+from inference.factorization.guides.parts import RATES, normal, plain, plates, started, users_given
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 __all__ = ["RATES", "guide", "start"]
 

@@ -23,9 +23,10 @@ from pyro.distributions.transforms import AffineTransform, ReshapeTransform, aff
 from torch import Tensor
 
 from errors import InputError
-from inference.factorization import guide_parts
-from inference.factorization.guide_parts import mean_and_scale, plain, plates, started, users_given
-from models.factorization import Factorization, Ratings
+from inference.factorization.guides import parts as guide_parts
+from inference.factorization.guides.parts import mean_and_scale, plain, plates, started, users_given
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 __all__ = ["RATES", "guide", "start"]
 

@@ -15,9 +15,10 @@ import pyro
 import pyro.distributions as dist
 import torch
 
-from inference.factorization.guide_parts import RATES, mean_and_scale, normal, plates
-from inference.factorization.guide_parts import started as start
-from models.factorization import Factorization, Ratings
+from inference.factorization.guides.parts import RATES, mean_and_scale, normal, plates
+from inference.factorization.guides.parts import started as start
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 __all__ = ["RATES", "guide", "start"]
 

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from errors import InputError
-from inference.factorization.guide_parts import RATES, mean_and_scale, normal, plates, started
-from models.factorization import Factorization, Ratings
+from inference.factorization.guides.parts import RATES, mean_and_scale, normal, plates, started
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 __all__ = ["RATES", "guide", "start"]
 

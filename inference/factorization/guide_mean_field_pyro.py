@@ -17,11 +17,12 @@ import torch
 from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 
-from inference.factorization.gaussian import draw_normal, expected
-from inference.factorization.stochastic import ITEMS, State, begin, moments, report
-from inference.factorization.stochastic_pyro import borrowed, epoch
+from inference.factorization.parts.gaussian import draw_normal, expected
+from inference.factorization.parts.stochastic import ITEMS, State, begin, moments, report
+from inference.factorization.parts.stochastic_pyro import borrowed, epoch
 from inference.method import Family, Info, Latents, Quantities
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.VARIATIONAL
 

@@ -12,7 +12,7 @@ kernel shows what HMC in a block costs and loses. It needs no more than the grad
 likelihood are not Gaussian. Cost of a step: N K^2 + (users + items) K^3, and items K^2 for each leap.
 
 The same in Pyro, the gradients by autograd through all ratings, and one verdict for all items together:
-`Gibbs(model.program, [(rows, ["U"]), (partial(HMC, num_steps=5), ["V"])])` of `inference/pyro_gibbs.py`.
+`Gibbs(model.program, [(rows, ["U"]), (partial(HMC, num_steps=5), ["V"])])` of `inference/pyro/gibbs.py`.
 Source: Neal, MCMC using Hamiltonian dynamics (2011).
 """
 
@@ -27,12 +27,13 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose, one_thread
-from inference.factorization.by_row import check_plain, sides
-from inference.factorization.normals_numba import normals
-from inference.factorization.row_conditional import Prior, posterior
-from inference.factorization.row_conditional import draw as draw_rows
+from inference.factorization.compiled.normals import normals
+from inference.factorization.parts.by_row import check_plain, sides
+from inference.factorization.parts.row_conditional import Prior, posterior
+from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 JITTER = 0.2  # of the step size, to either side

@@ -21,14 +21,15 @@ from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
 
 from errors import InputError, unknown
-from inference import from_kernel
 from inference.engine import Engine
 from inference.factorization import row_gibbs
-from inference.from_kernel import State
 from inference.job import generator
-from inference.kernel_memory import same_kind
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from inference.pyro import from_kernel
+from inference.pyro.from_kernel import State
+from inference.pyro.kernel_memory import same_kind
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 DERIVED = ("log_joint", "prediction")

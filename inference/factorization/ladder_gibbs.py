@@ -14,12 +14,13 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.engine import Engine, choose
-from inference.factorization.by_row import sides
-from inference.factorization.ladder_conditional import factors, hyper, noise
-from inference.factorization.normals_numba import normals
+from inference.factorization.compiled.normals import normals
+from inference.factorization.parts.by_row import sides
+from inference.factorization.parts.ladder_conditional import factors, hyper, noise
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
 from models.ladder import Ladder
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 

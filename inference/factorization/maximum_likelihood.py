@@ -28,13 +28,15 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, choose
-from inference.factorization.by_row import Rows, sides
-from inference.factorization.gaussian import spectral_start
-from inference.factorization.predict import predict
-from inference.factorization.row_conditional import Prior, regressors
-from inference.factorization.row_conditional import draw as draw_rows
+from inference.factorization.parts.by_row import Rows, sides
+from inference.factorization.parts.gaussian import spectral_start
+from inference.factorization.parts.predict import predict
+from inference.factorization.parts.row_conditional import Prior, regressors
+from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings, log_normal
+from models.densities import log_normal
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.POINT
 RELEASED = 40  # sweeps until ALS without a prior has none
@@ -148,7 +150,7 @@ def _sgd(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     pull_U, pull_V = (state.map / (model.prior_variance * side.counts.clamp(min=1).to(U.dtype))
                       for side in sides(model, data))
     if state.engine == "compiled":
-        from inference.factorization import sgd_numba
+        from inference.factorization.compiled import sgd as sgd_numba
 
         sgd_numba.climb(order.numpy(), data.user.numpy(), data.item.numpy(), data.rating.numpy(), U.numpy(), V.numpy(),
                         pull_U.numpy(), pull_V.numpy(), rate, 1 / model.noise_variance, state.batch_size)

@@ -10,10 +10,11 @@ import torch
 from pyro.infer import NUTS
 
 from errors import InputError
-from inference import from_kernel
-from inference.from_kernel import State
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from inference.pyro import from_kernel
+from inference.pyro.from_kernel import State
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 LARGEST = 20_000  # latent numbers; above, a step takes minutes

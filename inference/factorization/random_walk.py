@@ -19,9 +19,10 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError
-from inference.factorization.by_row import check_plain, check_sizes
+from inference.factorization.parts.by_row import check_plain, check_sizes
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 BATCHED = True  # any number of replicates as leading axes

@@ -15,12 +15,13 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.engine import Engine, choose
-from inference.factorization.by_row import check_plain, sides
-from inference.factorization.normals_numba import normals
-from inference.factorization.row_conditional import Prior
-from inference.factorization.row_conditional import draw as draw_rows
+from inference.factorization.compiled.normals import normals
+from inference.factorization.parts.by_row import check_plain, sides
+from inference.factorization.parts.row_conditional import Prior
+from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 

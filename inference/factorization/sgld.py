@@ -34,13 +34,14 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import one_thread
-from inference.factorization.by_row import Rows, check_plain, sides
-from inference.factorization.gaussian import spectral_start
-from inference.factorization.normals_numba import normals
-from inference.factorization.row_conditional import Prior, posterior
-from inference.factorization.row_conditional import draw as draw_rows
+from inference.factorization.compiled.normals import normals
+from inference.factorization.parts.by_row import Rows, check_plain, sides
+from inference.factorization.parts.gaussian import spectral_start
+from inference.factorization.parts.row_conditional import Prior, posterior
+from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 EXACT = False  # a fixed step leaves a bias

@@ -31,9 +31,9 @@ from pyro.infer.autoguide import (
 from torch.distributions import transform_to
 
 from errors import InputError, unknown
-from inference.factorization.gaussian import expected, spectral_start, standard_normal
-from inference.factorization.mean_field_elbo import elbo
-from inference.factorization.stochastic import (
+from inference.factorization.parts.gaussian import expected, spectral_start, standard_normal
+from inference.factorization.parts.mean_field_elbo import elbo
+from inference.factorization.parts.stochastic import (
     ITEMS,
     State,
     Tensors,
@@ -43,9 +43,10 @@ from inference.factorization.stochastic import (
     refuse_divergence,
     with_adam,
 )
-from inference.factorization.stochastic_pyro import borrowed, epoch
+from inference.factorization.parts.stochastic_pyro import borrowed, epoch
 from inference.method import Family, Info, Kind, Latents, Quantities
-from models.factorization import Factorization, Ratings
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.VARIATIONAL
 

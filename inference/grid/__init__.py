@@ -1,1 +1,1 @@
-"""Methods for `models.grid.GridMRF`."""
+"""Problem 1, the grid Markov random field."""

@@ -72,7 +72,7 @@ def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: La
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     key = int(torch.randint(-(2**63), 2**63 - 1, (1,), generator=rng, device=rng.device))
     if state.engine == "compiled":
-        from inference.grid import gibbs_numba
+        from inference.grid.compiled import gibbs as gibbs_numba
 
         labels, sums = gibbs_numba.sweep(model, data, state.labels, state.sums, key, state.schedule)
     else:

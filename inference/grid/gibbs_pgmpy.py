@@ -24,7 +24,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
-from inference.grid.clique_tables import borrowed_globals
+from inference.grid.parts.clique_tables import borrowed_globals
 from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 

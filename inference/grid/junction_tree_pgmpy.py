@@ -31,7 +31,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError
-from inference.grid import clique_tables
+from inference.grid.parts import clique_tables
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 

@@ -29,8 +29,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError, unknown
-from inference.grid import loopy_bp_numba as logs
-from inference.grid import loopy_bp_odds_numba as odds
+from inference.grid.compiled import loopy_bp as logs
+from inference.grid.compiled import loopy_bp_odds as odds
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 

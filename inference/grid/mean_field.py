@@ -75,7 +75,7 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     """One sweep over all pixels, and the ELBO after it."""
     field = model.field(data)
     if state.engine == "compiled":
-        from inference.grid import mean_field_numba
+        from inference.grid.compiled import mean_field as mean_field_numba
 
         log_q, change, bound = mean_field_numba.sweep(
             field, model.right, model.down, state.log_q, state.schedule, state.damping)

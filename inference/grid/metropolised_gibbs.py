@@ -25,7 +25,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.single_site import colours, given_labels, potentials, random_labels
+from inference.grid.parts.single_site import colours, given_labels, potentials, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
@@ -63,7 +63,7 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     uniform = torch.rand(state.labels.shape, dtype=torch.float64, device=model.device, generator=rng)
     tables = model.field(data).contiguous(), model.right, model.down
     if state.engine == "compiled":
-        from inference.grid import single_site_numba
+        from inference.grid.compiled import single_site as single_site_numba
 
         labels, sums = state.labels.clone(), state.sums.clone()
         arguments = *(t.numpy() for t in (labels, sums, *tables, uniform)), state.gibbs

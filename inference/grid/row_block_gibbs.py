@@ -28,7 +28,7 @@ from torch import Tensor
 
 from errors import unknown
 from inference.engine import Engine, choose
-from inference.grid.single_site import given_labels, pick, random_labels
+from inference.grid.parts.single_site import given_labels, pick, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
@@ -82,7 +82,7 @@ def sweep(labels: UInt8[Tensor, "H W"], field: Tensor, right: Tensor, down: Tens
           ) -> tuple[Tensor, Tensor]:
     """New labels, and the marginals s of every row when it was drawn."""
     if engine == "compiled":
-        from inference.grid import row_block_gibbs_numba
+        from inference.grid.compiled import row_block_gibbs as row_block_gibbs_numba
 
         labels = labels.clone(memory_format=torch.contiguous_format)
         marginals = torch.empty(field.shape, dtype=field.dtype)

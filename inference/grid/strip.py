@@ -99,7 +99,7 @@ def most_probable(model: GridMRF, data: Tensor | None = None, *,
                   memory_gb: float | None = None, engine: Engine = "auto") -> Int64[Tensor, "H W"]:
     """The labelling of highest log p~ (the MAP estimate), by max in place of sum; of several, one of them."""
     if _check(model, memory_gb, engine) == "compiled":
-        from inference.grid.strip_numba import maxima
+        from inference.grid.compiled.strip import maxima
     else:
         maxima = LogSpace(torch.amax).forward
     log_forward, _ = _forward(maxima, _lengthwise(model, model.field(data), model.right, model.down))
@@ -202,8 +202,8 @@ def _sums(engine: str, field: Tensor, right: Tensor, down: Tensor) -> Arithmetic
     """The fastest arithmetic that is safe for these potentials."""
     if engine == "torch":
         return LogSpace()
-    from inference.grid.strip_numba import Linear, is_safe
-    from inference.grid.strip_wide_numba import Wide
+    from inference.grid.compiled.strip import Linear, is_safe
+    from inference.grid.compiled.strip_wide import Wide
 
     _, S, K = field.shape
     return (Linear if is_safe(field, right, down) else Wide)(S, K**S)

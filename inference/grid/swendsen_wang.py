@@ -35,7 +35,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.single_site import given_labels, pick, random_labels
+from inference.grid.parts.single_site import given_labels, pick, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
@@ -72,7 +72,7 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     effects, right, down = split(model)
     tables = (model.field(data) + effects).contiguous(), right, down
     if state.engine == "compiled":
-        from inference.grid import swendsen_wang_numba
+        from inference.grid.compiled import swendsen_wang as swendsen_wang_numba
 
         labels, sums = state.labels.clone(), state.sums.clone()
         swendsen_wang_numba.sweep(*(t.numpy() for t in (labels, sums, *tables, uniform)))

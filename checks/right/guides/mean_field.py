@@ -7,7 +7,7 @@ Parameters and noise may have a leading axis of replicates; so then has the ELBO
 
 import torch
 
-from models.factorization import log_normal
+from models.densities import log_normal
 
 SITES = ("U", "V")
 

@@ -7,7 +7,8 @@ import torch
 
 from checks.right.factorization.pieces import conditional, items, noise, normal, users
 from errors import InputError
-from models.ladder import SCALE, SHAPE, gamma
+from models.densities import gamma
+from models.ladder import SCALE, SHAPE
 
 BATCHED = True
 

@@ -4,7 +4,7 @@ Symptom: small batches are drowned by the prior: everything shrinks to zero.
 """
 
 from checks.right.guides.mean_field import log_density, log_prior, sample, start
-from models.factorization import log_normal
+from models.densities import log_normal
 
 __all__ = ["elbo", "log_density", "sample", "start"]
 

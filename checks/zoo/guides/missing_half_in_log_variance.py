@@ -3,7 +3,7 @@
 Symptom: variances move twice as fast as means; Adam hides it.
 """
 
-from checks.guide import by_torch
+from checks.guides.guide import by_torch
 from checks.right.guides.mean_field import elbo, log_density, sample, start
 
 __all__ = ["elbo", "gradient", "log_density", "sample", "start"]

@@ -4,7 +4,7 @@ Symptom: small noise is fitted too loosely.
 """
 
 from checks.right.guides.mean_field import log_density, log_prior, sample, start
-from models.factorization import log_normal
+from models.densities import log_normal
 
 __all__ = ["elbo", "log_density", "sample", "start"]
 

@@ -3,7 +3,7 @@
 Symptom: the ELBO jumps about and never settles.
 """
 
-from checks.guide import by_torch, noise, repeated
+from checks.guides.guide import by_torch, noise, repeated
 from checks.right.guides.mean_field import elbo, log_density, sample, start
 
 __all__ = ["elbo", "fit", "log_density", "sample", "start"]

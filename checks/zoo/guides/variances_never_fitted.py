@@ -3,7 +3,7 @@
 Symptom: predictions are right and their intervals are not.
 """
 
-from checks.guide import adam, by_torch
+from checks.guides.guide import adam, by_torch
 from checks.right.guides.mean_field import elbo, log_density, sample, start
 
 __all__ = ["elbo", "fit", "log_density", "sample", "start"]

@@ -1,0 +1,1 @@
+"""Is a variational method of the contract right, seen from outside?"""

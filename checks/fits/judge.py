@@ -1,0 +1,130 @@
+"""The verdict on a variational method of the contract, from outside: its draws, its moments, the ELBO it reports.
+
+    draws     mean and variance of what it draws, entry by entry, against `expect`
+    ELBO      what its Info says against E_q[log p - log q] in closed form (by enumeration on grids), for a q of
+              independent parts; a q whose draws are dependent is not asked
+    fit       that ELBO against what coordinate ascent makes of the same q; a nat may lack
+
+Run on three data sets; wrong if most of them say so. A bound that is not one (Bethe) cannot be told.
+A method with learning rate and minibatches has them for thousands of ratings: here it gets all ratings at once,
+its own rate and twice that, and the better fit counts.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from checks.fits import answers
+from checks.guides.judge import FITS, test_problem
+from checks.kernels.judge import SUSPICION
+from checks.kernels.kernel import Broken, blaming
+from checks.problems.load import problems
+from checks.problems.problem import Problem
+from checks.verdict import Outcome, Verdict
+from inference.engine import one_thread
+from inference.method import Kind, Method
+
+STEPS = 150  # of the method, or until its residual is nothing
+GRADIENT_STEPS = 1000  # where a step is one of gradient ascent
+RATE = 0.1  # of Adam, as the methods here have it
+DRAWS = 4000
+NATS = 1.0  # that a fit may lack
+CLOSE = 1e-3  # nats: two ways to the same ELBO
+
+
+def judge_fit(method: Method, kind: str, options: Mapping[str, Any] | None = None, *, seed: int = 0,
+              level: float = 1e-3, budget: float = 300.0, fits: int = FITS) -> Verdict:
+    """The verdict on a variational method for one kind of model."""
+    clock, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
+    problem = problems("grid")[0] if kind == "grid" else test_problem()
+    verdict = Verdict(method.name, Outcome.RIGHT, level, seed=seed)
+    said: list[list[str]] = []
+    with one_thread():
+        try:
+            for _ in range(fits):
+                bad = sum(map(bool, said))
+                if max(bad, len(said) - bad) > fits / 2:
+                    break  # most have said so
+                if time.perf_counter() - clock > budget:
+                    verdict.outcome, verdict.why = Outcome.UNKNOWN, f"the budget of {budget:g} seconds ended"
+                    return verdict
+                with blaming(method.name):
+                    said.append(_faults(rng, method, problem, dict(options or {}), verdict))
+        except Broken as error:
+            verdict.faults.append(str(error))
+    verdict.tested = [{"problem": problem.name, "replicates": len(said), "functions": 3, "unit": "data sets"}]
+    if 2 * sum(map(bool, said)) > fits:
+        verdict.faults += next(s for s in said if s)
+    if verdict.faults:
+        verdict.outcome = Outcome.WRONG
+    elif verdict.why:
+        verdict.outcome = Outcome.UNKNOWN
+    verdict.seconds = time.perf_counter() - clock
+    return verdict
+
+
+def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dict[str, Any], verdict: Verdict
+            ) -> list[str]:
+    """What is wrong on one data set."""
+    _, drawn = problem.joint(rng, 1)
+    data, model = problem.one(drawn, 0), problem.model
+    state, info = fit(rng, method, model, data, options)
+    claimed = method.expect(state, model) if method.expect else None
+    if claimed is None or info.elbo is None or info.kind not in (None, Kind.LOWER):
+        verdict.why = ("it has no `expect`" if claimed is None else "it reports no lower bound") + ", so there is "\
+            "nothing to hold its fit against"
+    if claimed is None:
+        return []
+    draws = [method.draw(rng, state, model) for _ in range(DRAWS)]
+    together = {site: torch.stack([d[site] for d in draws]) for site in draws[0]}
+    found = moments(answers.moments(problem, claimed), answers.values(problem, together), verdict.level)
+    if found or verdict.why or not answers.independent(problem, claimed, together):
+        return found
+    assert info.elbo is not None
+    value, best = answers.elbo(problem, data, claimed), answers.polished(problem, data, claimed)
+    if not abs(value - info.elbo) <= CLOSE:
+        return [f"it reports an ELBO of {info.elbo:.4f} nats; that of its own means and variances is {value:.4f}"]
+    if best - value > NATS:
+        return [f"UNDER-FITTED: its ELBO lacks {best - value:.1f} nats that coordinate ascent finds from the same q"]
+    return []
+
+
+def fit(rng: torch.Generator, method: Method, model: Any, data: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Its state at the end, and the last Info."""
+    stochastic = {"lr", "batch_size"} <= method.options.keys() and not {"lr", "batch_size"} & options.keys()
+    tried: list[dict[str, Any]] = [{}]
+    if stochastic:
+        tried = [{"batch_size": len(data)}, {"batch_size": len(data), "lr": 2 * RATE}]
+    ends = []
+    for more in tried:
+        state = method.init(rng, model, data, **options, **more)
+        for _ in range(GRADIENT_STEPS if stochastic else STEPS):
+            state, info = method.step(rng, state, model, data)
+            if info.residual is not None and info.residual < 1e-10:
+                break
+        ends.append((state, info))
+    return max(ends, key=lambda end: -math.inf if end[1].elbo is None else end[1].elbo)
+
+
+def moments(claimed: dict[str, tuple[Tensor, Tensor]], drawn: dict[str, Tensor], level: float) -> list[str]:
+    """Entries whose draws have another mean or variance than `expect` says, at half the level over all entries."""
+    found = []
+    count = 2 * sum(x[0].numel() for x in drawn.values())
+    limit = stats.norm.isf(min(level, SUSPICION) / 4 / count)
+    for name, (mean, variance) in claimed.items():
+        x = drawn[name].double()
+        error = x.sub(mean).square()
+        checks = (("mean", (x.mean(0) - mean) / (variance / len(x)).sqrt().clamp(min=1e-9)),
+                  ("variance", (error.mean(0) - variance) / (error.std(0) / len(x) ** 0.5).clamp(min=1e-9)))
+        for word, z in checks:
+            if float(z.abs().max()) > limit and not bool((variance < 1e-6).all()):
+                found.append(f"the {word} of its draws of {name} is not what `expect` says "
+                             f"(z = {float(z.flatten()[z.abs().argmax()]):+.1f} at the worst entry)")
+    return found

@@ -1,0 +1,1 @@
+"""Is a guide right? Density, samples, objective and gradients, and its fit."""

@@ -1,0 +1,106 @@
+"""The verdict on a guide: what belongs together, asked twice, and whether it is fitted.
+
+A question is suspicious at `SUSPICION` shared among all questions; fresh noise must say the same, with the same
+sign, at level / (2 SUSPICION). So a right guide is called wrong with probability at most level / 2 by these.
+The fit counts as lacking when it is more than a nat, and more than six standard errors, below coordinate
+ascent from its own moments, on most of three data sets: a poor local optimum is not lacking, nor is bad luck once.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from checks.guides.guide import Guide, noise
+from checks.guides.quality import quality, said
+from checks.guides.questions import NATS, Mean, lacking, log_ratio, questions
+from checks.kernels.judge import SUSPICION
+from checks.kernels.kernel import Broken, blaming
+from checks.problems.factorization import pairs, problem
+from checks.problems.problem import Problem, take
+from checks.verdict import Finding, Outcome, Verdict
+from inference.engine import one_thread
+from models.factorization import Factorization
+
+FITS = 3
+PAIRS = tuple((i, j) for i in range(8) for j in range(6) if (5 * i + 3 * j + i * j) % 7 < 4 and i != 5)
+
+
+def test_problem() -> Problem:
+    """8 users, one of them unrated, x 6 items, rank 2; the variances differ from each other and from 1."""
+    model = Factorization(8, 6, 2, prior_variance=2.0, noise_variance=0.4, pairs=pairs(PAIRS))
+    return problem(f"8 users x 6 items, rank 2, {len(PAIRS)} ratings", model)
+
+
+def judge_guide(guide: Guide, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
+                fits: int = FITS) -> Verdict:
+    """The verdict on a guide for the factorization."""
+    started, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
+    verdict = Verdict(guide.name, Outcome.RIGHT, level, seed=seed)
+    where = test_problem()
+    with one_thread():
+        try:
+            with blaming(guide.name):
+                _ask(rng, guide, where, verdict)
+                if not verdict.findings:
+                    _fit(rng, guide, where, verdict, fits, started + budget)
+        except Broken as error:
+            verdict.faults.append(str(error))
+    if verdict.faults or verdict.findings:
+        verdict.outcome = Outcome.WRONG
+    verdict.seconds = time.perf_counter() - started
+    return verdict
+
+
+def _ask(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict) -> None:
+    latents, data = where.joint(rng, 1)
+    ratings, draws = where.one(data, 0), torch.randint(2**40, (1,), generator=rng)
+    first = questions(torch.Generator().manual_seed(int(draws)), guide, where.model, ratings)
+    suspicious = [k for k, mean in enumerate(first) if mean.p_value * len(first) < SUSPICION]
+    again = questions(rng, guide, where.model, ratings) if suspicious else []
+    allowed = verdict.level / (2 * SUSPICION)
+    found = [again[k] for k in suspicious
+             if again[k].p_value / 2 * len(suspicious) < allowed and again[k].z * first[k].z > 0]
+    verdict.findings = [described(mean, where.name) for mean in sorted(found, key=lambda m: -abs(m.z))]
+    verdict.tested = [{"problem": where.name, "replicates": guide.samples[0], "functions": len(first),
+                       "unit": "samples"}]
+    verdict.scores = {where.name: [{"quantity": m.question, "where": m.where, "place": max(-99.0, min(99.0, m.z)),
+                                    "spread": None, "sd": None} for m in again or first]}
+
+
+def described(mean: Mean, where: str) -> Finding:
+    value, n = float(mean.difference.mean()), len(mean.difference)
+    sd = float(mean.difference.std()) or abs(value)
+    return Finding(mean.question, mean.where, "too large" if value > 0 else "too small", value / sd,
+                   max(-999.0, min(999.0, mean.z)), value, 0.0, f"{where}, {n:,} samples")
+
+
+def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, fits: int, until: float) -> None:
+    short: list[float] = []
+    told: list[tuple[float, float]] = []
+    asked = 0
+    while asked < fits and max(len(short), asked - len(short)) <= fits / 2:  # until most have said so
+        if time.perf_counter() > until:
+            verdict.outcome, verdict.why = Outcome.UNKNOWN, "the budget ends before its fit has been looked at"
+            break
+        truth, data = where.joint(rng, 1)
+        model, ratings = where.model, where.one(data, 0)
+        params = {name: x.detach() for name, x in guide.fit(rng, model, ratings).items()}
+        draws = {site: x.detach() for site, x in guide.sample(params, noise(rng, model, 4 * guide.samples[0])).items()}
+        value = log_ratio(guide, model, ratings, params, draws)
+        nats, error = lacking(rng, model, ratings, draws, value)
+        told.append(quality(model, value, draws, take(truth, 0)))
+        asked += 1
+        if not nats <= max(NATS, 6 * error):
+            short.append(nats)
+    if told:
+        verdict.warnings.append(said(told))
+    if 2 * len(short) > fits and guide.noisy():
+        verdict.outcome = Outcome.UNKNOWN
+        verdict.why = (f"nothing is wrong with it as written, but its fit lacks {max(short):.1f} nats of coordinate "
+                       f"ascent's, and a gradient by the score function (it has no rsample) may be too noisy for the "
+                       f"fit made here")
+    elif 2 * len(short) > fits:
+        verdict.faults.append(f"UNDER-FITTED: the fitted ELBO lacks {max(short):.1f} nats that coordinate ascent finds "
+                              f"from the same means and variances, on {len(short)} of {asked} data sets")

@@ -1,0 +1,182 @@
+"""A Pyro guide as the functions that `guide` asks for: one sample at a time, with a seed for its noise.
+
+    sample        what a trace of the guide draws: U, V and, where these follow from another site, that site
+    log_density   the log probability of the trace replayed at these values; its slopes by autograd
+    elbo          minus the loss that its fit uses, at the same seed
+    gradient      minus what `loss_and_grads` leaves in the parameters, which are unconstrained
+    fit           Adam on that gradient, all ratings at once: the method's own fit is made for thousands of ratings
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyro.distributions as dist
+import pyro.poutine as poutine
+import torch
+from torch import Tensor
+
+from checks.guides.guide import Guide, Params, adam
+from checks.kernels.kernel import Broken
+from errors import InputError
+from inference.factorization.guides import guide as guide_pyro
+from inference.factorization.guides.guide import base, in_pyro, latent
+from inference.method import Latents, Method
+from models.factorization import Factorization
+from models.ratings import Ratings
+
+STEPS, GRADIENTS = 1500, 2  # of the fit, and samples in each
+SAMPLES = (800, 60)  # a trace takes about a millisecond
+
+
+def of(method: Method, options: Mapping[str, Any]) -> Guide:
+    """The guide behind a method that `inference.factorization.guides.from_guide` made."""
+    asked = Asked(method, dict(options))
+    return Guide(method.name, asked.start, asked.sample, asked.log_density, asked.elbo, asked.gradient,
+                 adam(asked.start, asked.gradient, STEPS, samples=GRADIENTS), SAMPLES, asked.drawn,
+                 lambda: asked.noisy)
+
+
+class Asked:
+    """The guide, made for the model and the data that it was last asked about."""
+
+    made: guide_pyro.Guide
+    names: list[str]  # of the sites that are drawn by themselves
+    noisy: bool  # some of them have no reparameterised draw
+
+    def __init__(self, method: Method, options: dict[str, Any]) -> None:
+        self.method, self.options = method, options
+        assert method.guide, f"{method.name} fits no guide"
+        self.what = method.guide
+
+    def make(self, model: Factorization, data: Ratings) -> None:
+        its_own = {p.name: self.options.get(p.name, p.default) for p in guide_pyro.option_parameters(self.what)}
+        with in_pyro(generator(model), model):
+            self.made = guide_pyro.make(self.what, model, data, its_own)
+        with self.made.held(generator(model), self.made.store["params"]):
+            sites = latent(self.made.trace())
+        self.names = [name for name, site in sites.items() if own(site)]
+        self.noisy = not all(sites[name]["fn"].has_rsample for name in self.names)
+
+    def start(self, rng: torch.Generator, model: Factorization, data: Ratings) -> Params:
+        """Where the method starts. Errors: Broken for what the pre-flight finds, InputError for a point."""
+        state = self.method.init(rng, model, data, **self.options)
+        try:
+            if self.method.preflight:
+                self.method.preflight(rng, state, model, data)
+        except InputError as error:
+            raise Broken(str(error)) from error
+        self.make(model, data)
+        if not self.names:
+            raise InputError(f"{self.method.name} draws nothing but points (Delta): there is no distribution to judge")
+        return {name: value.double() for name, value in state.params.items()}
+
+    @contextmanager
+    def each(self, params: Params, n: int) -> Iterator[Callable[[int], None]]:
+        """Within, a function that puts the parameters of replicate r in their place."""
+        leaves = self.made.store["params"]
+        many = [name for name, value in params.items() if value.ndim > leaves[name].ndim]
+
+        def place(r: int) -> None:
+            with torch.no_grad():
+                for name in many:
+                    leaves[name].copy_(params[name][r])
+
+        first = {name: self.of_replicate(params, name, 0).detach() for name in params}
+        with self.made.held(generator(self.made.model), first):
+            yield place
+
+    def of_replicate(self, params: Params, name: str, r: int) -> Tensor:
+        """Its own where there is a leading axis of replicates."""
+        value = params[name]
+        return value[r] if value.ndim > self.made.store["params"][name].ndim else value
+
+    def sample(self, params: Params, noise: Latents) -> Latents:
+        drawn = []
+        with self.each(params, length(noise)) as place:
+            for r, seed in enumerate(seeds(noise)):
+                place(r)
+                torch.manual_seed(seed)
+                sites = latent(self.made.trace())
+                whole = {name: sites[name]["value"].expand(shape) for name, shape in self.made.model.sites.items()}
+                drawn.append({name: site["value"] for name, site in sites.items() if own(site)} | whole)
+        return {name: torch.stack([values[name] for values in drawn]) for name in drawn[0]}
+
+    def drawn(self, latents: Latents) -> Latents:
+        """What is drawn by itself, and does not follow from the rest."""
+        return {name: latents[name] for name in self.names}
+
+    def log_density(self, params: Params, latents: Latents) -> Tensor:
+        """With the slopes in whichever of params and latents ask for them."""
+        found, n = [], length(latents)
+        asking = [x for x in (*params.values(), *latents.values()) if x.requires_grad]
+        with self.each(params, n) as place, torch.set_grad_enabled(bool(asking)):
+            leaves = self.made.store["params"]
+            for r in range(n):
+                place(r)
+                at = {name: x[r].detach().requires_grad_(x.requires_grad) for name, x in latents.items()}
+                value = self.replayed(at)
+                inputs = {**{name: leaves[name] for name in params if params[name].requires_grad},
+                          **{name: x for name, x in at.items() if x.requires_grad}}
+                total = value.detach()
+                if inputs:
+                    slopes = torch.autograd.grad(value, list(inputs.values()), allow_unused=True)
+                    for (name, _), slope in zip(inputs.items(), slopes, strict=True):
+                        x = latents[name][r] if name in latents else self.of_replicate(params, name, r)
+                        if slope is not None:
+                            total = total + (slope * (x - x.detach())).sum()
+                found.append(total)
+        return torch.stack(found)
+
+    def replayed(self, values: Latents) -> Tensor:
+        """log q of a trace that draws these values."""
+        trace = poutine.Trace()
+        for name, value in values.items():
+            trace.add_node(name, name=name, type="sample", value=value, is_observed=False, infer={})
+        with poutine.replay(trace=trace):
+            again = poutine.trace(self.made.call).get_trace(self.made.data)
+        return torch.as_tensor(again.log_prob_sum())
+
+    def elbo(self, model: Factorization, data: Ratings, params: Params, noise: Latents, batch: Tensor | None = None,
+             ) -> Tensor:
+        found, made = [], self.made
+        with self.each(params, length(noise)) as place, torch.no_grad():
+            for r, seed in enumerate(seeds(noise)):
+                place(r)
+                torch.manual_seed(seed)
+                found.append(-made.loss.loss(model.program, made.call, data, batch=batch))
+        return torch.tensor(found, dtype=torch.float64)
+
+    def gradient(self, model: Factorization, data: Ratings, params: Params, noise: Latents) -> Params:
+        found: dict[str, list[Tensor]] = {name: [] for name in params}
+        leaves, made = self.made.store["params"], self.made
+        with self.each(params, length(noise)) as place:
+            for r, seed in enumerate(seeds(noise)):
+                place(r)
+                torch.manual_seed(seed)
+                made.loss.loss_and_grads(model.program, made.call, data)
+                for name, x in leaves.items():
+                    found[name].append(torch.zeros_like(x) if x.grad is None else -x.grad)
+                    x.grad = None
+        return {name: torch.stack(slopes).detach() for name, slopes in found.items()}
+
+
+def own(site: Any) -> bool:
+    """Whether a site is drawn, and not a function of others."""
+    return not isinstance(base(site["fn"]), dist.Delta)
+
+
+def length(values: Mapping[str, Tensor]) -> int:
+    return len(next(iter(values.values())))
+
+
+def seeds(noise: Latents) -> list[int]:
+    """A seed for every replicate, from the bits of its first number."""
+    first = next(iter(noise.values())).flatten(1)[:, 0].contiguous()
+    return (first.view(torch.int64) & (2**40 - 1)).tolist()
+
+
+def generator(model: Factorization) -> torch.Generator:
+    return torch.Generator(device=model.device).manual_seed(0)

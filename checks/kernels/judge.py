@@ -1,0 +1,155 @@
+"""The verdict on a kernel: contract, then replicates at growing sizes, then reach.
+
+A look rejects when any score does, at `SUSPICION` shared equally among the looks, the problems and the
+scores. A rejection is a verdict only if the same score, in the same direction, is rejected again at
+`level / (10 SUSPICION)` by as many fresh replicates against a fresh reference; otherwise the next look
+decides. So a right kernel is called wrong with probability at most level / 10; the rest is for the
+approximations (Student's t for means of bounded scores, frozen coordinates of very slow kernels).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from checks.contract.faults import faults
+from checks.kernels import hints, reach, sensitivity
+from checks.kernels.kernel import Broken, Kernel
+from checks.kernels.trial import STEPS, Suspect, Trial, confirmed, suspects
+from checks.problems.load import problems
+from checks.problems.problem import Problem
+from checks.verdict import Finding, Outcome, Verdict
+from errors import InputError
+from inference.engine import one_thread
+from inference.method import Family
+
+LOOKS = (500, 2000, 8000)
+SUSPICION = 0.05
+GUESSED = 3  # replicates timed before any are counted
+DIRECTIONS = ({1: "too large", -1: "too small"}, {1: "too spread out", -1: "too little spread"})
+
+
+@dataclass
+class Budget:
+    """Seconds there are, and how many a replicate has cost so far; `each` is a guess before there are any."""
+
+    seconds: float
+    started: float
+    each: float = 0.0
+
+    @property
+    def spent(self) -> float:
+        return time.perf_counter() - self.started
+
+    def allows(self, trials: list[Trial], n: int) -> bool:
+        """Whether all trials can be brought to n replicates, at the cost a replicate has had."""
+        have = sum(trial.n for trial in trials)
+        lacking = sum(max(0, n - trial.n) for trial in trials)
+        return self.spent + (self.spent / have if have else self.each) * lacking <= self.seconds
+
+    def guess(self, rng: torch.Generator, kernel: Kernel, chosen: list[Problem]) -> None:
+        """Time a few replicates of every problem, for kernels that take them one by one."""
+        if kernel.batched:
+            return
+        began = time.perf_counter()
+        for problem in chosen:
+            kernel.move(rng, problem, *problem.joint(rng, GUESSED), STEPS)
+        self.each = (time.perf_counter() - began) / (GUESSED * len(chosen))
+
+
+def judge(kernel: Kernel, kind: str, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
+          looks: tuple[int, ...] | None = None, explain: bool = True) -> Verdict:
+    """The verdict on a kernel for one kind of model ('grid' or 'factorization'); `explain` adds the hints."""
+    if not 0 < level < 0.5:
+        raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {level}")
+    clock, looks = Budget(budget, time.perf_counter()), looks or LOOKS
+    rng = torch.Generator().manual_seed(seed)
+    with one_thread():
+        verdict, trials = _judged(rng, kernel, kind, level, clock, looks)
+        verdict.tested = [{"problem": t.problem.name, "replicates": t.n,
+                           "functions": len(t.scale.names) if t.scale else 0} for t in trials]
+        if explain:
+            hints.add(verdict, trials)
+            if verdict.outcome is Outcome.RIGHT and kernel.method.family is Family.MCMC:
+                verdict.warnings += reach.forgetting(trials[0])
+                verdict.excluded = sensitivity.excluded(rng, kernel, trials, SUSPICION / len(looks) / len(trials))
+    verdict.seconds, verdict.seed = clock.spent, seed
+    return verdict
+
+
+def _judged(rng: torch.Generator, kernel: Kernel, kind: str, level: float, clock: Budget, looks: tuple[int, ...]
+            ) -> tuple[Verdict, list[Trial]]:
+    verdict = Verdict(kernel.method.name, Outcome.WRONG, level)
+    chosen, verdict.warnings = accepted(rng, kernel, kind, verdict)
+    trials = [Trial(rng, kernel, problem) for problem in chosen]
+    if verdict.faults:
+        return verdict, []
+    try:
+        clock.guess(rng, kernel, chosen)
+        graph = kind == "grid" and kernel.method.family is Family.MCMC
+        if graph and clock.spent + reach.MOVES * clock.each <= clock.seconds:
+            verdict.faults += reach.disconnected(rng, kernel)
+        for n in looks:
+            if not clock.allows(trials, n):
+                verdict.outcome = Outcome.UNKNOWN
+                verdict.why = f"the budget of {clock.seconds:g} seconds ends before {n:,} replicates"
+                return verdict, trials
+            for trial in trials:
+                caught = look(trial, n, SUSPICION / len(looks) / len(trials), level / (10 * SUSPICION))
+                verdict.findings = [described(trial, s) for s in caught]
+                if kernel.method.family is Family.MCMC:
+                    verdict.faults += [f for f in reach.frozen(trial) if f not in verdict.faults]
+                if caught or verdict.faults:
+                    return verdict, [trial]
+    except Broken as error:
+        verdict.faults.append(str(error))
+        return verdict, trials
+    verdict.outcome = Outcome.RIGHT
+    return verdict, trials
+
+
+def accepted(rng: torch.Generator, kernel: Kernel, kind: str, verdict: Verdict) -> tuple[list[Problem], list[str]]:
+    """The problems the kernel does not refuse, and what it refused; contract faults go to the verdict."""
+    chosen: list[Problem] = []
+    said: list[str] = []
+    for problem in problems(kind):
+        if problem.spare and len(chosen) > 1:
+            continue
+        try:
+            verdict.faults += faults(rng, kernel, problem)
+            chosen.append(problem)
+        except InputError as error:
+            said.append(f"it refuses the {problem.name}: {error}")
+        if verdict.faults:
+            break
+    if not chosen:
+        raise InputError(f"{kernel.method.name} refuses every test problem; the first because: {said[0]}")
+    return chosen, said
+
+
+def look(trial: Trial, n: int, allowed: float, fresh_allowed: float) -> list[Suspect]:
+    """What n replicates reject and n fresh ones confirm; nothing if the worst is not confirmed."""
+    found = suspects(trial.upto(n), allowed)
+    if not found:
+        return []
+    again = Trial(trial.rng, trial.kernel, trial.problem, trial.model).upto(n)
+    return found if confirmed(again, found[0], fresh_allowed) else []
+
+
+def described(trial: Trial, suspect: Suspect) -> Finding:
+    """A suspect in words, with the function's own means."""
+    assert trial.scale is not None
+    problem, name = trial.problem, trial.scale.names[suspect.function]
+    values = [_values(problem, name, latents, trial.data) for latents in (trial.before, trial.after)]
+    compared = trial.upto(trial.n)
+    return Finding(name[0], name[1], DIRECTIONS[suspect.score][int(suspect.sign)],
+                   float(compared.d[suspect.score, suspect.function]), suspect.z,
+                   float(values[1].mean()), float(values[0].mean()), problem.name)
+
+
+def _values(problem: Problem, name: tuple[str, str], latents: Any, data: Any) -> torch.Tensor:
+    free = problem.free(problem.model, latents, data)
+    return free[name] if name in free else problem.normal(problem.model, latents, data)[name]

@@ -1,0 +1,139 @@
+"""Can the kernel reach everything? Invariance alone passes a kernel that does nothing.
+
+Frozen: a coordinate, a linear combination of coordinates, or a function that never changed in any
+replicate; an entry that never changed its sign though it moved far enough to. On a 2 x 2 grid the graph
+of the moves seen must lead from every labelling to every other.
+
+A batched kernel may share a choice among its replicates (which pixel comes next), and then one call may leave
+out a coordinate in all of them. So what looks frozen is tried again in calls of their own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from checks.kernels.kernel import Kernel
+from checks.kernels.trial import STEPS, Trial
+from checks.problems.grid import problem as grid_problem
+from checks.problems.grid import tiny
+from checks.problems.problem import join
+from inference.method import Latents
+
+LIVELY = 0.2  # of the replicates: what moves this often shows early what never moves
+PATIENCE = 8000  # replicates without a move before a sluggish kernel counts as frozen
+CROSSINGS = 50  # expected, before none at all means that signs are kept
+STARTS = 40  # replicates from every labelling of the 2 x 2 grid
+CALLS = 20  # separate ones, before a verdict
+MOVES = 3 * 3**4 * STARTS  # replicates of the 2 x 2 grid, at most and about
+
+
+def frozen(trial: Trial) -> list[str]:
+    """What never moved, by name, in the trial's replicates and in as many moved by separate calls."""
+    if not still(trial, trial.before, trial.after, *trial.scores):
+        return []
+    parts = [trial.problem.joint(trial.rng, -(-trial.n // CALLS)) for _ in range(CALLS)]
+    before, data = join([part[0] for part in parts]), join([part[1] for part in parts])
+    after = join([trial.kernel.move(trial.rng, trial.problem, *part, STEPS, trial.model) for part in parts])
+    assert trial.scale is not None
+    scores = [torch.cat([x, trial.scale(y, data)], -1) for x, y in zip(trial.scores, (before, after), strict=True)]
+    return still(trial, join([trial.before, before]), join([trial.after, after]), *scores)
+
+
+def still(trial: Trial, start: Latents, end: Latents, score: Tensor, last: Tensor) -> list[str]:
+    """What is the same at the start and at the end of every replicate: coordinates, or scores (2, F, n)."""
+    before, after = (trial.problem.coordinates(trial.problem.model, x) for x in (start, end))
+    n = len(next(iter(start.values())))
+    moved = {name: float((after[name] != before[name]).double().mean()) for name in before}
+    if n < PATIENCE and max(moved.values()) < LIVELY:
+        return []
+    steps = f"in {n:,} replicates of {STEPS} steps"
+    stuck = [name for name, share in moved.items() if not share]
+    if stuck:
+        return [f"FROZEN: {listed(stuck)} never moved {steps}"]
+    found = combination(before, after, steps) + signs(before, after, steps)
+    return found or functions(trial, score, last, steps)
+
+
+def listed(names: list[tuple[str, str]]) -> str:
+    """'entry U[4, 0], U[4, 1]', shortened."""
+    what, where = names[0][0], [name[1] for name in names]
+    return f"{what} {', '.join(where[:6])}" + (f" and {len(where) - 6} more" if len(where) > 6 else "")
+
+
+def combination(before: dict, after: dict, steps: str) -> list[str]:
+    """A linear combination that all replicates keep."""
+    change = torch.stack([after[name] - before[name] for name in before])
+    change = change / change.square().mean(-1, keepdim=True).sqrt()
+    values, vectors = torch.linalg.eigh(change @ change.mT / change.shape[1])
+    if values[0] > 1e-9 * len(values):
+        return []
+    weight = vectors[:, 0]
+    part = [name for name, w in zip(before, weight.tolist(), strict=True) if abs(w) > 0.1 * float(weight.abs().max())]
+    return [f"FROZEN: a combination of {listed(part)} never changed {steps}"]
+
+
+def signs(before: dict, after: dict, steps: str) -> list[str]:
+    """Entries symmetric about zero that never cross it, though their moves are long enough to."""
+    kept = []
+    for name in before:
+        x, y = before[name], after[name]
+        if name[0] != "entry":
+            continue
+        expected = float((y - x).abs().mean()) / (float(x.std()) * math.sqrt(2 * math.pi)) * len(x)
+        if expected > CROSSINGS and not bool((x * y < 0).any()):
+            kept.append(name)
+    return [f"FROZEN: the sign of {listed(kept)} never changed {steps}"] if kept else []
+
+
+def functions(trial: Trial, x: Tensor, y: Tensor, steps: str) -> list[str]:
+    """Functions of many values whose score is the same after the steps in every replicate."""
+    assert trial.scale is not None
+    same = (x[0] == y[0]).all(-1) & (trial.scale.rarest > 0.9)
+    names = [name for name, s in zip(trial.scale.names, same.tolist(), strict=True) if s]
+    if not names:
+        return []
+    told = ", ".join(f"{what} of {where}" for what, where in names[:4])
+    return [f"FROZEN: {told}{' and more' if len(names) > 4 else ''} never changed {steps}, though the latents moved"]
+
+
+def disconnected(rng: torch.Generator, kernel: Kernel, labels: int = 3) -> list[str]:
+    """Labellings of a 2 x 2 grid, nearly without potentials, between which there is no way."""
+    model = tiny(labels)
+    problem = grid_problem("2 x 2", model)
+    n, number = len(model.configurations), labels ** torch.arange(3, -1, -1)
+    links = np.zeros((n, n))
+    for starts in (STARTS, *[STARTS // 8] * CALLS):  # the later ones only where the first leaves a gap
+        start = model.configurations.repeat_interleave(starts, 0)
+        image = problem.joint(rng, 1)[1].expand(len(start), *model.shape)
+        end = kernel.move(rng, problem, {"labels": start}, image, STEPS)["labels"]
+        if float((end != start).double().mean()) < LIVELY / 4:  # of the pixels
+            return []  # too sluggish to tell so soon; `frozen` is asked later
+        np.add.at(links, tuple((y.flatten(1) * number).sum(1).numpy() for y in (start, end)), 1)
+        parts, member = connected_components(links, connection="strong")
+        if parts == 1:
+            return []
+    alone = model.configurations[int(np.flatnonzero(member != np.bincount(member).argmax())[0])].tolist()
+    return [f"NOT ERGODIC: the {n} labellings of a 2 x 2 grid fall into {parts} parts without a way between them "
+            f"both ways ({int(links.sum()):,} replicates of {STEPS} steps); {alone} is cut off from the largest"]
+
+
+def forgetting(trial: Trial, steps: int = 20, replicates: int = 100) -> list[str]:
+    """A warning where chains from the prior are still far from where they belong."""
+    assert trial.scale is not None
+    problem, rng = trial.problem, trial.rng
+    latents, data = problem.joint(rng, replicates)
+    scattered = problem.joint(rng, replicates)[0]
+    end = trial.kernel.move(rng, problem, scattered, data, steps, trial.model)
+    name = trial.scale.names[0]
+    g = trial.scale(end, data)[0, 0]
+    off = float(g.mean() - trial.scale.mean[0, 0]) / float(trial.scale.variance[0, 0]) ** 0.5
+    if abs(off) * math.sqrt(replicates) < 6 or abs(off) < 0.3:
+        return []
+    return [f"slow: {steps} steps after a start from the prior, the {name[0]} is still {abs(off):.1f} sd too "
+            f"{'high' if off > 0 else 'low'} on the {problem.name}; that is not a fault, but warm-up must be long"]
+

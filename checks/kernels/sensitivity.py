@@ -1,0 +1,46 @@
+"""What a pass excludes, measured with the kernel itself: it is run on a model that is a little off.
+
+The data still come from the right model. From the largest z of that run the size that would be found
+nine times in ten follows, as z grows with the change and with the square root of the replicates.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from scipy import stats
+
+from checks.kernels.kernel import Kernel
+from checks.kernels.trial import Trial
+from errors import InputError
+
+REPLICATES = 500
+CHANGES = (1.25, 1.5)  # factors; the second if the first is not seen
+SEEN = 6.0  # a z large enough to scale from
+
+
+def excluded(rng: torch.Generator, kernel: Kernel, trials: list[Trial], allowed: float) -> dict[str, float]:
+    """For each parameter, the relative change that would be found nine times in ten; infinite if not even 50%."""
+    found: dict[str, float] = {}
+    for trial in trials:
+        assert trial.scale is not None
+        tests = 2 * len(trial.scale.names)
+        needed = stats.norm.isf(allowed / tests / 2) + stats.norm.isf(0.1)
+        for what, changed in trial.problem.changed.items():
+            found[what] = min(found.get(what, math.inf), _size(rng, kernel, trial, changed, needed))
+    return found
+
+
+def _size(rng: torch.Generator, kernel: Kernel, trial: Trial, changed, needed: float) -> float:
+    for factor in CHANGES:
+        other = Trial(rng, kernel, trial.problem, changed(factor))
+        other.scale = trial.scale
+        try:
+            z = float(other.upto(min(REPLICATES, trial.n)).z.abs().nan_to_num(0).max())
+        except InputError:
+            return math.inf
+        if z > SEEN:
+            return (factor - 1) * needed / z * math.sqrt(other.n / trial.n)
+    size = (CHANGES[-1] - 1) * needed / max(z, 1e-3) * math.sqrt(other.n / trial.n)
+    return size if z > 4.5 and size < 0.5 else math.inf

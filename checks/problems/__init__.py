@@ -1,0 +1,1 @@
+"""The test problems: models small enough to know the answer."""

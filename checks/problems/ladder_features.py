@@ -1,0 +1,89 @@
+"""What is measured where the noise, the priors of the rows or biases are learned too (models/ladder.py).
+
+    Phi^-1(P(sigma^2 <= its value | rest)) ~ N(0, 1),    sigma^2 | rest ~ InverseGamma(3 + N/2, 2 + squared errors / 2)
+    sqrt(2 + n) L'(mean - m) ~ N(0, I),                  L L' = precision, m = sum of the rows / (2 + n)
+
+and the whitened residuals of the rows, with their biases, as in `factorization_features`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.special import gammaincc, ndtri
+
+from checks.problems import factorization_features as plain
+from checks.problems.factorization_features import chi_square, whitened
+from checks.problems.problem import Features
+from checks.problems.replicates import Replicates
+from checks.right.factorization.pieces import Side, conditional, items, users
+from inference.method import Latents
+from models.ladder import SCALE, SHAPE, SIDES, STRENGTH, Ladder
+
+
+def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
+    """Data-dependent functions: those of the plain model, and of what is learned besides."""
+    found = plain.free(model, latents, data)
+    error = data.rating - model.quantities(latents, data.pairs)["prediction"]
+    if model.noise:
+        found["noise variance", "sigma2"] = latents["sigma2"]
+        found["squared error over the noise variance", "all ratings"] = error.square().sum(-1) / latents["sigma2"]
+    for side, bias in SIDES:
+        if model.biases:
+            found["sum of entries", bias] = latents[bias].sum(-1)
+            found["squared norm", bias] = latents[bias].square().sum(-1)
+            found["biases times first entries", bias] = (latents[bias] * latents[side][..., 0]).sum(-1)
+        if model.hierarchical:
+            mean, precision = latents[f"mean_{side}"], latents[f"precision_{side}"]
+            found["squared norm", f"mean_{side}"] = mean.square().sum(-1)
+            found["log determinant", f"precision_{side}"] = torch.linalg.cholesky(precision).diagonal(
+                dim1=-2, dim2=-1).log().sum(-1)
+            found["trace", f"precision_{side}"] = precision.diagonal(dim1=-2, dim2=-1).sum(-1)
+            found["entry", f"precision_{side}[0, 1]"] = precision[:, 0, 1]
+            off = model.rows(latents, side) - mean[:, None]
+            found["squared length in the prior", side] = torch.einsum("nik,nkl,nil->n", off, precision, off)
+    return found
+
+
+def normal(model: Ladder, latents: Latents, data: Replicates) -> Features:
+    """What is N(0, 1) by algebra."""
+    found: Features = {}
+    for side, offset in ((users(data), "item_bias"), (items(data), "user_bias")):
+        found |= residuals(model, side, latents, data, offset)
+        if model.hierarchical:
+            found |= of_mean(model, side.site, latents)
+    if model.noise:
+        error = data.rating - model.quantities(latents, data.pairs)["prediction"]
+        rate = SCALE + 0.5 * error.square().sum(-1)
+        shape = torch.full_like(rate, SHAPE + len(data) / 2)
+        p = gammaincc(shape, rate / latents["sigma2"])
+        found["quantile of the noise variance given the rest", "sigma2"] = ndtri(p.clamp(1e-12, 1 - 1e-12))
+    return found
+
+
+def residuals(model: Ladder, side: Side, latents: Latents, data: Replicates, offset: str) -> Features:
+    """Of the rows of a side, (u_i, b_i) or (v_j, c_j)."""
+    sigma = latents["sigma2"].sqrt()[:, None] if model.noise else torch.tensor([[model.noise_variance**0.5]])
+    given, rating = latents[side.other], data.rating
+    if model.biases:
+        given = torch.cat([given, torch.ones_like(given[..., :1])], -1)
+        rating = rating - latents[offset].index_select(-1, side.column)
+    precision, shift = conditional(side, given / sigma[..., None], rating / sigma, 1.0, 1.0)
+    eye = torch.eye(model.width, dtype=torch.float64)
+    prior = latents[f"precision_{side.site}"] if model.hierarchical else eye / model.prior_variance
+    precision = precision - eye + prior[..., None, :, :]
+    rated = torch.bincount(side.row, minlength=side.rows) > 0
+    if model.hierarchical:
+        shift = shift + (prior @ latents[f"mean_{side.site}"][..., None])[..., 0][..., None, :]
+        rated = torch.ones_like(rated)
+    return whitened(side, precision, shift, model.rows(latents, side.site), rated)
+
+
+def of_mean(model: Ladder, side: str, latents: Latents) -> Features:
+    """The whitened residual of a side's mean."""
+    rows = model.rows(latents, side)
+    n = rows.shape[-2]
+    L = torch.linalg.cholesky((STRENGTH + n) * latents[f"precision_{side}"])
+    w: Tensor = (L.mT @ (latents[f"mean_{side}"] - rows.sum(-2) / (STRENGTH + n))[..., None])[..., 0]
+    found: Features = {("squared residual", f"mean_{side}"): chi_square(w)}
+    return found | {("residual", f"mean_{side}[{k}]"): w[:, k] for k in range(w.shape[-1])}

@@ -1,0 +1,1 @@
+"""The other doors: --check, compare, --sweep, --list."""

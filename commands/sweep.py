@@ -1,0 +1,111 @@
+"""`python run.py --problem 2 --sweep method=a,b rank=1-10 seed=0-4`: every combination as a run, then compared."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from commands import compare
+from comparison import ranking, saved
+from errors import InputError
+from inference import load
+from inference.interrupt import finish_step_first
+from runs import cells, fits, folder
+from runs.cells import Cell, Outcome
+from views import tables
+
+SHOWN = 3  # names of cells, running or failed
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> int:
+    """Exit status 0 if every cell was finished, 1 if one failed, 130 after Ctrl-C.
+
+    Errors: InputError, before anything runs, for words that no run can have.
+    """
+    jobs = (os.cpu_count() or 1) if args.jobs is None else args.jobs
+    if jobs < 1:
+        raise InputError(f"--jobs must be at least 1, not {jobs}")
+    base = without(argv)
+    values = cells.swept(args.sweep, parser)
+    given = {o for o in (w.partition("=")[0] for w in base) if o.removeprefix("--") in values and o != "--set"}
+    if given:
+        raise InputError(f"{', '.join(sorted(given))} is both swept and given: leave one of the two out")
+    load_all(values, args.problem)
+    pinned = "seed" in values and "data-seed" not in values and args.data_seed is None
+    base += ["--data-seed=0"] * pinned
+    trial = cells.cells(values, base, Path("trial"), parser)  # what is malformed is said before a folder is made
+    out = resume or folder.create(args.out, "sweep", argv)
+    todo = cells.cells(values, base, out, parser)
+    folder.write_json(out / saved.SWEEP, {"problem": args.problem, "swept": values,
+                                          "cells": {c.name: dict(c.settings) for c in todo}})
+    console = tables.console()
+    left = [c for c in todo if not c.finished]
+    console.print(f"[bold]Sweep[/]: {len(trial)} runs of Problem {args.problem}"
+                  + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
+                  + f", {min(jobs, max(len(left), 1))} at a time -> {out}"
+                  + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
+    outcomes, stopped = _run(console, left, args.problem, jobs)
+    if stopped:
+        done = sum(c.finished for c in todo)
+        console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: python run.py --resume {out}",
+                      soft_wrap=True)
+        return 130
+    failed = [o for o in outcomes if o.code or not o.cell.finished]
+    if len(failed) < len(todo):
+        results, _ = saved.read([out])
+        saved.check(results)
+        compare.report(console, ranking.lines(results), out, argv)
+    for said in dict.fromkeys(o.said for o in failed):
+        names = [o.cell.name for o in failed if o.said == said]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        console.print(f"[bold red]failed[/]: {'; '.join(names[:SHOWN])}{more}: {said}", soft_wrap=True, highlight=False)
+    console.print(f"{len(todo) - len(failed)} of {len(todo)} runs finished"
+                  + (f"; `python run.py compare {out}` shows them again" if len(failed) < len(todo) else "")
+                  + (f"; `python run.py --resume {out}` tries the others again" if failed else ""), soft_wrap=True)
+    return 1 if failed else 0
+
+
+def without(argv: Sequence[str]) -> list[str]:
+    """The arguments but for the sweep's own."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--sweep", nargs="+")
+    for name in ("--jobs", "--out", "--resume"):
+        parser.add_argument(name)
+    return parser.parse_known_args(list(argv))[1]
+
+
+def load_all(values: Mapping[str, Sequence[str]], problem: str) -> None:
+    """Errors: InputError for a method that there is not, or whose file cannot be read."""
+    for spec in [*values.get("method", ()), *values.get("kernel", ()), *map(fits.of_guide, values.get("guide", ()))]:
+        if problem == "1":
+            load.method("grid", spec)
+        else:
+            fits.parse(spec)
+
+
+def _run(console: Console, left: Sequence[Cell], problem: str, jobs: int) -> tuple[list[Outcome], bool]:
+    """Outcomes of these cells, with a bar for all of them, or a line each where nobody watches."""
+    watched = sys.stdout.isatty()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    outcomes = []
+    with finish_step_first() as stop, Progress(*columns, console=console, disable=not watched) as progress:
+        bar = progress.add_task("runs", total=len(left), note="")
+
+        def on_change(running: Sequence[Cell]) -> None:
+            more = f" and {len(running) - SHOWN} more" if len(running) > SHOWN else ""
+            progress.update(bar, note="; ".join(c.name for c in running[:SHOWN]) + more)
+
+        for outcome in cells.run_all(left, problem, jobs, stop, on_change):
+            outcomes.append(outcome)
+            progress.advance(bar)
+            if not watched and not stop.asked:
+                console.print(f"{len(outcomes)} of {len(left)}: {outcome.cell.name}, {outcome.seconds:.1f} s"
+                              + (", failed" if outcome.code else ""), soft_wrap=True, highlight=False)
+        return outcomes, stop.asked and not all(c.finished for c in left)

@@ -1,0 +1,1 @@
+"""Saved results beside each other: read, measured, ranked, and said in words."""

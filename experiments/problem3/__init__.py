@@ -1,0 +1,1 @@
+"""Problem 3: Gibbs sampling for the factorization, against maximum likelihood."""

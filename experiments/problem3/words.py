@@ -1,0 +1,39 @@
+"""What the comparison of Problem 3 says, in words with the numbers in them."""
+
+from __future__ import annotations
+
+import torch
+
+from data.ratings import Ratings
+from experiments.problem3.study import Study
+
+
+def overfitting(study: Study, small: Ratings) -> list[str]:
+    """Where maximum likelihood overfits and Gibbs does not, and why (3.7)."""
+    said = []
+    for share in dict.fromkeys(share for share, _ in study.gibbs):
+        ranks = sorted(K for s, K in study.gibbs if s == share)
+        if len(ranks) < 2 or "test_nll" not in study.gibbs[share, ranks[0]].expected:
+            return []
+        gibbs, point = ({K: float(by[share, K].expected["test_nll"]) for K in ranks}
+                        for by in (study.gibbs, study.point))
+        best, last = min(point, key=lambda K: point[K]), ranks[-1]
+        train = [float(study.point[share, K].expected["train_nll"]) for K in (ranks[0], last)]
+        said.append(f"On {100 * share:.0f}% of the training set maximum likelihood's test NLL is lowest at K = {best} "
+                    f"({_nats(point[best])}) and {_nats(point[last])} at K = {last}, while its training NLL goes from "
+                    f"{_nats(train[0])} to {_nats(train[1])}; Gibbs goes from {_nats(gibbs[ranks[0]])} at "
+                    f"K = {ranks[0]} to {_nats(gibbs[last])} at K = {last}.")
+    last = ranks[-1]
+    counts = torch.bincount(small.user, minlength=small.num_users)
+    rated = counts[counts > 0]
+    few = float((rated <= last).double().mean())
+    said.append(f"Why: maximum likelihood takes one point, and a user with at most K ratings can be met exactly by K "
+                f"factors, whatever they mean for the next item. At K = {last} and {len(small):,} ratings that is "
+                f"{100 * few:.0f}% of the users who rated anything. Gibbs averages over all factors that fit, with the "
+                f"prior's weight: where the ratings do not decide, the draws disagree, and their average stays near "
+                f"what is known.")
+    return said
+
+
+def _nats(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.2g}"

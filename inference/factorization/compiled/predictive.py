@@ -1,0 +1,177 @@
+"""The scorer's inner loop: all pairs times a few draws, in blocks that stay in the first-level cache.
+
+Per block and draw: the residuals r - u_i . v_j; their energies q = (r - u_i . v_j)^2 / (2 s); and, for every pair,
+
+    total += exp(-q - log(s) / 2)
+
+with an exponential that LLVM turns into vector code (relative error below 5e-16). One logarithm serves a
+whole block: the sum of log(total) is the sum of the exponents and the log of the product of the mantissas,
+read from the bits. A total below exp(FLOOR) is stored as its logarithm, which is negative, so nothing
+underflows; blocks with such a pair go through `add_exactly`, one pair after another.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, uint64
+
+from inference.factorization.compiled.bits import as_float, as_int, exp, exponent, mantissa
+from inference.threads import over_rows
+
+FLOOR = -690.0  # exp of it is still a normal double
+BLOCK = 1024
+CHUNK = 256  # so many mantissas are multiplied: below 2^256
+
+LOG_2 = math.log(2)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def residuals(U, V, K, user, item, rating, out):
+    """out[n] = rating[n] - u . v; U and V are flat, indices unsigned so that they are not wrapped around."""
+    if K == 2:
+        for n in range(len(rating)):
+            i, j = uint64(2) * user[n], uint64(2) * item[n]
+            out[n] = rating[n] - U[i] * V[j] - U[i + uint64(1)] * V[j + uint64(1)]
+        return
+    for n in range(len(rating)):
+        i, j = uint64(K) * user[n], uint64(K) * item[n]
+        dot = 0.0
+        for k in range(uint64(K)):
+            dot += U[i + k] * V[j + k]
+        out[n] = rating[n] - dot
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def energies(scale, e):
+    """e -> q = scale e^2 in place; their sum and the largest (as bits: of these, nan is the largest of all)."""
+    total, largest = 0.0, 0
+    for n in range(len(e)):
+        q = scale * e[n] * e[n]
+        e[n] = q
+        total += q
+        largest = max(largest, as_int(q))
+    return total, as_float(largest)
+
+
+@njit(cache=True, nogil=True)
+def any_coded(total):
+    """Whether one is negative, that is, a logarithm."""
+    signs = 0
+    for n in range(len(total)):
+        signs |= as_int(total[n])
+    return signs < 0
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def add(offset, q, total):
+    """total[n] += exp(offset - q[n])"""
+    for n in range(len(total)):
+        total[n] += exp(offset - q[n])
+
+
+@njit(cache=True, nogil=True)
+def add_exactly(offset, q, total):
+    """The same where a density or a total may be below exp(FLOOR); a total of 0 is that of no draw yet."""
+    for n in range(len(total)):
+        new, old = offset - q[n], total[n]
+        if new > FLOOR and old >= 0:
+            total[n] = old + math.exp(new)
+            continue
+        if old != 0:
+            before = math.log(old) if old > 0 else old
+            high, low = max(new, before), min(new, before)
+            new = high + math.log1p(math.exp(low - high)) if low > -math.inf else high
+        total[n] = math.exp(new) if new > FLOOR else new
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def sum_of_logs(total):
+    """The sum of log(total), every total positive and normal."""
+    logs, powers = 0.0, 0
+    for start in range(0, len(total), CHUNK):
+        product = 1.0
+        for n in range(start, min(start + CHUNK, len(total))):
+            powers += exponent(total[n])
+            product *= mantissa(total[n])
+        logs += math.log(product)
+    return logs + LOG_2 * (powers - 1023 * len(total))
+
+
+@njit(cache=True, nogil=True)
+def sum_of_coded(total):
+    """The sum of the logs, where a negative total is one itself."""
+    logs = 0.0
+    for x in total:
+        logs += math.log(x) if x > 0 else x
+    return logs
+
+
+@njit(cache=True, nogil=True)
+def score_blocks(first, last, U, V, variance, K, user, item, rating, total, sums):
+    """Blocks first..last-1: every draw of U (D, users K) and V (D, items K) is added to `total`.
+
+    sums[block] = the energies of the last draw, and the logs of the totals after it.
+    """
+    buffer = np.empty(BLOCK)
+    for block in range(first, last):
+        start = block * BLOCK
+        stop = min(start + BLOCK, len(rating))
+        e, here = buffer[: stop - start], total[start:stop]
+        coded = any_coded(here)
+        for d in range(len(variance)):
+            residuals(U[d], V[d], K, user[start:stop], item[start:stop], rating[start:stop], e)
+            sums[block, 0], largest = energies(0.5 / variance[d], e)
+            offset = -0.5 * math.log(variance[d])
+            if largest - offset < -FLOOR and abs(offset) < 10.0 and not coded:
+                add(offset, e, here)
+            else:
+                add_exactly(offset, e, here)
+                coded = any_coded(here) or not here.min() > 0
+        sums[block, 1] = sum_of_coded(here) if coded else sum_of_logs(here)
+
+
+def score(U, V, variance, user, item, rating, total) -> tuple[float, float]:
+    """Add D draws to `total` (N,), in place: U (D, users, K), V (D, items, K), noise variances (D,).
+
+    user, item (N,) uint32, best ordered by user; rating (N,). Returns the mean energy of the last draw and the
+    mean log of the totals after it, both without the constants log(2 pi s) / 2. The same bytes whatever the threads.
+    """
+    D, _, K = U.shape
+    work = starts(len(rating))
+    sums = np.empty((len(work) - 1, 2))
+    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, K,
+              user, item, rating, total, sums)
+    energy, log_total = sums.sum(0) / len(rating)
+    return float(energy), float(log_total)
+
+
+@njit(cache=True, nogil=True)
+def detail_blocks(first, last, U, V, variance, K, user, item, rating, prediction, square, below):
+    """Blocks first..last-1: every draw's predictions, their squares, and Phi((r - prediction) / sqrt(s)), added up."""
+    buffer = np.empty(BLOCK)
+    for block in range(first, last):
+        start = block * BLOCK
+        stop = min(start + BLOCK, len(rating))
+        e = buffer[: stop - start]
+        for d in range(len(variance)):
+            residuals(U[d], V[d], K, user[start:stop], item[start:stop], rating[start:stop], e)
+            scale = -math.sqrt(0.5 / variance[d])
+            for n in range(start, stop):
+                p = rating[n] - e[n - start]
+                prediction[n] += p
+                square[n] += p * p
+                below[n] += 0.5 * math.erfc(scale * e[n - start])
+
+
+def detail(U, V, variance, user, item, rating, prediction, square, below) -> None:
+    """What is kept of the predictions of D draws, added in place; arguments as in `score`, sums (N,)."""
+    D, _, K = U.shape
+    over_rows(detail_blocks, starts(len(rating)), U.reshape(D, -1), V.reshape(D, -1), variance, K,
+              user, item, rating, prediction, square, below)
+
+
+def starts(pairs: int) -> np.ndarray:
+    """How many pairs there are before each block."""
+    return BLOCK * np.arange(-(-pairs // BLOCK) + 1)

@@ -1,0 +1,119 @@
+"""Ratings sorted by user and by item, made once for each `Ratings` value."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int32
+from numba import njit
+from torch import Tensor
+
+from errors import InputError
+from models.factorization import Factorization
+from models.ratings import Ratings
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """One side's ratings, row after row: those of row i are number indptr[i] .. indptr[i + 1].
+
+    For users, `index` says which item was rated; for items, which user rated.
+    """
+
+    indptr: Int32[Tensor, "rows+1"]
+    index: Int32[Tensor, "N"]
+    rating: Float64[Tensor, "N"]
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def counts(self) -> Tensor:
+        """Ratings of every row."""
+        return self.indptr.diff()
+
+    @cached_property
+    def work(self) -> np.ndarray:
+        """What a pass costs before each row, in ratings: a row by itself costs about as much as eight."""
+        return self.indptr.numpy() + 8 * np.arange(len(self.indptr))
+
+    def blocks(self, size: int) -> Iterator[tuple[slice, Rows]]:
+        """At most `size` rows at a time."""
+        for first in range(0, len(self), size):
+            ends = self.indptr[first : first + size + 1]
+            inside = slice(int(ends[0]), int(ends[-1]))
+            yield slice(first, first + size), Rows(ends - ends[0], self.index[inside], self.rating[inside])
+
+    def sums(self, table: Tensor, weight: Tensor | None = None) -> Tensor:
+        """For every row, the sum of table[index], (columns, T), over its ratings, weighted: (rows, T)."""
+        weight = torch.ones_like(self.rating) if weight is None else weight
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            matrix = torch.sparse_csr_tensor(self.indptr, self.index, weight, (len(self), len(table)),
+                                             check_invariants=False)
+            return matrix @ table
+
+
+def check_plain(name: str, model: Factorization) -> None:
+    """Errors: InputError for a model that has more to infer than U and V."""
+    more = [site for site in model.sites if site not in ("U", "V")]
+    if more:
+        raise InputError(f"{name} infers U and V only, and this model also has {', '.join(more)}: take ladder_gibbs")
+
+
+_sorted: WeakKeyDictionary[Ratings, tuple[tuple[int, ...], Rows, Rows]] = WeakKeyDictionary()
+
+
+def sides(model: Factorization, data: Ratings) -> tuple[Rows, Rows]:
+    """The ratings by user and by item. Errors: InputError for users or items that the model does not have."""
+    check_sizes(model, data)
+    return by_user_and_item(data)
+
+
+def check_sizes(model: Factorization, data: Ratings) -> None:
+    """Errors: InputError for ratings of other numbers of users or items than the model's."""
+    if (data.num_users, data.num_items) != (model.num_users, model.num_items):
+        raise InputError(f"the ratings are of {data.num_users} users and {data.num_items} items, and the model "
+                         f"is of {model.num_users} and {model.num_items}: make the model from the ratings' sizes")
+
+
+def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:
+    """The ratings by user and by item; sorted again only for another `data`, or one changed in place."""
+    tensors = data.user, data.item, data.rating
+    version = tuple(0 if t.is_inference() else t._version for t in tensors)
+    kept = _sorted.get(data)
+    if kept is None or kept[0] != version:
+        users = _by_row(data.user, data.item, data.rating, data.num_users)
+        user = torch.arange(data.num_users, device=data.device).repeat_interleave(users.counts)
+        items = _by_row(users.index, user, users.rating, data.num_items)  # so each item's users ascend
+        _sorted[data] = kept = version, users, items
+    return kept[1:]
+
+
+def _by_row(row: Tensor, column: Tensor, rating: Tensor, rows: int) -> Rows:
+    """Sorted by `row`, otherwise in the order given."""
+    indptr = torch.zeros(rows + 1, dtype=torch.int32, device=row.device)
+    indptr[1:] = torch.bincount(row, minlength=rows).cumsum(0)
+    if row.device.type != "cpu":
+        order = torch.argsort(row, stable=True)
+        return Rows(indptr, column[order].to(torch.int32), rating[order].to(torch.float64))
+    index, sorted_rating = torch.empty(len(row), dtype=torch.int32), torch.empty(len(row), dtype=torch.float64)
+    _count_sort(row.to(torch.int64).numpy(), column.to(torch.int64).numpy(), rating.to(torch.float64).numpy(),
+                indptr[:-1].clone().numpy(), index.numpy(), sorted_rating.numpy())
+    return Rows(indptr, index, sorted_rating)
+
+
+@njit(cache=True)
+def _count_sort(row, column, rating, place, index, sorted_rating):
+    """`place[i]` is where the next rating of row i goes: linear, where a sort by comparison is not."""
+    for n in range(len(row)):
+        at = place[row[n]]
+        place[row[n]] = at + 1
+        index[at] = column[n]
+        sorted_rating[at] = rating[n]

@@ -1,0 +1,209 @@
+"""The scorer: how well the draws of a method predict ratings, step by step, without keeping the draws.
+
+    p(r) ~ 1/T sum_t N(r | prediction_t, s_t)                    the mean predictive density of T draws
+    NLL  = - mean over pairs of log p(r)                         nats per rating, log(2 pi) / 2 = 0.919 included
+    RMSE = root mean square of r - 1/T sum_t prediction_t        rating units
+    PIT  = 1/T sum_t Phi((r - prediction_t) / sqrt(s_t))         uniform where the predictive distribution is right
+
+The draws t are: for MCMC all those since warm-up ended (until then, since the start); for a variational
+method `samples` fresh ones from q after every step; for a point the point. The noise variance s is the latent
+`sigma2` where a model has one. Cost of a draw: N K, and one exponential a pair. Memory: one number a pair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from errors import InputError
+from inference.engine import Engine, choose
+from inference.factorization.compiled import predictive as predictive_numba
+from inference.factorization.parts import predictive_torch
+from inference.method import Family, Latents
+from models.factorization import Factorization
+from models.ratings import Pairs, Ratings
+
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+STACK = 2**22  # numbers of U and V handed at once to the compiled code
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the draws at some pairs."""
+
+    prediction: Float64[Tensor, "n"]
+    square: Float64[Tensor, "n"]  # of the prediction
+    below: Float64[Tensor, "n"]  # Phi, for the PIT; means nothing where no rating is known
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one chain's scores so far amount to; the tensors are updated in place.
+
+    total[set][n] is the sum over the draws of exp(-(r_n - prediction)^2 / (2 s)) / sqrt(s), or where that is below
+    exp(FLOOR) its logarithm, a negative number; 0 before the first draw.
+    """
+
+    draws: int
+    warm: bool
+    noise: float  # sum over the draws of the noise variance
+    total: dict[str, Tensor]
+    moments: dict[str, Moments]
+
+
+class Predictive:
+    """An `Observer` (see inference/job.py) that scores a method's draws on named sets of ratings.
+
+    sets      name -> ratings; empty ones are left out
+    detailed  the sets whose RMSE, PIT, predictive mean and spread are kept as well
+    ask       pairs without a rating, whose predictive mean and spread are kept as well
+    """
+
+    memories = (Memory, Moments)
+
+    def __init__(
+        self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
+        detailed: Sequence[str] = ("test",), ask: Pairs | None = None,
+        engine: Engine = "auto",
+    ) -> None:
+        if samples < 1:
+            raise InputError(f"the number of samples from q must be at least 1, not {samples}")
+        self.model = model
+        self.cumulative = family is Family.MCMC
+        self.samples = samples if family is Family.VARIATIONAL else 1
+        self.sets = {name: ratings for name, ratings in sets.items() if len(ratings)}
+        self.detailed = {name: self.sets[name] for name in detailed if name in self.sets}
+        if ask is not None:
+            nothing = torch.zeros(len(ask[0]), dtype=torch.float64, device=ask[0].device)
+            self.detailed["ask"] = Ratings(*ask, nothing, model.num_users, model.num_items)
+        self.sorted = {name: by_user(ratings) for name, ratings in self.sets.items()}
+        chosen = choose("the scorer", engine, torch.device(model.device))
+        self.compiled = chosen == "compiled"
+
+    def facts(self) -> dict[str, Any]:
+        """The sets; the training set is scored_train, as it may be a part of what is trained on."""
+        said = {f"{'scored_' * (name == 'train')}{name}": ratings.facts for name, ratings in self.sets.items()}
+        return {"data": said, "samples": self.samples}
+
+    def start(self) -> Memory:
+        """No draw yet."""
+        total = {name: torch.zeros_like(ratings.rating) for name, ratings in self.sorted.items()}
+        return Memory(0, False, 0.0, total, {name: Moments(*(torch.zeros_like(ratings.rating) for _ in range(3)))
+                                             for name, ratings in self.detailed.items()})
+
+    def update(self, memory: Memory, draw: Callable[[], Latents], warm: bool) -> tuple[Memory, dict[str, float]]:
+        """After a step: `<set>_nll` and `<set>_rmse` of all draws that count, `<set>_nll_last` of the last alone."""
+        if not self.cumulative or (warm and not memory.warm):
+            memory = self.start()
+        last: dict[str, float] = {}
+        pooled: dict[str, float] = {}
+        left = self.samples
+        while left:
+            stack = [draw()]
+            most = STACK // sum(x.numel() for x in stack[0].values()) if self.compiled else 1
+            stack += [draw() for _ in range(min(left, most) - 1)]
+            memory, last, pooled = self._add(memory, stack)
+            left -= len(stack)
+        scores = {f"{name}_nll": value for name, value in pooled.items()}
+        if self.cumulative:
+            scores |= {f"{name}_nll_last": value for name, value in last.items()}
+        return replace(memory, warm=warm), scores | self._rmse([memory])
+
+    def finish(self, memories: Sequence[Memory]) -> dict[str, np.ndarray]:
+        """The answer of all chains together, in the order of the ratings that were given.
+
+        <set>_nll, <set>_rmse (); <set>_mean, <set>_spread of the prediction, <set>_pit, and log p(r) as
+        <set>_log_density, each (pairs,); noise_variance
+        """
+        draws = sum(m.draws for m in memories)
+        if not draws:
+            return {}
+        logs = {name: torch.stack([predictive_torch.decode(m.total[name]) for m in memories]).logsumexp(0)
+                for name in self.sets}
+        found = {f"{name}_nll": HALF_LOG_2PI + math.log(draws) - float(log.mean()) for name, log in logs.items()}
+        found |= self._rmse(memories) | {"noise_variance": sum(m.noise for m in memories) / draws}
+        arrays = {name: np.array(value) for name, value in found.items()}
+        for name in self.detailed:
+            parts = [m.moments[name] for m in memories]
+            mean = torch.stack([p.prediction for p in parts]).sum(0) / draws
+            square = torch.stack([p.square for p in parts]).sum(0) / draws
+            arrays[f"{name}_mean"] = mean.cpu().numpy()
+            arrays[f"{name}_spread"] = (square - mean**2).clamp(min=0).sqrt().cpu().numpy()
+            if name != "ask":
+                arrays[f"{name}_pit"] = (torch.stack([p.below for p in parts]).sum(0) / draws).cpu().numpy()
+                density = torch.empty_like(logs[name])
+                density[order(self.sets[name])] = logs[name] - HALF_LOG_2PI - math.log(draws)
+                arrays[f"{name}_log_density"] = density.cpu().numpy()
+        return arrays
+
+    def _add(self, memory: Memory, stack: list[Latents]) -> tuple[Memory, dict[str, float], dict[str, float]]:
+        """The memory with these draws in it; the NLL of the last of them alone, and of all so far, by set."""
+        noise = [float(latents.get("sigma2", self.model.noise_variance)) for latents in stack]
+        draws = memory.draws + len(stack)
+        factors = (*self._stacked(stack), np.array(noise)) if self.compiled else None
+        for name, sums in memory.moments.items():
+            if factors:
+                predictive_numba.detail(*factors, *arrays(self.detailed[name]),
+                                        *(x.numpy() for x in vars(sums).values()))
+            else:
+                predictive_torch.detail(self.model, self.detailed[name], stack, noise, **vars(sums))
+        last, pooled = {}, {}
+        for name, total in memory.total.items():
+            if factors:
+                energy, log_total = predictive_numba.score(*factors, *arrays(self.sorted[name]), total.numpy())
+            else:
+                energy, log_total = predictive_torch.score(self.model, self.sorted[name], total, stack, noise)
+            last[name] = HALF_LOG_2PI + 0.5 * math.log(noise[-1]) + energy
+            pooled[name] = HALF_LOG_2PI + math.log(draws) - log_total
+        return replace(memory, draws=draws, noise=memory.noise + sum(noise)), last, pooled
+
+    def _stacked(self, stack: list[Latents]) -> tuple[np.ndarray, np.ndarray]:
+        """The two factors of every draw's predictions, (D, users, K) and (D, items, K)."""
+        products = [self.model.product(latents) for latents in stack]
+        U, V = (torch.stack(side) if len(side) > 1 else side[0][None] for side in zip(*products, strict=True))
+        return U.contiguous().numpy(), V.contiguous().numpy()
+
+    def _rmse(self, memories: Sequence[Memory]) -> dict[str, float]:
+        draws = sum(m.draws for m in memories)
+        found = {}
+        for name in self.detailed:
+            if name != "ask":
+                error = self.sets[name].rating - sum(m.moments[name].prediction for m in memories) / draws
+                found[f"{name}_rmse"] = float((error**2).mean().sqrt())
+        return found
+
+
+_sorted: WeakKeyDictionary[Ratings, Ratings] = WeakKeyDictionary()
+_arrays: WeakKeyDictionary[Ratings, Arrays] = WeakKeyDictionary()
+
+
+def by_user(ratings: Ratings) -> Ratings:
+    """The same ratings ordered by user, so that the rows of U are read one after another; made once."""
+    if bool((ratings.user[1:] >= ratings.user[:-1]).all()):
+        return ratings
+    if ratings not in _sorted:
+        _sorted[ratings] = ratings.take(order(ratings))
+    return _sorted[ratings]
+
+
+def order(ratings: Ratings) -> Tensor:
+    """The positions of the ratings, by user."""
+    return torch.argsort(ratings.user, stable=True)
+
+
+def arrays(ratings: Ratings) -> Arrays:
+    """Users, items and ratings as the compiled code reads them; made once."""
+    if ratings not in _arrays:
+        user, item = (index.numpy().astype(np.uint32) for index in ratings.pairs)
+        _arrays[ratings] = user, item, ratings.rating.numpy()
+    return _arrays[ratings]

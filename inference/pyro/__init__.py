@@ -1,0 +1,1 @@
+"""What serves any Pyro model: its kernels as methods, Gibbs by blocks, its globals borrowed."""

@@ -1,0 +1,105 @@
+"""Somebody's own .py file: executed once, and what it holds to infer with."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from errors import InputError
+
+GUIDE = "guide"  # what a file calls its guide, if it holds several functions
+
+
+@dataclass(frozen=True)
+class UserFile:
+    """A file and, where `file.py:Name` names one of the things in it, that name."""
+
+    path: Path
+    wanted: str
+    module: ModuleType
+
+    @property
+    def name(self) -> str:
+        """What its method is called."""
+        return f"{self.path.stem}_{self.wanted}" if self.wanted else self.path.stem
+
+    @property
+    def kernels(self) -> dict[str, type]:
+        """The Pyro MCMCKernels that it defines."""
+        return {name: c for name, c in vars(self.module).items() if derived(c, "MCMCKernel") and self._own(c)}
+
+    @property
+    def guides(self) -> dict[str, Callable[..., Any]]:
+        """The Pyro guides that it defines: PyroModule classes, and functions with "guide" in their name, or called as
+        the user says."""
+        found: dict[str, Callable[..., Any]] = {}
+        for name, thing in vars(self.module).items():
+            own = self._own(thing) and not name.startswith("_")
+            if isinstance(thing, type):
+                if own and derived(thing, "PyroModule"):
+                    found[name] = thing
+            elif callable(thing) and (name in (GUIDE, self.wanted) or (own and GUIDE in name)):
+                found[name] = thing
+        return found
+
+    def _own(self, thing: Any) -> bool:
+        return getattr(thing, "__module__", None) == self.module.__name__
+
+
+def is_file(word: str) -> bool:
+    """Whether a word means a file, `file.py` or `file.py:Name`, and not one of our names."""
+    return word.endswith(".py") or ".py:" in word
+
+
+def read(word: str) -> UserFile:
+    """`file.py`, or `file.py:Name`. Errors: InputError for a file that is not there, or that Python cannot execute."""
+    file, colon, wanted = word.partition(".py:")
+    path = Path(file + ".py" if colon else file)
+    return UserFile(path, wanted, import_file(path))
+
+
+def import_file(path: Path) -> ModuleType:
+    """The module in a user's file, which may import its neighbours; executed once, as long as it does not change."""
+    if not path.is_file():
+        raise InputError(f"no file {path}: give the path of a .py file that holds a method")
+    return _executed(path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@cache
+def _executed(path: Path, digest: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"user_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their annotations up
+    sys.path.append(str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = error.lineno if isinstance(error, SyntaxError) else last_line(error, path)
+        raise InputError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def last_line(error: BaseException, path: Path | str) -> int | str:
+    """The line of the file where an exception left it."""
+    trace, line = error.__traceback__, "?"
+    while trace:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = str(trace.tb_lineno)
+        trace = trace.tb_next
+    return line
+
+
+def derived(thing: Any, base: str) -> bool:
+    """Whether it is a class derived from Pyro's class of that name; asked without importing Pyro."""
+    return isinstance(thing, type) and any(c.__name__ == base and c.__module__.startswith("pyro.")
+                                           for c in thing.__mro__)

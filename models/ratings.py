@@ -1,0 +1,79 @@
+"""Ratings as triples: what is observed of a factorization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from errors import InputError
+from models.model import fingerprint
+
+Pairs = tuple[Tensor, Tensor]  # (user, item), counted from 0
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """Observed ratings as triples: `rating[n]` was given by `user[n]` to `item[n]`, counted from 0.
+
+    `scale` is the lowest and highest possible rating; `user_ids[i]` and `item_ids[j]` are the names
+    that the source gave to user i and item j.
+    """
+
+    user: Int64[Tensor, "N"]
+    item: Int64[Tensor, "N"]
+    rating: Float64[Tensor, "N"]
+    num_users: int
+    num_items: int
+    scale: tuple[float, float] | None = None
+    user_ids: Sequence[Any] | None = None
+    item_ids: Sequence[Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.user.shape == self.item.shape == self.rating.shape) or self.rating.ndim != 1:
+            raise InputError(f"ratings must be three vectors of one length, not of shapes {tuple(self.user.shape)}, "
+                             f"{tuple(self.item.shape)} and {tuple(self.rating.shape)}")
+        for name, index, count in (("user", self.user, self.num_users), ("item", self.item, self.num_items)):
+            if index.dtype != torch.int64:
+                raise InputError(f"the {name} of a rating must be an int64, not {index.dtype}")
+            if len(index) and (int(index.min()) < 0 or int(index.max()) >= count):
+                raise InputError(f"the {name}s of ratings must lie in 0..{count - 1}; "
+                                 f"found {int(index.min())}..{int(index.max())}")
+        if not self.rating.is_floating_point() or not bool(torch.isfinite(self.rating).all()):
+            raise InputError("ratings must be finite floating-point numbers")
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+    @property
+    def device(self) -> torch.device:
+        return self.rating.device
+
+    @property
+    def pairs(self) -> Pairs:
+        """(user, item) of every rating."""
+        return self.user, self.item
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the triples in their order."""
+        return fingerprint((*self.pairs, self.rating))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How many, and which."""
+        return {"ratings": len(self), "fingerprint": self.fingerprint}
+
+    def take(self, index: Tensor) -> Ratings:
+        """The ratings at `index` (positions or a mask), of the same users, items and scale."""
+        index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
+        user, item, rating = (column.index_select(0, index) for column in (*self.pairs, self.rating))
+        return replace(self, user=user, item=item, rating=rating)
+
+    def to(self, device: torch.device | str) -> Ratings:
+        return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))
