@@ -7,6 +7,7 @@ import importlib
 import sys
 import traceback
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from errors import InputError, Interrupted
@@ -49,7 +50,7 @@ def parser_for(problem: str | None) -> Parser:
     return parser
 
 
-def experiment(problem: str):
+def experiment(problem: str) -> ModuleType:
     return importlib.import_module(f"experiments.problem{problem}.main")
 
 

@@ -31,6 +31,7 @@ from inference.method import Family
 from inference.result import Result, import_arviz
 from models.factorization import Factorization
 from runs import fits
+from runs.runner import Task
 
 METHODS = {"coordinate_ascent": 50, "coordinate_ascent:covariance=row": 50, "guide_mean_field_pyro": 10,
            "elbo_by_hand": 10, "maximum_likelihood:algorithm=als,map=yes": 50, "row_gibbs": 50}
@@ -116,7 +117,7 @@ def sweeps(parts: Split, ranks: tuple[int, ...]) -> None:
         rng = generator(0, "bench")
         state, memory = task.method.init(rng, task.model, parts.train), scorer.start()
 
-        def sweep(task=task, scorer=scorer, rng=rng) -> None:
+        def sweep(task: Task = task, scorer: Predictive = scorer, rng: torch.Generator = rng) -> None:
             nonlocal state, memory
             state, _ = task.method.step(rng, state, task.model, parts.train)
             memory, _ = scorer.update(memory, lambda: task.method.draw(rng, state, task.model), True)

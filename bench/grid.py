@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from peers_grid import Peer, numpy_gibbs, pgmax_bp, pyagrum_exact
 
 from inference import load
 from inference.job import generator
+from inference.method import Method
 from models.grid import GridMRF
 
 SWEEPS = 30
@@ -39,18 +41,26 @@ def noisy(H: int, W: int, K: int, evidence: float = 1.0, coupling: tuple[float, 
     return GridMRF.potts(torch.nn.functional.one_hot(labels, K), evidence, coupling)
 
 
-def steps(name: str, model: GridMRF, count: int, **options: object):
+def steps(name: str, model: GridMRF, count: int, **options: object
+          ) -> tuple[Method, Callable[[], object]]:
     """A callable that runs `count` steps of our method from its start and returns the last state."""
     method = load.method("grid", name)
     start = method.init(generator(0, "bench"), model, None, **options)
 
-    def work():
+    def work() -> object:
         state, rng = start, generator(0, "bench")
         for _ in range(count):
             state, _ = method.step(rng, state, model, None)
         return state
 
     return method, work
+
+
+def marginals(method: Method, state: object, model: GridMRF) -> torch.Tensor:
+    assert method.expect
+    found = method.expect(state, model)
+    assert found
+    return found["labels"]
 
 
 def belief_propagation() -> None:
@@ -64,7 +74,7 @@ def belief_propagation() -> None:
         share = SWEEPS * 2 * messages / ours / speed
         peer = pgmax_bp(model, SWEEPS)
         rows.append((f"{H} x {W}, K={K}", ours, tracked,
-                     *compare(peer, ours, method.expect(work(), model)["labels"]), f"{100 * share:.0f}%"))
+                     *compare(peer, ours, marginals(method, work(), model)), f"{100 * share:.0f}%"))
     show(f"Loopy BP, {SWEEPS} flooding sweeps (s); peer: PGMax (JAX, float32), which computes no log Z",
          ("grid", "ours", "with log Z", "PGMax", "ratio", "largest difference", "share of copy bandwidth"), rows)
 
@@ -84,7 +94,7 @@ def exact(quick: bool) -> None:
         method, work = steps("strip", model, 1)
         ours = seconds(work, 3)
         peer = pyagrum_exact(model) if n == 16 or (n == 18 and not quick) else None
-        columns = compare(peer, ours, method.expect(work(), model)["labels"], once=n > 16)
+        columns = compare(peer, ours, marginals(method, work(), model), once=n > 16)
         rows.append((f"{n} x {n}, K=2", ours, *(columns if n < 20 else ("out of memory", None, None))))
     show("Exact marginals of all pixels and log Z (s); peer: pyAgrum", ("grid", "ours", "pyAgrum", "ratio",
          "largest difference"), rows)

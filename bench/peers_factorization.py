@@ -9,11 +9,16 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from models.factorization import Factorization
 from models.ratings import Ratings
+
+if TYPE_CHECKING:
+    import jax
+    from scipy.sparse import coo_matrix, csr_matrix
 
 
 @dataclass
@@ -34,6 +39,14 @@ class Course:
         return float(np.median(np.diff(self.seconds))) if len(self.seconds) > 1 else self.seconds[0]
 
 
+class Machine(Protocol):
+    """A factorization machine of myFM's: intercept, weights and factors of its columns."""
+
+    w0: float
+    w: np.ndarray
+    V: np.ndarray
+
+
 class Watch:
     """A clock that stands still while something is scored."""
 
@@ -52,7 +65,7 @@ def root_mean_square(error: np.ndarray) -> float:
     return float(np.sqrt(np.mean(error**2)))
 
 
-def sparse(data: Ratings):
+def sparse(data: Ratings) -> coo_matrix:
     import scipy.sparse
 
     return scipy.sparse.coo_matrix((data.rating.numpy(), (data.user.numpy(), data.item.numpy())),
@@ -93,7 +106,7 @@ def myfm_fit(train: Ratings, test: Ratings, rank: int, sweeps: int, kind: str = 
 
     users = train.num_users
 
-    def one_hot(data: Ratings):
+    def one_hot(data: Ratings) -> csr_matrix:
         n = len(data)
         columns = np.stack([data.user.numpy(), users + data.item.numpy()], 1).ravel()
         return scipy.sparse.csr_matrix((np.ones(2 * n), columns, 2 * np.arange(n + 1)),
@@ -102,7 +115,7 @@ def myfm_fit(train: Ratings, test: Ratings, rank: int, sweeps: int, kind: str = 
     watch, total = Watch(), np.zeros(len(test))
     i, j, rating = test.user.numpy(), users + test.item.numpy(), test.rating.numpy()
 
-    def callback(step: int, fm, *_) -> tuple[bool, None]:
+    def callback(step: int, fm: Machine, *_: object) -> tuple[bool, None]:
         nonlocal total
         prediction = fm.w0 + fm.w[i] + fm.w[j] + (fm.V[i] * fm.V[j]).sum(1)
         watch.course.draws.append(prediction)
@@ -136,7 +149,7 @@ def numpyro_svi(train: Ratings, test: Ratings, model: Factorization, start: dict
     parts = -(-N // batch_size)
     steps_an_epoch, batch = parts, N // parts  # equal parts, so that JAX compiles one shape
 
-    def program(index):
+    def program(index: jax.Array) -> None:
         sd = model.prior_variance**0.5
         rows = {}
         for site, shape in shapes.items():
@@ -146,7 +159,7 @@ def numpyro_svi(train: Ratings, test: Ratings, model: Factorization, start: dict
             mean = (rows["U"][user[index]] * rows["V"][item[index]]).sum(-1)
             numpyro.sample("r", dist.Normal(mean, model.noise_variance**0.5), obs=rating[index])
 
-    def guide(index):
+    def guide(index: jax.Array) -> None:
         for site, shape in shapes.items():
             mean = numpyro.param(f"{site}_mean", jnp.asarray(start[f"{site}_mean"]))
             log_variance = numpyro.param(f"{site}_log_variance", jnp.asarray(start[f"{site}_log_variance"]))

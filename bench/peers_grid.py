@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import torch
 
 from models.grid import GridMRF
 
+if TYPE_CHECKING:
+    import jax
+
+Answer = TypeVar("Answer")
+
 
 @dataclass(frozen=True)
-class Peer:
+class Peer(Generic[Answer]):
     """`run` is what is timed; `marginals(run())` is (H, W, K)."""
 
-    run: Callable[[], Any]
-    marginals: Callable[[Any], np.ndarray]
+    run: Callable[[], Answer]
+    marginals: Callable[[Answer], np.ndarray]
 
 
-def pgmax_bp(model: GridMRF, sweeps: int) -> Peer | None:
+def pgmax_bp(model: GridMRF, sweeps: int) -> Peer[jax.Array] | None:
     """Sum-product BP by PGMax (JAX, float32), flooding."""
     if not find_spec("pgmax"):
         return None
@@ -44,14 +49,14 @@ def pgmax_bp(model: GridMRF, sweeps: int) -> Peer | None:
     run = jax.jit(lambda arrays: bp.run(arrays, num_iters=sweeps, damping=0.0, temperature=1.0).ftov_msgs)
     start = bp.init(evidence_updates={pixels: model.unary.numpy()})
 
-    def marginals(messages: Any) -> np.ndarray:
+    def marginals(messages: jax.Array) -> np.ndarray:
         arrays = type(start)(log_potentials=start.log_potentials, ftov_msgs=messages, evidence=start.evidence)
         return np.asarray(infer.get_marginals(bp.get_beliefs(arrays))[pixels])
 
     return Peer(lambda: run(start).block_until_ready(), marginals)
 
 
-def pyagrum_exact(model: GridMRF) -> Peer | None:
+def pyagrum_exact(model: GridMRF) -> Peer[np.ndarray] | None:
     """Exact marginals of all pixels by pyAgrum's Shafer-Shenoy on its own junction tree."""
     if not find_spec("pyagrum"):
         return None

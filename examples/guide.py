@@ -9,11 +9,14 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
+from torch import Tensor
 
 from inference.factorization.parts.gaussian import spectral_start
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 
-def guide(model, data, *, sd=0.1):  # what stands after * can be set: --set sd=0.3
+def guide(model: Factorization, data: Ratings, *, sd: float = 0.1) -> None:  # what is after *: --set sd=0.3
     for site, plate in (("U", "users"), ("V", "items")):
         rows, K = model.sites[site]
         # Parameters: a name, where it starts, and what it must keep to. They are what is fitted.
@@ -23,6 +26,6 @@ def guide(model, data, *, sd=0.1):  # what stands after * can be set: --set sd=0
             pyro.sample(site, dist.Normal(mean, scale).to_event(1))  # ... and a draw is a row of K entries
 
 
-def start(rng, model, data):
+def start(rng: torch.Generator, model: Factorization, data: Ratings) -> dict[str, Tensor]:
     """Optional: better places to start than those above. From random means a fit gets stuck lower down."""
     return {f"{site}_mean": mean for site, mean in spectral_start(rng, model, data).items()}

@@ -7,13 +7,16 @@ Given the items the users do not touch each other, so a Metropolis step of each 
 """
 
 import torch
+from torch import Tensor
 
-from models.factorization import gather
+from models.factorization import Factorization, gather
+from models.ratings import Ratings
 
 BATCHED = True  # optional: leading axes of latents and ratings are replicates, and --check takes seconds, not minutes
 
 
-def transition(rng, latents, model, data, *, size: float = 1.5):  # what stands after * can be set: --set size=0.1
+def transition(rng: torch.Generator, latents: dict[str, Tensor], model: Factorization, data: Ratings, *,
+               size: float = 1.5) -> dict[str, Tensor]:  # what stands after * can be set: --set size=0.1
     latents = dict(latents)  # what was given stays as it is
     for site, other, row, column in (("U", "V", data.user, data.item), ("V", "U", data.item, data.user)):
         old = latents[site]
@@ -26,7 +29,8 @@ def transition(rng, latents, model, data, *, size: float = 1.5):  # what stands 
     return latents
 
 
-def log_density(rows, given, row, column, model, data):
+def log_density(rows: Tensor, given: Tensor, row: Tensor, column: Tensor, model: Factorization, data: Ratings
+                ) -> Tensor:
     """log p(row | the other side, ratings) of every row, up to a constant; rating n is of row[n] and column[n]."""
     error = data.rating - (gather(rows, row) * gather(given, column)).sum(-1)
     squares = rows.new_zeros(rows.shape[:-1]).index_add_(-1, row, error**2)  # summed over each row's ratings

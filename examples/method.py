@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from inference.method import Family, Info
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 FAMILY = Family.POINT  # or VARIATIONAL (draw is from q), MCMC (a step is a draw), EXACT (one step)
 
@@ -22,12 +24,14 @@ class State:  # all that is remembered: tensors, numbers, words, so that Ctrl-C 
     objective: float
 
 
-def init(rng, model, data, *, size: float = 0.5):  # options stand after *: --set size=0.1, shown by --list
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *,
+         size: float = 0.5) -> State:  # options stand after *: --set size=0.1, shown by --list
     latents = model.prior(rng)  # rng: the only source of chance
     return State(size * latents["U"], size * latents["V"], float("-inf"))
 
 
-def step(rng, state, model, data):  # one pass over the data; what was given stays as it is
+def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
+    """One pass over the data; what was given stays as it is."""
     for site, other, row, column in (("U", "V", data.user, data.item), ("V", "U", data.item, data.user)):
         x, v = getattr(state, site), getattr(state, other)[column]
         error = data.rating - (x[row] * v).sum(1)
@@ -39,5 +43,5 @@ def step(rng, state, model, data):  # one pass over the data; what was given sta
     return new, Info(objective=new.objective, residual=(new.objective - state.objective) / len(data))
 
 
-def draw(rng, state, model):  # site -> tensor
+def draw(rng: torch.Generator, state: State, model: Factorization) -> dict[str, Tensor]:  # site -> tensor
     return {"U": state.U, "V": state.V}
