@@ -4,7 +4,7 @@
     python bench/check.py --false-alarms 20   # full runs of every right kernel; --log FILE keeps them
     python bench/check.py --guides            # guides: detection, and runs of right ones
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
-    python bench/check.py --signatures        # writes checks/signatures.json anew
+    python bench/check.py --signatures        # writes checks/kernels/signatures.json anew
 
 `--seeds` repeats the detection with other seeds, `--only` picks mistakes whose name holds a word.
 """

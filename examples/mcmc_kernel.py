@@ -88,7 +88,7 @@ class EllipticalSlice(MCMCKernel):
         low, high = t - 2 * math.pi, t
         self._moves, self._tries = self._moves + 1, self._tries + 1
         while True:
-            turn = t.reshape(*replicates, *(1 for _ in prior.shape()))
+            turn = t.reshape(replicates + torch.Size([1] * len(prior.shape())))
             moved = {**params, name: prior.mean + x * turn.cos() + w * turn.sin()}
             missed = self._log_likelihood(moved, replicates) < level
             if not missed.any():

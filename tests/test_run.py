@@ -143,16 +143,3 @@ def test_list_reads_the_docstrings(capsys):
     assert "mean_field" in capsys.readouterr().out
     assert door("--list", "mean_field") == 0
     assert "checkerboard" in capsys.readouterr().out
-
-
-def test_the_readme_and_ci_give_the_same_test_command():
-    command = "python -m pytest"
-    assert command in (ROOT / "README.md").read_text() and command in (ROOT / ".ci" / "run").read_text()
-
-
-def test_every_option_is_in_the_readme(capsys):
-    with pytest.raises(SystemExit):
-        run.main(["--problem", "1", "--help"])
-    options = {w.strip("[],") for w in capsys.readouterr().out.split() if w.startswith(("--", "[--"))}
-    missing = {o for o in options if o not in (ROOT / "README.md").read_text()}
-    assert not missing - {"--help"}

@@ -1,12 +1,14 @@
-"""`examples/` as they stand, and docs/your-own.md: its file, its mistakes, its commands."""
+"""`examples/` as they stand, and docs/your-own.md: its file and its mistakes."""
 
 import json
 import re
-import shlex
 
 import numpy as np
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
+from pyro.infer import MCMC
 
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
@@ -14,25 +16,22 @@ from checks.verdict import Outcome
 from commands.check import found
 from data.ratings import load_ratings
 from errors import InputError
-from inference import load
+from inference import load, user_file
 from inference.drive import drive
-from inference.engine import one_thread
 from inference.job import Plan
 from models.factorization import Factorization
-from run import guarded, parser_for
+from run import guarded
 from runs.fits import parse
 from tests.support import ROOT
 
 EXAMPLES = ROOT / "examples"
+CHECKED = [("factorization", "kernel.py"), ("factorization", "mcmc_kernel.py"), ("grid", "grid_transition.py")]
 LESSON = (ROOT / "docs" / "your-own.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # the kernel, two mends, a Pyro kernel
 MENDS = (("torch.randn_like(old)", BLOCKS[1].strip()), ("-squares / model.noise_variance", BLOCKS[2].strip()))
 
 
-@pytest.fixture(autouse=True)
-def quickly():
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -125,33 +124,56 @@ def test_the_example_method_climbs_to_the_mode(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_example_kernel_is_right():
-    verdict = judge(Kernel(load.method("factorization", str(EXAMPLES / "kernel.py"))), "factorization", seed=0)
+@pytest.mark.parametrize(("kind", "file"), CHECKED)
+def test_the_example_kernels_are_right(kind, file):
+    verdict = judge(Kernel(load.method(kind, str(EXAMPLES / file))), kind, seed=0)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
 
 
-def commands() -> list[list[str]]:
-    """The arguments of every `python run.py` in the lesson and at the head of the examples."""
-    lines = re.findall(r"`(python run\.py [^`]*)`", LESSON)
-    for text in (LESSON, *(path.read_text() for path in EXAMPLES.glob("*.py"))):
-        lines += [line.strip() for line in text.splitlines() if line.strip().startswith("python run.py")]
-    return [shlex.split(line)[2:] for line in lines]
+@pytest.mark.parametrize(("kind", "file"), CHECKED[1:])
+def test_the_other_example_kernels_at_a_small_size(kind, file):
+    verdict = judge(Kernel(load.method(kind, str(EXAMPLES / file))), kind, seed=0, looks=(500,), explain=False)
+    assert verdict.outcome is Outcome.RIGHT, verdict.headline
 
 
-def test_every_command_of_the_lesson_and_the_examples_is_understood():
-    """Arguments that parse, files that are there."""
-    asked = commands()
-    assert len(asked) >= 9
-    for words in asked:
-        for word in words:
-            if word.startswith("examples/"):
-                assert (ROOT / word).exists(), word
-        if words[0] in ("compare", "--list"):
-            continue
-        if "--check" in words:
-            assert words[1] == "mine.py" or (ROOT / words[1]).exists()
-            continue
-        parser_for(words[words.index("--problem") + 1]).parse_args(words)
+def test_a_kernel_of_images_that_reads_the_unary_is_wrong(tmp_path):
+    """As the lesson says."""
+    body = (EXAMPLES / "grid_transition.py").read_text()
+    assert body.count("field = model.field(data)") == 1
+    (tmp_path / "mine.py").write_text(body.replace("field = model.field(data)", "field = model.unary"))
+    verdict = judge(Kernel(load.method("grid", str(tmp_path / "mine.py"))), "grid", seed=0)
+    assert verdict.outcome is Outcome.WRONG
+
+
+def test_the_example_mcmc_kernel_on_another_program():
+    """A mean with a normal prior: its posterior is closed form. The plate's site of indices is no latent."""
+    data, n, kernel = torch.tensor([0.3, 1.9, 1.1, 2.4]).double(), 4, example_kernel()
+
+    def program(data):
+        zero = data.new_zeros(())
+        mean = pyro.sample("mean", dist.Normal(zero + 1, zero + 2))
+        with pyro.plate("data", n, subsample_size=n) as index:
+            pyro.sample("x", dist.Normal(mean, zero + 1), obs=data[index])
+
+    pyro.set_rng_seed(0)
+    mcmc = MCMC(kernel(program), num_samples=2000, warmup_steps=50, disable_progbar=True)
+    mcmc.run(data)
+    draws = mcmc.get_samples()
+    assert list(draws) == ["mean"]
+    variance = 1 / (1 / 4 + n)
+    mean = variance * (1 / 4 + float(data.sum()))
+    assert float(draws["mean"].mean()) == pytest.approx(mean, abs=5 * variance**0.5 / 30)  # of 2,000, some 900 count
+    assert float(draws["mean"].var()) == pytest.approx(variance, rel=0.2)
+
+
+def test_the_example_mcmc_kernel_refuses_a_prior_that_is_not_normal():
+    kernel = example_kernel()(lambda data: pyro.sample("rate", dist.Exponential(data.new_ones(()))))
+    with pytest.raises(InputError, match="needs normal priors, and rate has a Exponential"):
+        kernel.setup(0, torch.zeros(1))
+
+
+def example_kernel():
+    return user_file.read(str(EXAMPLES / "mcmc_kernel.py")).kernels["EllipticalSlice"]
 
 
 def test_a_file_that_holds_neither(tmp_path):

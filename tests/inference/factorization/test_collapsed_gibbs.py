@@ -7,7 +7,6 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from errors import InputError
-from inference.engine import one_thread
 from inference.factorization import collapsed_gibbs
 from inference.factorization.parts import row_conditional
 from inference.factorization.parts.by_row import sides
@@ -15,11 +14,7 @@ from models.factorization import Factorization
 from models.ratings import Ratings
 from tests.support.some_factorization import problem
 
-
-@pytest.fixture(autouse=True)
-def quickly():
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def collapsed_density(V, data, model):

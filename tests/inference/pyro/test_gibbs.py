@@ -25,12 +25,7 @@ from tests.models.test_ladder import bounded, problem
 DATA = torch.tensor([0.3, 1.9, 1.1, 2.4, 0.2]).double()
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def normal_model(data):
