@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from data.ratings import Ratings
 from experiments.problem3.study import Study
 
 
-def overfitting(study: Study, small: Ratings) -> list[str]:
+def overfitting(study: Study) -> list[str]:
     """Where maximum likelihood overfits and Gibbs does not, and why (3.7)."""
-    said = []
+    said, small = [], study.small
     for share in dict.fromkeys(share for share, _ in study.gibbs):
         ranks = sorted(K for s, K in study.gibbs if s == share)
         if len(ranks) < 2 or "test_nll" not in study.gibbs[share, ranks[0]].expected:
