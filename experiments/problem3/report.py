@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from experiments.problem3.study import Study
 from inference.result import Result
 from runs import fits
 from views import sampling, tables
+from views.numbers import decimals, whole
 
 EDGES = (0, 5, 10, 20, 40, 80, 10**6)  # ratings of a user
+digits = partial(decimals, below=1e4)  # what a fit that diverged reaches is no wider than the others
 
 
 def show(console: Console, out: Path, study: Study, parts: Split, small: Ratings, args: argparse.Namespace
@@ -53,9 +56,9 @@ def _methods(console: Console, entries: list[dict[str, Any]], rank: int) -> None
                 f"{fits.KEPT_PAIRS} predictions, and of the log joint",
                 ("method", "train NLL", "validation", "test NLL", "RMSE", "R-hat", "bulk ESS", "tail ESS", "ESS/s",
                  "R-hat, joint", "steps", "seconds"),
-                [(e["name"], *(_digits(e[n]) for n in ("train_nll", "validation_nll", "test_nll", "test_rmse")),
-                  _digits(e["rhat"], 3), _whole(e["ess_bulk"]), _whole(e["ess_tail"]), e["ess_per_second"],
-                  _digits(e["rhat_log_joint"], 2), e["steps"], e["seconds"]) for e in entries])
+                [(e["name"], *(digits(e[n]) for n in ("train_nll", "validation_nll", "test_nll", "test_rmse")),
+                  digits(e["rhat"], 3), whole(e["ess_bulk"]), whole(e["ess_tail"]), e["ess_per_second"],
+                  digits(e["rhat_log_joint"], 2), e["steps"], e["seconds"]) for e in entries])
 
 
 def _calibration(console: Console, out: Path, judge: Result, parts: Split) -> None:
@@ -79,7 +82,7 @@ def _crosscheck(console: Console, out: Path, study: Study) -> None:
         tables.show(console, f"Predictive means at the test pairs, against {judge.name}",
                     ("method", "median difference (posterior sds)", "95% of them below (sds)",
                      "root mean square (rating units)"),
-                    [(name, _digits(d["median_sd"], 3), _digits(d["p95_sd"], 3), _digits(d["rms"], 4))
+                    [(name, digits(d["median_sd"], 3), digits(d["p95_sd"], 3), digits(d["rms"], 4))
                      for name, d in found])
 
 
@@ -92,7 +95,7 @@ def _ranks(console: Console, out: Path, study: Study, num_ratings: int, few: int
         point = study.point[share, K]
         N = num_ratings if share == 1 else few
         entries += [_entry(gibbs, K, N, share), _entry(point, K, N, share)]
-        rows.append((f"{100 * share:.0f}%", K, *(_digits(chains.scores(r).get(n)) for r in (gibbs, point)
+        rows.append((f"{100 * share:.0f}%", K, *(digits(chains.scores(r).get(n)) for r in (gibbs, point)
                                                  for n in ("train_nll", "test_nll", "test_rmse")),
                      float(gibbs.seconds.sum()), float(point.seconds.sum())))
     tables.show(console, f"{gibbs.name} and {point.name} at each number of factors",
@@ -106,14 +109,6 @@ def _ladder(console: Console, study: Study) -> list[dict[str, Any]]:
     rank = next(K for K, r in study.real.items() if r is study.ladder["plain"])
     tables.show(console, f"jester-5k, K = {rank}: what each part of the model is worth",
                 ("model", "test NLL", "test RMSE", "noise variance", "seconds"),
-                [(name, _digits(chains.scores(r)["test_nll"]), _digits(chains.scores(r)["test_rmse"]),
+                [(name, digits(chains.scores(r)["test_nll"]), digits(chains.scores(r)["test_rmse"]),
                   float(r.expected["noise_variance"]), float(r.seconds.sum())) for name, r in study.ladder.items()])
     return [_entry(r, rank, 0) | {"data": "jester-5k", "model": name} for name, r in study.ladder.items()]
-
-
-def _digits(value: float | None, digits: int = 4) -> str | None:
-    return None if value is None else f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.3g}"
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)
