@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from comparison import figures, ranking, report, saved, words
+from comparison import figures, ranking, reading, report, saved, words
 from comparison.row import Row
 from comparison.saved import Saved
 from inference.result import Result
@@ -72,7 +72,7 @@ def compare(results: Sequence[Path | str | Result | Saved], *, by: str | None = 
              the marginals (by default 0.01)
     Errors: InputError for what cannot be compared, or not be ranked so.
     """
-    found, left_out = saved.read(results)
+    found, left_out = reading.read(results)
     saved.check(found)
     rows = ranking.ranked(found, by, quality)
     said = [sentence for group in ranking.by_data(rows) for sentence in words.sentences(group)]

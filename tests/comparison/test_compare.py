@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import run
-from comparison import figures, measures, ranking, saved
+from comparison import figures, measures, ranking, reading, saved
 from comparison.compare import compare
 from data.ratings import Split, split
 from errors import InputError
@@ -62,7 +62,7 @@ def grids(tmp_path_factory):
 
 
 def rows_of(*paths, **options):
-    results, _ = saved.read(paths)
+    results, _ = reading.read(paths)
     saved.check(results)
     return {row.label: row.to_json() for row in ranking.ranked(results, **options)}
 
@@ -214,7 +214,7 @@ def test_of_a_run_with_other_data_below_it_the_main_results_are_taken(runs, part
     fitted(tmp_path / "rank1", "coordinate_ascent", parts, rank=1, epochs=2)
     part = Split(parts.train.take(torch.arange(99)), parts.validation, parts.test)
     fitted(tmp_path / "part", "coordinate_ascent", part, epochs=2)
-    results, left = saved.read([tmp_path])
+    results, left = reading.read([tmp_path])
     assert [s.label for s in results] == ["coordinate_ascent, K=2", "coordinate_ascent, K=1"]
     assert len(left) == 1 and "part/coordinate_ascent.nc" in left[0]
 
@@ -229,9 +229,9 @@ def test_bands_are_means_and_extremes_over_seeds():
 
 def test_results_of_one_name_are_told_apart_by_their_folders():
     paths = [Path("a/rank1/x.nc"), Path("b/rank1/x.nc"), Path("b/rank2/x.nc")]
-    assert saved.endings(paths) == ["a/rank1", "b/rank1", "b/rank2"]
-    assert saved.endings(paths[1:]) == ["rank1", "rank2"]
-    assert saved.endings([Path("a/x.nc"), Path("a/x_2.nc")]) == ["a/x", "a/x_2"]
+    assert reading.endings(paths) == ["a/rank1", "b/rank1", "b/rank2"]
+    assert reading.endings(paths[1:]) == ["rank1", "rank2"]
+    assert reading.endings([Path("a/x.nc"), Path("a/x_2.nc")]) == ["a/x", "a/x_2"]
 
 
 def test_results_in_memory_are_compared_as_the_saved_ones_are(grids, tmp_path):
