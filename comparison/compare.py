@@ -14,9 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from comparison import figures, ranking, reading, report, saved, words
+from comparison.reading import Given
 from comparison.row import Row
-from comparison.saved import Saved
-from inference.result import Result
 from runs import folder
 from views.tables import Table
 
@@ -63,7 +62,7 @@ class Comparison:
                         *(f"<p>{escape(sentence)}</p>" for sentence in dict.fromkeys(self.sentences))])
 
 
-def compare(results: Sequence[Path | str | Result | Saved], *, by: str | None = None,
+def compare(results: Given | Sequence[Given], *, by: str | None = None,
             quality: float | None = None) -> Comparison:
     """Results, files of results, and folders of runs and sweeps, set beside each other.
 
@@ -72,7 +71,7 @@ def compare(results: Sequence[Path | str | Result | Saved], *, by: str | None = 
              the marginals (by default 0.01)
     Errors: InputError for what cannot be compared, or not be ranked so.
     """
-    found, left_out = reading.read(results)
+    found, left_out = reading.read([results] if isinstance(results, Given) else results)
     saved.check(found)
     rows = ranking.ranked(found, by, quality)
     said = [sentence for group in ranking.by_data(rows) for sentence in words.sentences(group)]

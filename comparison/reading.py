@@ -13,10 +13,11 @@ from errors import InputError
 from inference.result import Result
 
 FACTORS = ("U_mean", "U_var", "V_mean", "V_var")  # never compared: known only up to rotation
+Given = Path | str | Result | Saved
 IN_NAMES = ("rank", "seed", "method", "guide", "kernel", "model", "biases")  # what a label says anyhow
 
 
-def read(given: Sequence[Path | str | Result | Saved]) -> tuple[list[Saved], list[str]]:
+def read(given: Sequence[Given]) -> tuple[list[Saved], list[str]]:
     """These results, and those at these files and in these folders, labelled; and sentences about what was left out.
 
     Errors: InputError for a path without a result, and for a result that does not say what it is of.

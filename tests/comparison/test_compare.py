@@ -239,7 +239,7 @@ def test_results_in_memory_are_compared_as_the_saved_ones_are(grids, tmp_path):
     saved_ones, loaded = compare(files), compare([Result.load(path) for path in files])
     assert [r.to_json() | {"path": None} for r in saved_ones.rows] == [r.to_json() for r in loaded.rows]
     assert loaded.sentences == saved_ones.sentences and repr(loaded) == repr(saved_ones)
-    assert compare([grids]).rows[0].label == "brute_force" and compare([str(grids)], by="seconds").rows
+    assert compare([grids]).rows[0].label == "brute_force" and repr(compare(str(grids))) == repr(compare([grids]))
     twice = compare([Result.load(files[1]), Result.load(files[1])])
     assert [r.label for r in twice.rows] == ["mean_field (1)", "mean_field (2)"]
     out = loaded.save(tmp_path / "new" / "folder")
