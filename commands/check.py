@@ -26,7 +26,7 @@ from inference.method import Family, Method
 from inference.options import option
 from inference.user_file import import_file
 from runs import folder
-from runs.runner import settings
+from runs.request import settings
 from views import check as views
 from views import tables
 

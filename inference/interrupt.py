@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Request:
+class Asked:
     """Whether the user has asked to stop."""
 
     asked = False
 
 
 @contextmanager
-def finish_step_first() -> Iterator[Request]:
+def finish_step_first() -> Iterator[Asked]:
     """The first Ctrl-C sets `asked`; a second one raises KeyboardInterrupt at once."""
-    request = Request()
+    request = Asked()
 
     def ask(signum: int, frame: Any) -> None:
         if request.asked:

@@ -20,7 +20,7 @@ from inference.engine import one_thread
 from inference.job import Plan
 from models.factorization import Factorization
 from run import guarded, parser_for
-from runs.fits import parse
+from runs.options import parse
 from tests.support import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -116,7 +116,7 @@ def test_the_example_method_climbs_to_the_mode(tmp_path):
     data = load_ratings(EXAMPLES / "ratings.csv")
     model = Factorization(data.num_users, data.num_items, 2)
     climbed = drive(load.method("factorization", str(EXAMPLES / "method.py")), model, data, Plan(3000))
-    fit = parse("maximum_likelihood:map=true")
+    fit = parse("factorization", "maximum_likelihood:map=true")
     best = drive(fit.method, model, data, Plan(3000, tolerance=1e-12), fit.options)
     objective = climbed.trace["objective"][0]
     assert (np.diff(objective) > -1e-9 * abs(objective[-1])).all()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from experiments.problem1.study import GridEntry
 from inference.result import Result
 from views.grid import pixel_entropy
 
@@ -29,15 +29,15 @@ def unsettled(results: Sequence[Result]) -> list[str]:
     return said
 
 
-def unmixed(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def unmixed(entries: Sequence[GridEntry]) -> list[str]:
     """A sentence for every sampler whose chains disagree or stand still; of lines of `summary.json`."""
     said = []
     for e in entries:
-        if e["family"] == "mcmc" and e["rhat"] is not None and e["rhat"] > 1.05:
-            said.append(f"{e['name']}'s chains disagree (R-hat {e['rhat']:.3g}): give more --sweeps, or do not "
+        if e.family == "mcmc" and e.rhat is not None and e.rhat > 1.05:
+            said.append(f"{e.name}'s chains disagree (R-hat {e.rhat:.3g}): give more --sweeps, or do not "
                         f"believe it at this coupling.")
-        elif e["family"] == "mcmc" and e["ess"] is None:
-            said.append(f"{e['name']}'s draws that were kept are all the same: either nothing else is likely, "
+        elif e.family == "mcmc" and e.ess is None:
+            said.append(f"{e.name}'s draws that were kept are all the same: either nothing else is likely, "
                         f"or the chains are stuck.")
     return said
 

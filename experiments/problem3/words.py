@@ -6,16 +6,15 @@ from functools import partial
 
 import torch
 
-from data.ratings import Ratings
 from experiments.problem3.study import Study
 from views.numbers import decimals
 
 nats = partial(decimals, digits=3, below=1e4, figures=2)
 
 
-def overfitting(study: Study, small: Ratings) -> list[str]:
+def overfitting(study: Study) -> list[str]:
     """Where maximum likelihood overfits and Gibbs does not, and why (3.7)."""
-    said = []
+    said, small = [], study.small
     for share in dict.fromkeys(share for share, _ in study.gibbs):
         ranks = sorted(K for s, K in study.gibbs if s == share)
         if len(ranks) < 2 or "test_nll" not in study.gibbs[share, ranks[0]].expected:

@@ -20,7 +20,7 @@ from inference.job import Plan, generator
 from inference.load import method
 from inference.result import Result, import_arviz
 from models.grid import GridMRF
-from runs import fits
+from tests.support.fits import fit_task
 from tests.support.small_ratings import jester_in_small
 
 
@@ -29,8 +29,7 @@ def door(*argv: object) -> int:
 
 
 def fitted(folder, spec, parts, rank=2, epochs=12, seed=0, chains=1):
-    task = fits.task(fits.parse(spec), parts, rank, epochs=epochs, samples=10, seed=seed, chains=chains,
-                     device=torch.device("cpu"))
+    task = fit_task(spec, parts, rank, epochs=epochs, samples=10, seed=seed, chains=chains)
     return drive(task.method, task.model, task.data, task.plan, task.options, observer=task.observer,
                  record=task.record).save(folder)
 
