@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,9 +16,18 @@ FAR = 4.5  # a z worth a label
 LABELLED = 6
 
 
-def scores(path: Path, verdict: Mapping[str, Any]) -> Path | None:
+class Score(TypedDict):
+    """One function: z of where it lies and of how spread out it is, and how far off in sd."""
+
+    quantity: str
+    where: str
+    place: float | None
+    spread: float | None
+    sd: float | None
+
+
+def scores(path: Path, title: str, problems: Mapping[str, Sequence[Score]]) -> Path | None:
     """One panel a problem: z of every function, grouped by quantity; nothing where nothing was compared."""
-    problems = verdict["scores"]
     if not problems:
         return None
     figure, panels = plt.subplots(1, len(problems), figsize=(5.5 * len(problems), 5.2), squeeze=False, sharey=True)
@@ -28,20 +37,21 @@ def scores(path: Path, verdict: Mapping[str, Any]) -> Path | None:
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     for panel in panels[0]:
         panel.set_xlabel("z (standard errors from 0)", fontsize=9)
-    figure.suptitle(f"{verdict['method']}: {verdict['outcome']}", fontweight="bold")
+    figure.suptitle(title, fontweight="bold")
     return save(figure, path)
 
 
-def _panel(panel: plt.Axes, rows: list[Mapping[str, Any]]) -> None:
+def _panel(panel: plt.Axes, rows: Sequence[Score]) -> None:
     quantities = list(dict.fromkeys(row["quantity"] for row in rows))[::-1]
     at = {quantity: k for k, quantity in enumerate(quantities)}
-    for key, colour, marker, label in (("place", PALETTE[0], "o", "where it lies"),
-                                       ("spread", PALETTE[3], "|", "how spread out it is")):
-        points = [(row[key], at[row["quantity"]]) for row in rows if row[key] is not None]
+    place, spread = [row["place"] for row in rows], [row["spread"] for row in rows]
+    for values, up, colour, marker, label in ((place, -0.15, PALETTE[0], "o", "where it lies"),
+                                              (spread, 0.15, PALETTE[3], "|", "how spread out it is")):
+        points = [(x, at[row["quantity"]]) for x, row in zip(values, rows, strict=True) if x is not None]
         if not points:  # of guides, only where it lies is asked
             continue
         x, y = np.array(points).T
-        panel.scatter(x, y + (0.15 if key == "spread" else -0.15), s=14, color=colour, marker=marker, label=label)
+        panel.scatter(x, y + up, s=14, color=colour, marker=marker, label=label)
     panel.axvspan(-EXPECTED, EXPECTED, color="0.9", zorder=0, label="99% of a right method's")
     worst = {row["quantity"]: row for row in sorted(rows, key=lambda row: abs(row["place"] or 0.0))}
     for row in sorted(worst.values(), key=lambda row: -abs(row["place"] or 0.0))[:LABELLED]:
