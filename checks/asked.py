@@ -19,7 +19,7 @@ from inference.job import generator
 from inference.method import Family, Method
 from inference.user_file import UserFile
 
-What = str | Path | Method | Guide | ModuleType
+What = str | Path | Method | ModuleType
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,12 @@ def found(what: What, *, kind: str | None = None, problems: str | ProblemSet | N
         asked = in_file(UserFile(Path(what.__file__ or what.__name__), "", what), kind, wanted)
     elif isinstance(what, str):
         asked = named(what, kind, wanted)
-    elif isinstance(what, Guide):
-        asked = Asked(what, wanted or of_kind(of_guides(what.name, kind))[0])
     else:
         ours = [k for k in load.kinds() if what.by != "user" and what.name in load.names(k)]
         asked = of_method(what, kind or (ours or [fitting(dict.fromkeys(load.kinds(), what))])[0], wanted)
     if isinstance(asked.what, Method) and asked.what.family is Family.POINT:
-        raise InputError(f"{what if isinstance(what, str) else asked.name} gives a point: there is no distribution to "
-                         f"judge")
+        word = what if isinstance(what, str) else asked.name
+        raise InputError(f"{word} gives a point: there is no distribution to judge")
     return asked
 
 
@@ -80,12 +78,12 @@ def named(word: str, kind: str | None, wanted: ProblemSet | None) -> Asked:
         raise unknown("method", word, [name for k in load.kinds() for name in (*load.names(k), *load.guides(k))])
     fits = [place for place in meant if kind in (None, place[0])]
     if not fits:
-        own = next(iter(meant))
-        raise InputError(f"{word} is {meant[own]} of {of_kind(own[0])[0].of}, not of {of_kind(str(kind))[0].of}")
+        own, said = next(iter(meant.items()))
+        raise InputError(f"{word} is {said} of {of_kind(own[0])[0].of}, not of {of_kind(str(kind))[0].of}")
     if len(fits) > 1:
-        told = "; ".join(f"{meant[place]} of {of_kind(place[0])[0].of}, {of_kind(place[0])[0].asked}, problems="
-                         f"'{place[0]}'" + (f" or {place[1]}" if place[1] != word else "") for place in fits)
-        raise InputError(f"{word} is {len(fits)} things, say which: {told}")
+        told = [f"{meant[k, spec]} of {of_kind(k)[0].of}: {of_kind(k)[0].asked}, in Python problems='{k}'"
+                + (f", or {spec}" if spec != word else "") for k, spec in fits]
+        raise InputError(f"{word} is more than one thing, say which: {'; '.join(told)}")
     kind, spec = fits[0]
     name, _, options = spec.partition(":")
     return of_method(load.method(kind, name), kind, wanted, dict([options.split("=")] if options else []))

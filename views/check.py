@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,16 +14,7 @@ from views.figures import PALETTE, save
 EXPECTED = 2.6  # |z| that one right score in a hundred exceeds
 FAR = 4.5  # a z worth a label
 LABELLED = 6
-
-
-class Score(TypedDict):
-    """One function: z of where it lies and of how spread out it is, and how far off in sd."""
-
-    quantity: str
-    where: str
-    place: float | None
-    spread: float | None
-    sd: float | None
+Score = Mapping[str, Any]  # of one function, as the verdict has it: quantity, where, place, spread
 
 
 def scores(path: Path, title: str, problems: Mapping[str, Sequence[Score]]) -> Path | None:
@@ -44,14 +35,13 @@ def scores(path: Path, title: str, problems: Mapping[str, Sequence[Score]]) -> P
 def _panel(panel: plt.Axes, rows: Sequence[Score]) -> None:
     quantities = list(dict.fromkeys(row["quantity"] for row in rows))[::-1]
     at = {quantity: k for k, quantity in enumerate(quantities)}
-    place, spread = [row["place"] for row in rows], [row["spread"] for row in rows]
-    for values, up, colour, marker, label in ((place, -0.15, PALETTE[0], "o", "where it lies"),
-                                              (spread, 0.15, PALETTE[3], "|", "how spread out it is")):
-        points = [(x, at[row["quantity"]]) for x, row in zip(values, rows, strict=True) if x is not None]
+    for key, colour, marker, label in (("place", PALETTE[0], "o", "where it lies"),
+                                       ("spread", PALETTE[3], "|", "how spread out it is")):
+        points = [(row[key], at[row["quantity"]]) for row in rows if row[key] is not None]
         if not points:  # of guides, only where it lies is asked
             continue
         x, y = np.array(points).T
-        panel.scatter(x, y + up, s=14, color=colour, marker=marker, label=label)
+        panel.scatter(x, y + (0.15 if key == "spread" else -0.15), s=14, color=colour, marker=marker, label=label)
     panel.axvspan(-EXPECTED, EXPECTED, color="0.9", zorder=0, label="99% of a right method's")
     worst = {row["quantity"]: row for row in sorted(rows, key=lambda row: abs(row["place"] or 0.0))}
     for row in sorted(worst.values(), key=lambda row: -abs(row["place"] or 0.0))[:LABELLED]:

@@ -43,7 +43,7 @@ def test_names_and_guides():
 
 
 @pytest.mark.parametrize(("what", "more", "says"), [
-    ("mean_field", {}, "2 things, say which: a method of Problem 1, .*; a guide of Problem 2 or 3, .* or guide_mean_f"),
+    ("mean_field", {}, "say which: a method of Problem 1: .*; a guide of Problem 2 or 3: .*, or guide_mean_f"),
     ("gibbs", {"problems": "ladder"}, "gibbs is a method of Problem 1, not of Problem 2 or 3"),
     ("low_rank", {"kind": "grid"}, "low_rank is a guide of Problem 2 or 3, not of Problem 1"),
     ("gibbs", {"problems": "ladder", "kind": "grid"}, "problems 'ladder' are of Problem 2 or 3, not of Problem 1"),
