@@ -1,7 +1,7 @@
 """What a model is to everything that infers, checks or compares: told once, and no file outside asks which it has.
 
-A third kind of model is one file here, one folder in `inference/` (its methods), one folder in `checks/problems/` (small
-instances whose answers are known) and one folder in `experiments/`. Whoever has a `Model` may run, save, compare and
+A third kind of model is one file here, one folder in `inference/` (its methods), one folder in `checks/problems/`
+(small instances whose answers are known) and one in `experiments/`. Whoever has a `Model` may run, save, compare and
 check it.
 """
 
