@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import sys
 import traceback
@@ -12,11 +13,8 @@ from typing import NoReturn
 
 from errors import InputError, Interrupted
 
-PROBLEMS = {
-    "1": "image denoising with a grid Markov random field",
-    "2": "Bayesian matrix factorization of ratings, variational inference",
-    "3": "Gibbs sampling for the factorization of ratings, against maximum likelihood",
-}
+PROBLEMS = {path.parent.name.removeprefix("problem"): ast.get_docstring(ast.parse(path.read_text())) or ""
+            for path in sorted(Path(__file__).parent.glob("experiments/problem*/__init__.py"))}
 
 
 class Parser(argparse.ArgumentParser):

@@ -15,9 +15,10 @@ import torch
 from scipy import stats
 
 from checks.kernels.kernel import Broken, Kernel
-from checks.problems.load import problems
+from checks.problems.load import problem_set
 from checks.problems.problem import Problem
 from inference.method import Latents
+from models.grid import GridMRF
 from models.model import Data
 
 SWEEPS = 1500
@@ -49,7 +50,7 @@ def geweke(rng: torch.Generator, kernel: Kernel, problem: Problem) -> bool:
 
 def simulated(rng: torch.Generator, problem: Problem, latents: Latents) -> Data:
     """Data for the latents of one replicate."""
-    if problem.kind == "grid":
+    if isinstance(problem.model, GridMRF):
         return problem.model.simulate(rng, latents)
     mean = problem.model.quantities(latents)["prediction"]
     _, data = problem.joint(rng, 1)
@@ -89,7 +90,7 @@ def table(wrong: list[tuple[str, Kernel]], right: list[tuple[str, Kernel]], repe
 def _rejects(test: Callable[[torch.Generator, Kernel, Problem], bool], kind: str, kernel: Kernel, seed: int) -> bool:
     rng = torch.Generator().manual_seed(seed)
     try:
-        return test(rng, kernel, problems(kind)[0])
+        return test(rng, kernel, problem_set(kind).problems()[0])
     except Broken:
         return True
 

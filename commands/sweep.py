@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ from types import ModuleType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from commands import compare
-from comparison import ranking, saved
+from comparison import saved
+from comparison.compare import compare
 from errors import InputError
 from inference.interrupt import finish_step_first
 from runs import cells, folder
@@ -64,9 +65,9 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
         return 130
     failed = [o for o in outcomes if o.code or not o.cell.finished]
     if len(failed) < len(todo):
-        results, _ = saved.read([out])
-        saved.check(results)
-        compare.report(console, ranking.lines(results), out, argv)
+        found = compare([out])
+        found.show(console)
+        found.save(out, shlex.join(["python", "run.py", *argv]))
     for said in dict.fromkeys(o.said for o in failed):
         names = [o.cell.name for o in failed if o.said == said]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

@@ -10,10 +10,10 @@ import pytest
 import torch
 from pyro.infer import MCMC
 
+from checks.door import found
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
 from checks.verdict import Outcome
-from commands.check import found
 from data.ratings import load_ratings
 from errors import InputError
 from inference import load, user_file
@@ -99,7 +99,7 @@ def test_the_pyro_kernel_of_the_lesson_by_name(tmp_path):
     assert small(out, "--problem", "3", "--kernel", kernel, "--sweeps", "4", "--chains", "1") == 0
     assert (out / "mine_Short.nc").exists()
     for file in (kernel, str(EXAMPLES / "kernel.py")):  # any Pyro program would do for the one, any sites for the other
-        assert found(file, None, None)[0] == "factorization"
+        assert found(file).problems.name == "factorization"
 
 
 @pytest.mark.parametrize("words", [("--set", "size=0.5"), ()])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from inference.result import Result, import_arviz
+from inference.diagnostics import least_ess, worst_rhat
+from inference.result import Result
 
 LEVEL = 0.9  # of the predictive intervals whose coverage is counted
 
@@ -25,18 +24,13 @@ def diagnose(result: Result, num_ratings: int) -> dict[str, float | None]:
     fields = ("rhat", "ess_bulk", "ess_tail", "ess_per_second", "rhat_log_joint", "ess_log_joint")
     if result.family != "mcmc" or "prediction" not in result.draws or result.draws["prediction"].shape[1] < 4:
         return dict.fromkeys(fields)
-    az = import_arviz()
-    values = az.convert_to_dataset({"prediction": result.draws["prediction"],
-                                    "log_joint": log_joint(result, num_ratings)})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of short chains; the numbers say it
-        bulk, tail = az.ess(values), az.ess(values, method="tail")
-        rhat = az.rhat(values) if result.draws["prediction"].shape[0] > 1 else None
-    worst = float(bulk["prediction"].min())
+    x, joint = result.draws["prediction"], log_joint(result, num_ratings)[..., None]
+    count = x.shape[0] * x.shape[1]  # what ArviZ counts for a prediction that never moves
+    worst = least_ess(x, still=count)
     return dict(zip(fields, (
-        None if rhat is None else float(rhat["prediction"].max()), worst, float(tail["prediction"].min()),
-        worst / float(result.seconds.sum()), None if rhat is None else float(rhat["log_joint"]),
-        float(bulk["log_joint"]),
+        worst_rhat(x), worst, least_ess(x, "tail", still=count),
+        None if worst is None else worst / float(result.seconds.sum()),
+        worst_rhat(joint), least_ess(joint, still=count),
     ), strict=True))
 
 

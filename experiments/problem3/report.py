@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,8 +16,10 @@ from experiments.ratings.tasks import KEPT_PAIRS
 from inference.result import Result
 from runs.run import Run
 from views import sampling, tables
+from views.numbers import decimals, whole
 
 EDGES = (0, 5, 10, 20, 40, 80, 10**6)  # ratings of a user
+digits = partial(decimals, below=1e4)  # what a fit that diverged reaches is no wider than the others
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,9 @@ def methods(this: Run, entries: Sequence[ChainEntry], rank: int) -> None:
                 f"{KEPT_PAIRS} predictions, and of the log joint",
                 ("method", "train NLL", "validation", "test NLL", "RMSE", "R-hat", "bulk ESS", "tail ESS", "ESS/s",
                  "R-hat, joint", "steps", "seconds"),
-                [(e.name, *map(_digits, (e.train_nll, e.validation_nll, e.test_nll, e.test_rmse)),
-                  _digits(e.rhat, 3), _whole(e.ess_bulk), _whole(e.ess_tail), e.ess_per_second,
-                  _digits(e.rhat_log_joint, 2), e.steps, e.seconds) for e in entries])
+                [(e.name, *map(digits, (e.train_nll, e.validation_nll, e.test_nll, e.test_rmse)),
+                  digits(e.rhat, 3), whole(e.ess_bulk), whole(e.ess_tail), e.ess_per_second,
+                  digits(e.rhat_log_joint, 2), e.steps, e.seconds) for e in entries])
 
 
 def calibration(this: Run, study: Study) -> None:
@@ -101,7 +104,7 @@ def crosscheck(this: Run, study: Study) -> None:
         tables.show(this.console, f"Predictive means at the test pairs, against {judge.name}",
                     ("method", "median difference (posterior sds)", "95% of them below (sds)",
                      "root mean square (rating units)"),
-                    [(name, _digits(d["median_sd"], 3), _digits(d["p95_sd"], 3), _digits(d["rms"], 4))
+                    [(name, digits(d["median_sd"], 3), digits(d["p95_sd"], 3), digits(d["rms"], 4))
                      for name, d in found])
 
 
@@ -114,7 +117,7 @@ def ranks(this: Run, study: Study) -> list[ChainEntry]:
     for (share, K), gibbs in study.gibbs.items():
         point, N = study.point[share, K], len(study.parts.train if share == 1 else study.small)
         entries += [entry(gibbs, K, N, share), entry(point, K, N, share)]
-        rows.append((f"{100 * share:.0f}%", K, *(_digits(score(r, n)) for r in (gibbs, point)
+        rows.append((f"{100 * share:.0f}%", K, *(digits(score(r, n)) for r in (gibbs, point)
                                                  for n in ("train_nll", "test_nll", "test_rmse")),
                      float(gibbs.seconds.sum()), float(point.seconds.sum())))
     tables.show(this.console, f"{gibbs.name} and {point.name} at each number of factors",
@@ -128,15 +131,7 @@ def ladder(this: Run, study: Study) -> list[LadderEntry]:
     rank = next(K for K, r in study.real.items() if r is study.ladder["plain"])
     tables.show(this.console, f"jester-5k, K = {rank}: what each part of the model is worth",
                 ("model", "test NLL", "test RMSE", "noise variance", "seconds"),
-                [(name, _digits(score(r, "test_nll")), _digits(score(r, "test_rmse")),
+                [(name, digits(score(r, "test_nll")), digits(score(r, "test_rmse")),
                   float(r.expected["noise_variance"]), float(r.seconds.sum())) for name, r in study.ladder.items()])
     return [LadderEntry.fitted(r, rank, 1, share=1.0, data="jester-5k", model=name)
             for name, r in study.ladder.items()]
-
-
-def _digits(value: float | None, digits: int = 4) -> str | None:
-    return None if value is None else f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.3g}"
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)

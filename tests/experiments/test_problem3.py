@@ -146,4 +146,4 @@ def test_real_split_is_a_tenth():
 
 def test_harm_is_of_the_last():
     assert checkpoints3.harm([3.0, 1.0, 1.5]) == 0.5 and checkpoints3.harm([3.0, 1.0]) == 0.0
-    assert words3._nats(123456.0) == "1.2e+05"
+    assert words3.nats(123456.0) == "1.2e+05"
