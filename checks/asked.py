@@ -119,11 +119,12 @@ def of_method(method: Method, kind: str, wanted: ProblemSet | None, options: Map
               ) -> Asked:
     """With its test problems. Ours where more is learned, if it learns it; a file's kernel, which may just hand on
     what it does not know, where it is asked to be or is at home."""
-    known = of_kind(kind)
-    if not wanted and method.family is Family.MCMC and len(known) > 1:
-        order = known if method.by == "user" else known[::-1]
-        wanted = next((s for s in order if trouble(method, s) is None), None)
-    return Asked(method, wanted or known[0], options or {}, getattr(method.module, "EXACT", True))
+    if not wanted:
+        wanted, *richer = known = of_kind(kind)
+        if richer and method.family is Family.MCMC:
+            order = known if method.by == "user" else known[::-1]
+            wanted = next((s for s in order if trouble(method, s) is None), wanted)
+    return Asked(method, wanted, options or {}, getattr(method.module, "EXACT", True))
 
 
 def fitting(methods: Mapping[str, Method]) -> str:
