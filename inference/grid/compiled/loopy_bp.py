@@ -10,21 +10,15 @@ A homogeneous grid's table comes as (1, 1, K, K), others as (H, W-1, K, K) and (
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 from numba import njit
 from torch import Tensor
 
+from inference.threads import over_rows
 from models.grid import GridMRF
 
-SMALL = 100_000  # ns; less is done before another thread has woken up
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -38,41 +32,20 @@ def sweep(
     right, down = (table[one, one].contiguous().numpy() for table in (model.right, model.down))
     old, new = messages.numpy(), messages.clone()
     change = np.zeros(max(H, W))  # the largest of a block of rows or columns, at its first
-    work = 50 * new.numel()
+    cost = 10 * new.numel()  # in the units of `over_rows`
     options = local.numpy(), right, down, damping, rule == "max"
     if schedule == "residual":
         return new, _most_changed_first(new.numpy(), *options)
     if schedule == "flooding":
-        in_row_blocks(_flood, H, work, new.numpy(), old, *options, change)
+        over_rows(_flood, cost // H * np.arange(H + 1), new.numpy(), old, *options, change, pieces=1)
     else:
-        in_row_blocks(_along_rows, H, work, new.numpy(), *options, change)
-        in_row_blocks(_along_columns, W, work, new.numpy(), *options, change)
+        over_rows(_along_rows, cost // H * np.arange(H + 1), new.numpy(), *options, change, pieces=1)
+        over_rows(_along_columns, cost // W * np.arange(W + 1), new.numpy(), *options, change, pieces=1)
     return new, float(change.max())
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="loopy_bp")
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def in_row_blocks(kernel: Callable[..., None], rows: int, work: int, *arguments) -> None:
-    """kernel(*arguments, first, last) over all rows, a block for each thread that torch may use; `work` is in ns.
-
-    Plain threads (kernels release the GIL): no compile time of their own, and no spinning on a busy machine.
-    """
-    threads = min(torch.get_num_threads(), rows) if work > SMALL else 1
-    mine, *others = pairwise(rows * n // threads for n in range(threads + 1))
-    waiting = [_pool().submit(kernel, *arguments, *block) for block in others]
-    kernel(*arguments, *mine)
-    for block in waiting:
-        block.result()
-
-
 @compiled
-def _flood(new, old, local, right, down, damping, take_max, change, first, last):
+def _flood(first, last, new, old, local, right, down, damping, take_max, change):
     """All messages into rows first to last, from the old ones."""
     H, W = local.shape[1:]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -87,7 +60,7 @@ def _flood(new, old, local, right, down, damping, take_max, change, first, last)
 
 
 @compiled
-def _along_rows(new, local, right, down, damping, take_max, change, first, last):
+def _along_rows(first, last, new, local, right, down, damping, take_max, change):
     """In rows first to last, all messages to the right, from left to right, then those to the left."""
     W = local.shape[2]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -102,7 +75,7 @@ def _along_rows(new, local, right, down, damping, take_max, change, first, last)
 
 
 @compiled
-def _along_columns(new, local, right, down, damping, take_max, change, first, last):
+def _along_columns(first, last, new, local, right, down, damping, take_max, change):
     """In columns first to last, all messages down, from the top, then those up."""
     H = local.shape[1]
     work, largest = np.empty((3, len(local) + 1)), 0.0

@@ -15,7 +15,7 @@ compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "
 
 
 @compiled
-def flood(new, old, local, tables, change, first, last):
+def flood(first, last, new, old, local, tables, change):
     """What rows first to last send."""
     _, H, W = local.shape
     largest = np.zeros(W)
@@ -38,7 +38,7 @@ def flood(new, old, local, tables, change, first, last):
 
 
 @compiled
-def bethe(logs, messages, local, table, first, last):
+def bethe(first, last, logs, messages, local, table):
     """logs[i] = log of the product over row i of Z_i, and of Z_ij / (Z_i Z_j) to the right and down.
 
     Z_i cancels down the columns, but for the last row's. With beliefs b = phi q, q the product of the four
