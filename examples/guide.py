@@ -10,7 +10,7 @@ import pyro.distributions as dist
 import torch
 from pyro.distributions import constraints
 
-from inference.factorization.parts.gaussian import spectral_start
+from inference.factorization.parts.spectral_start import spectral_start
 
 
 def guide(model, data, *, sd=0.1):  # what stands after * can be set: --set sd=0.3

@@ -41,7 +41,7 @@ def over_rows(
         return
     cuts = np.linspace(0, amount, pieces * threads + 1).astype(np.int64)[1:-1]
     ends = [0, *(cuts if isinstance(work, int) else np.searchsorted(work, cuts)).tolist(), rows]
-    mine, *others = pairwise(ends)
+    mine, *others = [piece for piece in pairwise(ends) if piece[0] < piece[1]]
     waiting = [_pool().submit(kernel, *piece, *arguments) for piece in others]
     kernel(*mine, *arguments)
     for piece in waiting:

@@ -142,6 +142,10 @@ class Factorization:
         """The latents that `rows` was made of."""
         return {side: rows}
 
+    def regressors(self, other: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What a row's ratings are linear in, given the other side's rows, and what comes off them first: nothing."""
+        return other, None
+
     def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
         """Two matrices, (users, any) and (items, as many), whose rows' inner products are the predictions."""
         return latents["U"], latents["V"]

@@ -122,6 +122,12 @@ class Ladder(Factorization):
             found["prediction"] = mean + gather(latents["item_bias"][..., None], item)[..., 0]
         return found
 
+    def regressors(self, other: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(v_j, 1) and c_j of whole rows (v_j, c_j)."""
+        if not self.biases:
+            return super().regressors(other)
+        return torch.cat([other[:, :-1], torch.ones_like(other[:, :1])], 1), other[:, -1]
+
     def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
         """(u, b, 1) and (v, 1, c): their inner products are the predictions."""
         if not self.biases:

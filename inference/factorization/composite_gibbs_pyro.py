@@ -18,8 +18,8 @@ from torch import Tensor
 
 from errors import unknown
 from inference.engine import Engine, choose
+from inference.factorization import ladder_gibbs
 from inference.factorization.compiled.normals import normals
-from inference.factorization.parts import ladder_conditional
 from inference.method import Family, Info, Latents
 from inference.pyro import from_kernel
 from inference.pyro.from_kernel import State
@@ -78,16 +78,16 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
 
 def _rows(model: Factorization, engine: str, sites: list[str], values: Latents, data: Ratings) -> Latents:
     z_U, z_V = (normals(_global(model), n, model.width) for n in (model.num_users, model.num_items))
-    new = ladder_conditional.factors(model, values, data, z_U, z_V, engine)
+    new = ladder_gibbs.rows(model, values, data, z_U, z_V, engine)
     return {site: new[site] for site in sites}
 
 
 def _noise(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latents:
-    return ladder_conditional.noise(_global(model), model, values, data, engine)
+    return ladder_gibbs.noise(_global(model), model, values, data, engine)
 
 
 def _hyper(model: Ladder, values: Latents, data: Ratings) -> dict[str, Tensor]:
-    return ladder_conditional.hyper(_global(model), model, values)
+    return ladder_gibbs.normal_wishart(_global(model), model, values)
 
 
 def _global(model: Factorization) -> torch.Generator:

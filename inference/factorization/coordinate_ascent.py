@@ -28,8 +28,9 @@ from errors import InputError, unknown
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import Rows, sides
-from inference.factorization.parts.gaussian import expected, spectral_start
-from inference.factorization.parts.row_conditional import Posterior, Prior, posterior, regressors, sample
+from inference.factorization.parts.gaussian import expected
+from inference.factorization.parts.row_conditional import Posterior, Prior, posterior, sample
+from inference.factorization.parts.spectral_start import spectral_start
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -73,18 +74,18 @@ def init(
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     """U given V, then V given U. The residual is what the step added to the ELBO, in nats a rating."""
     users, items = sides(model, data)
-    U = _best(users, model, state.mean_V, state.spread_V, state.engine)
-    V = _best(items, model, U.mean, U.spread, state.engine)
-    bound = _elbo(model, data, U, V)
+    U = update(users, model, state.mean_V, state.spread_V, state.engine)
+    V = update(items, model, U.mean, U.spread, state.engine)
+    bound = elbo(model, data, U, V)
     gain = None if state.elbo is None else max(0.0, bound - state.elbo) / max(1, len(data))
     new = State(U.mean, U.spread, V.mean, V.spread, bound, state.engine)
     return new, Info(log_evidence=bound, kind=Kind.LOWER, elbo=bound, residual=gain)
 
 
-def _best(rows: Rows, model: Factorization, mean: Tensor, spread: Tensor, engine: str) -> Posterior:
+def update(rows: Rows, model: Factorization, mean: Tensor, spread: Tensor, engine: str) -> Posterior:
     """The best q of one side, given the moments of the other."""
     shape: Literal["entry", "row"] = "entry" if spread.ndim == 2 else "row"
-    mean, offset = regressors(model, mean)
+    mean, offset = model.regressors(mean)
     if offset is not None:
         spread = torch.cat([spread[:, :-1], torch.zeros_like(spread[:, :1])], 1)
     return posterior(rows, mean, Prior.of(model), model.noise_variance, spread, shape, column_offset=offset,
@@ -95,7 +96,7 @@ def biased(model: Factorization) -> bool:
     return "user_bias" in model.sites
 
 
-def _elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> float:
+def elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> float:
     """sum_j bound_j - KL(q(U) || p(U)) - 1/2 sum_n [E r_n^2 / sigma^2 + log(2 pi sigma^2)], V being the best for U;
     r_n less b_i where there are biases.
 

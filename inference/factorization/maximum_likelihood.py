@@ -29,10 +29,10 @@ from torch import Tensor
 from errors import InputError, unknown
 from inference.engine import Engine, choose
 from inference.factorization.parts.by_row import Rows, sides
-from inference.factorization.parts.gaussian import spectral_start
 from inference.factorization.parts.predict import predict
-from inference.factorization.parts.row_conditional import Prior, regressors
+from inference.factorization.parts.row_conditional import Prior
 from inference.factorization.parts.row_conditional import draw as draw_rows
+from inference.factorization.parts.spectral_start import spectral_start
 from inference.method import Family, Info, Latents
 from models.densities import log_normal
 from models.factorization import Factorization
@@ -135,7 +135,7 @@ def _als(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     users, items = sides(model, data)
 
     def best(rows: Rows, other: Tensor) -> Tensor:
-        other, offset = regressors(model, other)
+        other, offset = model.regressors(other)
         return draw_rows(rows, other, prior, model.noise_variance, column_offset=offset, jitter=jitter,
                          engine=state.engine)
 

@@ -36,9 +36,9 @@ from errors import InputError
 from inference.engine import one_thread
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import Rows, check_plain, sides
-from inference.factorization.parts.gaussian import spectral_start
 from inference.factorization.parts.row_conditional import Prior, posterior
 from inference.factorization.parts.row_conditional import draw as draw_rows
+from inference.factorization.parts.spectral_start import spectral_start
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization
 from models.ratings import Ratings

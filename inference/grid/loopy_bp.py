@@ -11,9 +11,9 @@ is the residual (nats), and damping d makes them (1 - d) new + d old. Under `sum
 under `max` the max-marginals, whose largest labels are the MAP on a tree.
 Schedules of one sweep: `flooding` sends every message at once from the last sweep's; `sequential` goes right, left,
 down and up through the image; `residual` sends, as often as there are messages, the one that would change most.
-Engines: `torch` is the formulas above, for any device; `compiled` does the same in logs (`loopy_bp_numba`). For
+Engines: `torch` is the formulas above, for any device; `compiled` does the same in logs (`compiled.loopy_bp`). For
 undamped flooding sum-product on a homogeneous grid it takes odds instead of log odds, tens of times faster, if the
-potentials are so small that no product can leave double precision (`loopy_bp_odds_numba.is_safe`).
+potentials are so small that no product can leave double precision (`compiled.loopy_bp_odds.is_safe`).
 Cost of a sweep: 4 H W K^2, and about half as much for the Bethe log Z (none with `track` off). A step holds the old
 and the new messages, 4 (K-1) H W numbers each, and now and then those of two sweeps ago.
 """
@@ -128,7 +128,7 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 
 def expect(state: State, model: GridMRF) -> Quantities:
     """The beliefs: approximate marginals under `sum`, max-marginals scaled to sum to 1 under `max`."""
-    return {"labels": torch.softmax(_cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()}
+    return {"labels": torch.softmax(cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()}
 
 
 def pair_beliefs(state: State, model: GridMRF) -> dict[str, Tensor]:
@@ -150,7 +150,7 @@ def sweep(messages: Tensor, local: Tensor, model: GridMRF, schedule: str, dampin
     for side, table in enumerate((model.right, model.right.mT, model.down, model.down.mT)):
         for sender, target, edge in _batches(schedule, side, *local.shape[1:]):
             now = messages if schedule == "flooding" else new
-            sent = _pass_on(_cavity(now, local, sender, side ^ 1), table[edge], rule)
+            sent = bp_message(cavity(now, local, sender, side ^ 1), table[edge], rule)
             update, old = sent[1:] - sent[0], now[side][:, *target]
             residual = torch.maximum(residual, (update - old).abs().max())
             new[side][:, *target] = (1 - damping) * update + damping * old
@@ -166,21 +166,21 @@ def bethe(messages: Tensor, local: Tensor, model: GridMRF) -> Tensor:
     Its derivatives by the messages vanish at a fixed point of sum-product, and on a tree it is log Z there.
     """
     bands = torch.arange(local.shape[1], device=local.device).split(-(-BAND // local.shape[2]))
-    log_z = torch.cat([torch.logsumexp(_cavity(messages, local, (rows,)), 0) for rows in bands])
+    log_z = torch.cat([torch.logsumexp(cavity(messages, local, (rows,)), 0) for rows in bands])
     total = log_z.sum()
     for name, near, far, log_h, log_g in _edges(messages, local):
-        log_pair = torch.logsumexp(_pass_on(log_h, getattr(model, name)[near], "sum") + log_g, 0)
+        log_pair = torch.logsumexp(bp_message(log_h, getattr(model, name)[near], "sum") + log_g, 0)
         total = total + (log_pair - log_z[near] - log_z[far]).sum()
     return total
 
 
-def _pass_on(log_h: Float64[Tensor, "K h w"], table: Tensor, rule: str) -> Float64[Tensor, "K h w"]:
+def bp_message(log_h: Float64[Tensor, "K h w"], table: Tensor, rule: str) -> Float64[Tensor, "K h w"]:
     """lambda(l) = log sum_k exp(log h(k) + table(k, l)), or max_k, label by label to save memory."""
     reduce = torch.logsumexp if rule == "sum" else torch.amax
     return torch.stack([reduce(log_h + table[..., l].movedim(-1, 0), 0) for l in range(len(log_h))])
 
 
-def _cavity(messages: Tensor, local: Tensor, at: Any = (), but: int | None = None) -> Float64[Tensor, "K h w"]:
+def cavity(messages: Tensor, local: Tensor, at: Any = (), but: int | None = None) -> Float64[Tensor, "K h w"]:
     """log h(k) relative to label 0 of some pixels: the evidence and all messages, save that from one side."""
     total = sum((messages[side][:, *at] for side in range(4) if side != but), local[:, *at])
     return torch.cat((torch.zeros_like(total[:1]), total))
@@ -201,7 +201,7 @@ def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, Any, Any, Ten
     """Of the edges to the right, then of those down: name, the pixels at either end, and the log h of these."""
     for name, side in (("right", 0), ("down", 2)):
         for near, far, _ in _batches("flooding", side, *local.shape[1:]):
-            yield name, near, far, _cavity(messages, local, near, side ^ 1), _cavity(messages, local, far, side)
+            yield name, near, far, cavity(messages, local, near, side ^ 1), cavity(messages, local, far, side)
 
 
 def _see(state: State, model: GridMRF, data: Tensor | None) -> State:

@@ -20,25 +20,33 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.parts.single_site import colours, given_labels, potentials, random_labels
-from inference.method import Family, Info, Latents, Quantities
+from inference.grid.parts.single_site import (
+    Chain,
+    colours,
+    conditional,
+    draw,
+    expect,
+    given_labels,
+    random_labels,
+    warm,
+)
+from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
 
+__all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
+
 
 @dataclass(frozen=True)
-class State:
-    """The chain's position and its Rao-Blackwellised average."""
+class State(Chain):
+    """`sums` is of pi(k), over `count` sweeps."""
 
-    labels: UInt8[Tensor, "H W"]
-    sums: Float64[Tensor, "H W K"]  # of pi(k), over `count` sweeps
-    count: int
     gibbs: float
     engine: str  # compiled | torch
 
@@ -79,30 +87,17 @@ def sweep(labels: Int64[Tensor, "*copies H W"], field: Tensor, right: Tensor, do
     """New labels, and pi(k) at every pixel when it was visited."""
     pi = torch.empty(*labels.shape, field.shape[2], dtype=field.dtype, device=field.device)
     for pixels in colours(field):
-        now = torch.softmax(potentials(labels, field, right, down), -1)
-        leave = moves(now, labels, gibbs).cumsum(-1)  # beyond its end the label stays
+        now = torch.softmax(conditional(labels, field, right, down), -1)
+        leave = transition_probability(now, labels, gibbs).cumsum(-1)  # beyond its end the label stays
         to = (uniform[..., None] >= leave).sum(-1)
         labels = torch.where(pixels & (to < leave.shape[-1]), to, labels)
         pi = torch.where(pixels[..., None], now, pi)
     return labels, pi
 
 
-def moves(pi: Float64[Tensor, "*copies H W K"], labels: Int64[Tensor, "*copies H W"], gibbs: float
+def transition_probability(pi: Float64[Tensor, "*copies H W K"], labels: Int64[Tensor, "*copies H W"], gibbs: float
           ) -> Float64[Tensor, "*copies H W K"]:
     """P(k -> l) for l != k, and 0 at l = k."""
     own = pi.gather(-1, labels[..., None])
     leave = pi * (gibbs + (1 - gibbs) / (1 - torch.minimum(own, pi)))
     return leave.scatter(-1, labels[..., None], 0.0)
-
-
-def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
-    return {"labels": state.labels}
-
-
-def expect(state: State, model: GridMRF) -> Quantities:
-    """Marginals: the average of pi(k) over the sweeps; the labels themselves before the first."""
-    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels})
-
-
-def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), count=0)

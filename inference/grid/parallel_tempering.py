@@ -23,25 +23,24 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.parts.single_site import colours, given_labels, pick, potentials, random_labels
+from inference.grid.parts.single_site import Chain, colours, conditional, given_labels, pick, random_labels, warm
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
 
+__all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
+
 
 @dataclass(frozen=True)
-class State:
-    """All copies, the coldest first, and its Rao-Blackwellised average."""
+class State(Chain):
+    """All copies, (copies, H, W), the coldest first; `sums` is of copy 0's p(y_ij = k | the rest)."""
 
-    labels: UInt8[Tensor, "copies H W"]
-    sums: Float64[Tensor, "H W K"]  # of copy 0's p(y_ij = k | the rest), over `count` sweeps
-    count: int
     betas: Float64[Tensor, "copies"]
     engine: str  # compiled | torch
 
@@ -107,7 +106,7 @@ def sweep(labels: Int64[Tensor, "copies H W"], field: Tensor, right: Tensor, dow
     """Checkerboard Gibbs of every copy; and p(y_ij = k | the rest) at every pixel of copy 0 when it was visited."""
     p = torch.empty_like(field)
     for pixels in colours(field):
-        now = torch.softmax(betas[:, None, None, None] * potentials(labels, field, right, down), -1)
+        now = torch.softmax(betas[:, None, None, None] * conditional(labels, field, right, down), -1)
         labels = torch.where(pixels, pick(now, uniform), labels)
         p = torch.where(pixels[..., None], now[0], p)
     return labels, p
@@ -137,7 +136,3 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 def expect(state: State, model: GridMRF) -> Quantities:
     """Marginals: copy 0's average over the sweeps; its labels themselves before the first."""
     return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels[0]})
-
-
-def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), count=0)

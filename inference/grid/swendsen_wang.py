@@ -30,25 +30,24 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.parts.single_site import given_labels, pick, random_labels
-from inference.method import Family, Info, Latents, Quantities
+from inference.grid.parts.single_site import Chain, draw, expect, given_labels, pick, random_labels, warm
+from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
 
+__all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
+
 
 @dataclass(frozen=True)
-class State:
-    """The chain's position and its Rao-Blackwellised average."""
+class State(Chain):
+    """`sums` is of the probabilities each pixel's cluster was drawn from, over `count` sweeps."""
 
-    labels: UInt8[Tensor, "H W"]
-    sums: Float64[Tensor, "H W K"]  # of the probabilities each pixel's cluster was drawn from, over `count` sweeps
-    count: int
     engine: str  # compiled | torch
 
 
@@ -150,16 +149,3 @@ def cluster_potentials(labels: Int64[Tensor, "*copies H W"], inside: Bool[Tensor
         for i, j in (inside[b] & ~inside[a]).nonzero().tolist():
             total += table[i, j][labels[a][..., i, j]]
     return total
-
-
-def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
-    return {"labels": state.labels}
-
-
-def expect(state: State, model: GridMRF) -> Quantities:
-    """Marginals: the average of the clusters' probabilities; the labels themselves before the first sweep."""
-    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels})
-
-
-def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), count=0)

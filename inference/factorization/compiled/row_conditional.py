@@ -1,6 +1,6 @@
 """The row conditionals of `row_conditional`, compiled: eight rows at a time.
 
-`row_moments_numba` gives V_i'V_i with V_i'R_i below it as row K. So the Cholesky factor of
+`compiled.row_moments` gives V_i'V_i with V_i'R_i below it as row K. So the Cholesky factor of
 
     Sigma_i^-1 = Lambda + V_i'V_i / sigma^2,    carried on through row K,
 

@@ -1,4 +1,4 @@
-"""Mean and spread of every row's conditional, compiled; `row_conditional_numba` has the matrices.
+"""Mean and spread of every row's conditional, compiled; `compiled.row_conditional` has the matrices.
 
 With a spread S_j of its own in each v_j, the row's precision is Lambda + sum_j (v_j v_j' + S_j) / sigma^2.
 """

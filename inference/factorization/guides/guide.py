@@ -21,11 +21,11 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from pyro.infer.autoguide import AutoGuide
 from pyro.poutine import Trace
 from torch import Tensor
-from torch.distributions import LowRankMultivariateNormal, MultivariateNormal, register_kl
+from torch.distributions import LowRankMultivariateNormal, MultivariateNormal
 
 from errors import InputError
 from inference.factorization.parts.mean_field_elbo import Moments
-from inference.factorization.parts.stochastic_pyro import borrowed
+from inference.factorization.parts.stochastic_pyro import fitting
 from models.factorization import Factorization
 from models.ratings import Ratings
 
@@ -66,7 +66,7 @@ class Guide:
 def in_pyro(rng: torch.Generator, model: Factorization) -> Iterator[None]:
     """Pyro borrowed; tensors that a guide makes are in the model's precision and on its device."""
     before, device = torch.get_default_dtype(), torch.device(model.device)
-    with borrowed(rng), nullcontext() if device.type == "cpu" else device:
+    with fitting(rng), nullcontext() if device.type == "cpu" else device:
         torch.set_default_dtype(torch.float64)
         try:
             yield
@@ -191,14 +191,3 @@ def _moments(fn: Any, shape: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
     if isinstance(inner, MultivariateNormal | LowRankMultivariateNormal) and fn.event_dim == 1:
         return inner.mean.detach().expand(shape), inner.covariance_matrix.detach().expand(*shape, shape[-1])
     return None
-
-
-@register_kl(MultivariateNormal, dist.Independent)
-@register_kl(LowRankMultivariateNormal, dist.Independent)
-def _kl(q: Any, p: Any) -> Tensor:
-    """KL(q || p) to a normal of independent entries: E_q (x - m)^2 is closed form, and so is q's entropy."""
-    if not isinstance(p.base_dist, dist.Normal) or p.reinterpreted_batch_ndims != 1:
-        raise NotImplementedError
-    m, variance = p.base_dist.mean, p.base_dist.variance
-    cross = 0.5 * ((q.variance + (q.mean - m) ** 2) / variance + torch.log(2 * torch.pi * variance)).sum(-1)
-    return cross - q.entropy()

@@ -20,15 +20,15 @@ from pyro.params.param_store import normalize_param_name
 
 from inference.engine import one_thread
 from inference.factorization.parts.stochastic import BETA1, BETA2, EPSILON, State, batches, refuse_divergence
-from inference.pyro import globals as pyro_globals
+from inference.pyro.globals import borrowed
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 
 @contextmanager
-def borrowed(rng: torch.Generator) -> Iterator[None]:
-    """Pyro's globals borrowed, on one thread. Without validation, which would stop a diverging fit with a traceback."""
-    with one_thread(), pyro_globals.borrowed(rng), warnings.catch_warnings():
+def fitting(rng: torch.Generator) -> Iterator[None]:
+    """Pyro borrowed to fit a guide: on one thread, and without its warnings."""
+    with one_thread(), borrowed(rng), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Encountered NaN")  # `refuse_divergence` says it better
         yield
 
@@ -36,7 +36,7 @@ def borrowed(rng: torch.Generator) -> Iterator[None]:
 def epoch(
     rng: torch.Generator, state: State, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
 ) -> State:
-    """One pass over the data by Pyro's SVI and Adam. Within `borrowed`, with the state's parameters in the store."""
+    """One pass over the data by Pyro's SVI and Adam. Within `fitting`, with the state's parameters in the store."""
     names = {normalize_param_name(name): name for name in state.params}  # as optimisers write those of modules
     optimiser = Adam(lambda name: adam_arguments(state, names[name]))
     if state.steps:

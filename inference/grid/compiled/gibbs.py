@@ -1,4 +1,4 @@
-"""Gibbs sweeps compiled: from a table of conditionals where the grid has one (`gibbs_table_numba`), else worked out.
+"""Gibbs sweeps compiled: from a table of conditionals where the grid has one (`compiled.gibbs_table`), else worked out.
 
 The table's thresholds are whole numbers of 2^-53, as the noise is: the same draw as by comparing floats. In the
 checkerboard, row i of one colour is followed by row i-1 of the other, whose neighbours are then all new: the same

@@ -2,7 +2,7 @@
 
 A message is its log odds log m(l) - log m(0), l = 1..K-1, so it needs no normalising and damping is a plain
 average. Log-sum-exp takes out the largest term, so potentials of 1e4 nats do no harm. One message costs K^2
-exponentials (none under the rule `max`); `loopy_bp_odds_numba` is tens of times faster where it may be used.
+exponentials (none under the rule `max`); `compiled.loopy_bp_odds` is tens of times faster where it may be used.
 
 A homogeneous grid's table comes as (1, 1, K, K), others as (H, W-1, K, K) and (H-1, W, K, K).
 """

@@ -1,4 +1,4 @@
-"""Two labels: the kernels of `loopy_bp_odds_numba` with one number a message, the odds o = m(1) / m(0).
+"""Two labels: the kernels of `compiled.loopy_bp_odds` with one number a message, the odds o = m(1) / m(0).
 
     h = phi * product of the three other incoming o,      o' = (T[0, 1] + T[1, 1] h) / (T[0, 0] + T[1, 0] h)
 """

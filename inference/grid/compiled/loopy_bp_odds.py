@@ -8,7 +8,7 @@ label 0, which itself has odds 1:
 
 No exp, no log, and no cancellation: every number is a sum of products of positive numbers, so a belief of
 1e-15 keeps all its digits. The range is kept by refusing what could leave it (`is_safe`); `loopy_bp` then works
-in logs instead (`loopy_bp_numba`).
+in logs instead (`compiled.loopy_bp`).
 
 Planes are contiguous (structure of arrays) and inner loops run along a row, so that they vectorise. Every number
 has one writer and every row its own sum, so the bytes do not depend on the number of threads.
@@ -125,7 +125,7 @@ def _mix(out, table, l, h):
 
 @compiled
 def _bethe(first, last, logs, messages, local, table):
-    """As `loopy_bp_binary_numba.bethe`, for any number of labels, with Z_ij = sum_kl h_i(k) T[k, l] h_j(l)."""
+    """As `compiled.loopy_bp_binary.bethe`, for any number of labels, with Z_ij = sum_kl h_i(k) T[k, l] h_j(l)."""
     M, H, W = local.shape
     h, mixed = np.empty((M, W)), np.empty(W)
     z, pair, f = np.empty((2, W)), np.empty(W), np.empty(W)

@@ -6,7 +6,7 @@ One site reads the frontier as (p, rest, l) and writes it as (k, p, rest); the t
 most the ranges (largest less smallest entry) of the potentials that touch the frontier: those behind it for
 a, those ahead for b. With both together under 1000 nats no entry falls below e^-660 and no product a b below
 e^-320, while float64 goes down to e^-708; and exp T of one site does not either, with a range under 700 nats.
-So nothing underflows. The reference's weights take 34 nats a column. Beyond these limits, `strip_wide_numba`
+So nothing underflows. The reference's weights take 34 nats a column. Beyond these limits, `compiled.strip_wide`
 gives every entry an exponent of its own, at about six times the time.
 """
 

@@ -204,6 +204,18 @@ def test_an_error_in_a_thread_is_not_lost():
         over_rows(kernel, 10 * SMALL)
 
 
+@pytest.mark.parametrize("rows, pieces", [(1, 1), (1, 4), (3, 4), (10, 1)])
+def test_every_row_is_in_one_piece_and_no_piece_is_empty(rows, pieces):
+    threads, seen = torch.get_num_threads(), []
+    try:
+        torch.set_num_threads(2)
+        over_rows(lambda first, last: seen.append((first, last)), SMALL * np.arange(rows + 1), pieces=pieces)
+    finally:
+        torch.set_num_threads(threads)
+    assert sorted(i for first, last in seen for i in range(first, last)) == list(range(rows))
+    assert all(first < last for first, last in seen)
+
+
 @pytest.mark.parametrize("K", [1, 2, 4, 7])
 def test_predictions_are_dot_products(K):
     model, data, latents, _ = problem(K)

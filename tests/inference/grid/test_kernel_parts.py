@@ -27,9 +27,9 @@ def test_metropolised_gibbs_is_lius():
         liu[:, k] = 0
         at_k = torch.full((50,), k)
         others = torch.arange(4) != k
-        assert torch.allclose(metropolised_gibbs.moves(pi, at_k, 0.0), liu, rtol=1e-12)
-        assert bool((metropolised_gibbs.moves(pi, at_k, 0.3) > pi)[:, others].all())
-    assert torch.equal(metropolised_gibbs.moves(torch.full((1, 2), 0.5), torch.tensor([0]), 0.0),
+        assert torch.allclose(metropolised_gibbs.transition_probability(pi, at_k, 0.0), liu, rtol=1e-12)
+        assert bool((metropolised_gibbs.transition_probability(pi, at_k, 0.3) > pi)[:, others].all())
+    assert torch.equal(metropolised_gibbs.transition_probability(torch.full((1, 2), 0.5), torch.tensor([0]), 0.0),
                        torch.tensor([[0.0, 1.0]]))
 
 
