@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,23 +18,25 @@ from torch import Tensor
 from inference.method import Family, Info, Latents, Method
 from models.model import Data, Model
 
+Option = float | int | bool | str
+
 
 @dataclass(frozen=True)
 class State:
     """Where the chain is, and the options it was started with."""
 
     position: dict[str, Tensor]
-    options: dict[str, float | int | bool | str]
+    options: dict[str, Option]
 
 
 def as_method(module: ModuleType, name: str, by: str) -> Method:
     """The method whose step is the module's `transition`."""
     transition = module.transition
 
-    def init(rng: torch.Generator, model: Model, data: Data, **options: Any) -> State:
+    def init(rng: torch.Generator, model: Model, data: Data, **options: Option) -> State:
         return State(model.somewhere(rng), {**defaults, **options})
 
-    def start(rng: torch.Generator, model: Model, data: Data, latents: Latents, **options: Any) -> State:
+    def start(rng: torch.Generator, model: Model, data: Data, latents: Latents, **options: Option) -> State:
         return State(latents, {**defaults, **options})
 
     def step(rng: torch.Generator, state: State, model: Model, data: Data) -> tuple[State, Info]:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
+from torch.distributions import Transform
 
 from errors import InputError, unknown
 from inference.engine import Engine
@@ -32,6 +33,7 @@ from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
+T = TypeVar("T")
 DERIVED = ("log_joint", "prediction")
 
 
@@ -49,7 +51,7 @@ class RowGibbs(MCMCKernel):
             raise InputError(f"RowGibbs samples a models.factorization.Factorization, not a {type(model).__name__}")
         self.factorization, self.engine, self.seed = model, engine, seed
         self.model = model.program  # MCMC asks for both
-        self.transforms: dict[str, Any] = {}  # U and V are unconstrained
+        self.transforms: dict[str, Transform] = {}  # U and V are unconstrained
         self._chains = self._sweeps = 0
         self._stream: Tensor | None = None  # our generator between two samples, where there is a seed
         self._start: dict[str, Tensor] | None = None
@@ -57,7 +59,7 @@ class RowGibbs(MCMCKernel):
         self._last: dict[str, Tensor] | None = None
         self._saved: list[str] | None = None
 
-    def setup(self, warmup_steps: int, *args: Any, **kwargs: Any) -> None:
+    def setup(self, warmup_steps: int, *args: object, **kwargs: object) -> None:
         """A new chain. There is nothing to adapt, so warm-up sweeps are sweeps like any other."""
         if len(args) != 1 or kwargs or not isinstance(args[0], Ratings):
             raise InputError("RowGibbs is run on one argument, the ratings: mcmc.run(data), data being Ratings")
@@ -140,7 +142,7 @@ class RowGibbs(MCMCKernel):
         self._last = sample
         return sample
 
-    def _with_rng(self, what: Any) -> Any:
+    def _with_rng(self, what: Callable[[torch.Generator], T]) -> T:
         """what(generator): the global one, or ours, kept as a tensor between two samples."""
         device = torch.device(self.factorization.device)
         if self._stream is None:

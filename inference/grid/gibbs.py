@@ -20,7 +20,7 @@ distinct fields (`compiled.gibbs`). The torch engine's `raster` is a Python loop
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float64, UInt8
@@ -60,9 +60,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
     return State(random_labels(rng, model), model.unary.new_zeros(K - 1, H, W), 0, schedule, engine_)
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          schedule: Schedule = "checkerboard", engine: Engine = "auto") -> State:
     """A chain at given labels."""
-    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+    return replace(init(rng, model, data, schedule=schedule, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:

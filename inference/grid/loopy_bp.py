@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float64
@@ -34,6 +34,7 @@ from inference.grid.compiled import loopy_bp_odds as odds
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
+At = tuple[slice | Tensor, ...]  # an index of some pixels
 FAMILY = Family.VARIATIONAL
 WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"), engine=("auto", "compiled", "torch"))
 CONVERGED = 1e-8  # nats
@@ -180,13 +181,13 @@ def bp_message(log_h: Float64[Tensor, "K h w"], table: Tensor, rule: str) -> Flo
     return torch.stack([reduce(log_h + table[..., l].movedim(-1, 0), 0) for l in range(len(log_h))])
 
 
-def cavity(messages: Tensor, local: Tensor, at: Any = (), but: int | None = None) -> Float64[Tensor, "K h w"]:
+def cavity(messages: Tensor, local: Tensor, at: At = (), but: int | None = None) -> Float64[Tensor, "K h w"]:
     """log h(k) relative to label 0 of some pixels: the evidence and all messages, save that from one side."""
     total = sum((messages[side][:, *at] for side in range(4) if side != but), local[:, *at])
     return torch.cat((torch.zeros_like(total[:1]), total))
 
 
-def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[Any, Any, Any]]:
+def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[At, At, At]]:
     """Pixels that send at once to the neighbour whose `side` they are on, those neighbours, and their edges."""
     across, last = (H, W - 1) if side < 2 else (W, H - 1)
     step = 1 if schedule == "sequential" else -(-BAND // across)
@@ -197,7 +198,7 @@ def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[Any, An
         yield (b, a, a) if side & 1 else (a, b, a)
 
 
-def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, Any, Any, Tensor, Tensor]]:
+def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, At, At, Tensor, Tensor]]:
     """Of the edges to the right, then of those down: name, the pixels at either end, and the log h of these."""
     for name, side in (("right", 0), ("down", 2)):
         for near, far, _ in _batches("flooding", side, *local.shape[1:]):

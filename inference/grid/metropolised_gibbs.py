@@ -17,7 +17,6 @@ Cost: 4 H W K additions and H W K exp a sweep. Source: Liu, Biometrika 83 (1996)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from jaxtyping import Float64, Int64
@@ -61,9 +60,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, gibbs: fl
                  choose("metropolised_gibbs", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          gibbs: float = 0.1, engine: Engine = "auto") -> State:
     """At given labels."""
-    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+    return replace(init(rng, model, data, gibbs=gibbs, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
@@ -74,8 +74,9 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
         from inference.grid.compiled import single_site as single_site_numba
 
         labels, sums = state.labels.clone(), state.sums.clone()
-        arguments = *(t.numpy() for t in (labels, sums, *tables, uniform)), state.gibbs
-        moved = single_site_numba.metropolised_sweep(*arguments) / labels.numel()
+        field, right, down = (t.numpy() for t in tables)
+        moved = single_site_numba.metropolised_sweep(labels.numpy(), sums.numpy(), field, right, down, uniform.numpy(),
+                                                     state.gibbs) / labels.numel()
     else:
         labels, pi = sweep(state.labels.long(), *tables, uniform, state.gibbs)
         sums, moved = state.sums + pi, float((labels != state.labels).double().mean())

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import torch
 from jaxtyping import Float64, Int64
@@ -58,12 +57,13 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: i
                  choose("parallel_tempering", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          copies: int = 8, hottest: float = 0.1, engine: Engine = "auto") -> State:
     """Given labels in copy 0; the others are drawn exactly, by enumeration (small grids).
 
     Then labels drawn from p(y) make the whole state a draw from what the kernel leaves invariant.
     """
-    state = init(rng, model, data, **options)
+    state = init(rng, model, data, copies=copies, hottest=hottest, engine=engine)
     log_joint = _listed(model).clone()
     for pixel, seen in enumerate((model.field(data) - model.unary).flatten(0, 1)):
         K = len(seen)

@@ -20,7 +20,7 @@ Cost of a sweep: H W K (K + 1) exp; `lines = "both"` draws every row, then every
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float64, Int64, UInt8
@@ -33,6 +33,7 @@ from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
+Lines = Literal["rows", "columns", "both"]
 LINES = {"rows": ("rows",), "columns": ("columns",), "both": ("rows", "columns")}
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
@@ -47,7 +48,7 @@ class State(Chain):
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
-         lines: Literal["rows", "columns", "both"] = "rows",
+         lines: Lines = "rows",
          engine: Engine = "auto") -> State:
     """Labels at random."""
     if lines not in LINES:
@@ -56,9 +57,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
                  choose("row_block_gibbs", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          lines: Lines = "rows", engine: Engine = "auto") -> State:
     """At given labels."""
-    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+    return replace(init(rng, model, data, lines=lines, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:

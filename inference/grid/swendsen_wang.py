@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -60,9 +59,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, engine: E
                  choose("swendsen_wang", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          engine: Engine = "auto") -> State:
     """At given labels."""
-    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+    return replace(init(rng, model, data, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:

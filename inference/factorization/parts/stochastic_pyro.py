@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pyro
 import torch
@@ -24,6 +24,8 @@ from inference.pyro.globals import borrowed
 from models.factorization import Factorization
 from models.ratings import Ratings
 
+S = TypeVar("S", bound=State)
+
 
 @contextmanager
 def fitting(rng: torch.Generator) -> Iterator[None]:
@@ -34,8 +36,8 @@ def fitting(rng: torch.Generator) -> Iterator[None]:
 
 
 def epoch(
-    rng: torch.Generator, state: State, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
-) -> State:
+    rng: torch.Generator, state: S, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
+) -> S:
     """One pass over the data by Pyro's SVI and Adam. Within `fitting`, with the state's parameters in the store."""
     names = {normalize_param_name(name): name for name in state.params}  # as optimisers write those of modules
     optimiser = Adam(lambda name: adam_arguments(state, names[name]))

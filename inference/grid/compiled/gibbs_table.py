@@ -72,7 +72,7 @@ def compact(tables: Tensor) -> np.ndarray:
 
 
 @njit(cache=True)
-def distinct_fields(field, number, fields):
+def distinct_fields(field: np.ndarray, number: np.ndarray, fields: np.ndarray) -> int:
     """Number the distinct rows of field (H, W, K) into `number` and list them; returns how many, -1 if too many."""
     H, W, K = field.shape
     count = 0

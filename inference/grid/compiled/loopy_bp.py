@@ -45,7 +45,10 @@ def sweep(
 
 
 @compiled
-def _flood(first, last, new, old, local, right, down, damping, take_max, change):
+def _flood(
+    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray,
+    damping: float, take_max: bool, change: np.ndarray,
+) -> None:
     """All messages into rows first to last, from the old ones."""
     H, W = local.shape[1:]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -60,7 +63,10 @@ def _flood(first, last, new, old, local, right, down, damping, take_max, change)
 
 
 @compiled
-def _along_rows(first, last, new, local, right, down, damping, take_max, change):
+def _along_rows(
+    first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
+    take_max: bool, change: np.ndarray,
+) -> None:
     """In rows first to last, all messages to the right, from left to right, then those to the left."""
     W = local.shape[2]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -75,7 +81,10 @@ def _along_rows(first, last, new, local, right, down, damping, take_max, change)
 
 
 @compiled
-def _along_columns(first, last, new, local, right, down, damping, take_max, change):
+def _along_columns(
+    first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
+    take_max: bool, change: np.ndarray,
+) -> None:
     """In columns first to last, all messages down, from the top, then those up."""
     H = local.shape[1]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -90,7 +99,9 @@ def _along_columns(first, last, new, local, right, down, damping, take_max, chan
 
 
 @compiled
-def _most_changed_first(new, local, right, down, damping, take_max):
+def _most_changed_first(
+    new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float, take_max: bool,
+) -> float:
     """As many updates as there are messages, always of the one that would change most (the first of equals).
 
     A tournament tree finds it: best[n] is the better of best[2 n] and best[2 n + 1], the leaves are the messages.
@@ -130,25 +141,28 @@ def _most_changed_first(new, local, right, down, damping, take_max):
 
 
 @compiled
-def _play(best, waiting, n):
+def _play(best: np.ndarray, waiting: np.ndarray, n: int) -> None:
     a, b = min(best[2 * n], best[2 * n + 1]), max(best[2 * n], best[2 * n + 1])
     best[n] = b if waiting[b] > waiting[a] else a
 
 
 @compiled
-def _has_neighbour(side, i, j, H, W):
+def _has_neighbour(side: int, i: int, j: int, H: int, W: int) -> bool:
     """Whether there is one at the left, right, upper, lower side (0, 1, 2, 3) of pixel (i, j)."""
     y, x = _neighbour(side, i, j)
     return 0 <= y < H and 0 <= x < W
 
 
 @compiled
-def _neighbour(side, i, j):
+def _neighbour(side: int, i: int, j: int) -> tuple[int, int]:
     return i + (side == 3) - (side == 2), j + (side == 1) - (side == 0)
 
 
 @compiled
-def _message(work, messages, local, right, down, side, i, j, take_max):
+def _message(
+    work: np.ndarray, messages: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, side: int,
+    i: int, j: int, take_max: bool,
+) -> float:
     """work[0, 1:] = log odds of the new message into (i, j) from its `side`; returns its change in nats.
 
     work[1] is log h of the sender, work[2] the terms of one sum. Indices are unsigned, because others are tested
@@ -185,7 +199,7 @@ def _message(work, messages, local, right, down, side, i, j, take_max):
 
 
 @compiled
-def _write(new, old, work, side, i, j, damping):
+def _write(new: np.ndarray, old: np.ndarray, work: np.ndarray, side: int, i: int, j: int, damping: float) -> None:
     """The new message, damped: (1 - d) new + d old, in logs."""
     s, y, x, one = np.uint64(side), np.uint64(i), np.uint64(j), np.uint64(1)
     for l in range(np.uint64(new.shape[1])):

@@ -78,7 +78,10 @@ def _table(model: GridMRF) -> tuple[Float64[np.ndarray, "K K"], float]:
 
 
 @compiled
-def _flood(first, last, new, old, local, tables, change):
+def _flood(
+    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, tables: np.ndarray,
+    change: np.ndarray,
+) -> None:
     """What rows first to last send, plane by plane."""
     M, H, W = local.shape
     h, top, bottom, largest = np.empty((M, W)), np.empty(W), np.empty(W), np.zeros(W)
@@ -102,7 +105,7 @@ def _flood(first, last, new, old, local, tables, change):
 
 
 @compiled
-def _cavity(h, old, local, side, other, another, i):
+def _cavity(h: np.ndarray, old: np.ndarray, local: np.ndarray, side: int, other: int, another: int, i: int) -> None:
     """h(k) = phi(k) times the messages from three sides, of row i."""
     M, _, W = local.shape
     for k in range(M):
@@ -111,7 +114,7 @@ def _cavity(h, old, local, side, other, another, i):
 
 
 @compiled
-def _mix(out, table, l, h):
+def _mix(out: np.ndarray, table: np.ndarray, l: int, h: np.ndarray) -> None:
     """out = T[0, l] + sum_k T[k, l] h(k), a row."""
     M, W = h.shape
     a, b = table[0, l], table[1, l]
@@ -124,7 +127,9 @@ def _mix(out, table, l, h):
 
 
 @compiled
-def _bethe(first, last, logs, messages, local, table):
+def _bethe(
+    first: int, last: int, logs: np.ndarray, messages: np.ndarray, local: np.ndarray, table: np.ndarray,
+) -> None:
     """As `compiled.loopy_bp_binary.bethe`, for any number of labels, with Z_ij = sum_kl h_i(k) T[k, l] h_j(l)."""
     M, H, W = local.shape
     h, mixed = np.empty((M, W)), np.empty(W)
@@ -155,7 +160,7 @@ def _bethe(first, last, logs, messages, local, table):
 
 
 @compiled
-def _norm(z, messages, local, i):
+def _norm(z: np.ndarray, messages: np.ndarray, local: np.ndarray, i: int) -> None:
     """Row i of Z_i = 1 + sum_k phi(k) * product of the four incoming o(k)."""
     M, _, W = local.shape
     x = i & 1
