@@ -2,8 +2,18 @@
 
     def transition(rng, latents, model, data, *, option=default) -> latents       # one sweep
 
-is all that the file must hold. `BATCHED = True` beside it promises that the latents and the data may
-carry a leading axis of replicates, which makes `--check` a hundred times faster.
+is all that the file must hold. What model and data are:
+
+    grid            a `models.grid.GridMRF`, latents {"labels": (H, W) int64}, data an (H, W, K) image or None. The
+                    log-potentials of single pixels are `model.field(data)`, never `model.unary` alone: an image given
+                    as data is not in it. Those of pairs are `model.right` and `model.down`
+    factorization   a `models.factorization.Factorization`, latents {"U": (users, K), "V": (items, K)} float64 and
+                    what else `model.sites` names, data a `models.ratings.Ratings`: `user`, `item`, `rating`
+
+`model.log_joint(latents, data)` is what either kernel must leave invariant.
+
+`BATCHED = True` beside the function promises that the latents and the data may carry a leading axis of replicates, which makes
+`--check` a hundred times faster.
 """
 
 from __future__ import annotations

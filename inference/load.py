@@ -91,7 +91,11 @@ def from_guide(kind: str, module: ModuleType, guide: object, name: str, by: str)
 
 
 def author(name: str) -> str:
-    """Who does the inference in a method of ours: "hand", or the library that its name ends with."""
+    """Who does the inference in a method of ours: "hand", or the library that its name ends with.
+
+    >>> author("gibbs"), author("gibbs_pgmpy")
+    ('hand', 'pgmpy')
+    """
     last = name.rpartition("_")[2]
     return last if last in LIBRARIES else "hand"
 

@@ -19,7 +19,11 @@ def typed(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def choices(annotation: object) -> tuple[Any, ...]:
-    """The values a Literal allows, or nothing."""
+    """The values a Literal allows, or nothing.
+
+    >>> choices(Literal["rows", "columns"]), choices(int)
+    (('rows', 'columns'), ())
+    """
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 

@@ -54,7 +54,11 @@ class UserFile:
 
 
 def is_file(word: str) -> bool:
-    """Whether a word means a file, `file.py` or `file.py:Name`, and not one of our names."""
+    """Whether a word means a file, `file.py` or `file.py:Name`, and not one of our names.
+
+    >>> is_file("mine.py"), is_file("mine.py:Kernel"), is_file("gibbs")
+    (True, True, False)
+    """
     return word.endswith(".py") or ".py:" in word
 
 

@@ -188,5 +188,11 @@ class Factorization:
 
 
 def gather(rows: Tensor, index: Tensor) -> Tensor:
-    """Rows of (..., n, K) at `index`: (..., N, K)."""
+    """Rows of (..., n, K) at `index`: (..., N, K).
+
+    >>> gather(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1, 1, 0]))
+    tensor([[3., 4.],
+            [3., 4.],
+            [1., 2.]])
+    """
     return rows.index_select(-2, index)

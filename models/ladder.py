@@ -33,7 +33,8 @@ SIDES = (("U", "user_bias"), ("V", "item_bias"))
 
 @dataclass(frozen=True, eq=False)
 class Ladder(Factorization):
-    """A factorization with any of the rungs. Further latents, by rung:
+    """A factorization with any of the rungs: a subclass, because it is the same kind of model with more sites, and
+    with no rung it is the plain one. Further latents, by rung:
 
     noise           sigma2, ()
     biases          user_bias, (users,); item_bias, (items,)

@@ -176,7 +176,11 @@ def bethe(messages: Tensor, local: Tensor, model: GridMRF) -> Tensor:
 
 
 def bp_message(log_h: Float64[Tensor, "K h w"], table: Tensor, rule: str) -> Float64[Tensor, "K h w"]:
-    """lambda(l) = log sum_k exp(log h(k) + table(k, l)), or max_k, label by label to save memory."""
+    """lambda(l) = log sum_k exp(log h(k) + table(k, l)), or max_k, label by label to save memory.
+
+    >>> bp_message(torch.tensor([0.0, 1.0])[:, None, None], 2.0 * torch.eye(2)[None, None], "max").flatten()
+    tensor([2., 3.])
+    """
     reduce = torch.logsumexp if rule == "sum" else torch.amax
     return torch.stack([reduce(log_h + table[..., l].movedim(-1, 0), 0) for l in range(len(log_h))])
 

@@ -125,7 +125,11 @@ def swaps(betas: Tensor, log_joint: Tensor, uniform: Float64[Tensor, "copies-1"]
 
 
 def log_swap_ratio(beta_r: float, beta_s: float, L_r: float, L_s: float) -> float:
-    """Log of what a swap is accepted with, before the min with 0."""
+    """Log of what a swap is accepted with, before the min with 0.
+
+    >>> log_swap_ratio(1.0, 0.5, L_r=-3.0, L_s=-1.0)
+    1.0
+    """
     return (beta_r - beta_s) * (L_s - L_r)
 
 

@@ -67,6 +67,7 @@ def check_plain(name: str, model: Factorization) -> None:
         raise InputError(f"{name} infers U and V only, and this model also has {', '.join(more)}: take ladder_gibbs")
 
 
+# Beside the ratings and no property of theirs: they may be changed in place, which their tensors' versions tell.
 _sorted: WeakKeyDictionary[Ratings, tuple[tuple[int, ...], Rows, Rows]] = WeakKeyDictionary()
 
 

@@ -13,6 +13,9 @@ def kl_normal(mean_q: Tensor, variance_q: Tensor, mean_p: Tensor | float, varian
     """KL(N(mean_q, variance_q) || N(mean_p, variance_p)), elementwise (checkpoint 2.1).
 
     log(s_p / s_q) + (s_q^2 + (m_q - m_p)^2) / (2 s_p^2) - 1/2
+
+    >>> kl_normal(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 1.0]), 0.0, 1.0)
+    tensor([0.0000, 0.5000])
     """
     return 0.5 * ((variance_q + (mean_q - mean_p) ** 2) / variance_p - 1 - torch.log(variance_q / variance_p))
 
@@ -23,6 +26,9 @@ def kl_rows(mean: Tensor, spread: Tensor, prior_variance: float) -> Tensor:
         sum_i of 1/2 [(tr S_i + m_i'm_i) / s - K - log |S_i| + K log s]
 
     For variances that is the sum over entries of log(sqrt(s) / sd) + (sd^2 + m^2) / (2 s) - 1/2.
+
+    >>> kl_rows(torch.ones(3, 2), torch.ones(3, 2), 1.0) == kl_rows(torch.ones(3, 2), torch.eye(2).expand(3, 2, 2), 1.0)
+    tensor(True)
     """
     full = spread.ndim > mean.ndim
     variance = spread.diagonal(dim1=-2, dim2=-1) if full else spread

@@ -30,6 +30,7 @@ class Table:
     probability: np.ndarray  # (K-1, cases): p(y = k), k = 1 .. K-1
 
 
+# Beside the model and no property of it: the table is of a model and an image, which may be changed in place.
 _tables: weakref.WeakKeyDictionary[GridMRF, tuple[Tensor | None, int, Table | None]] = weakref.WeakKeyDictionary()
 
 

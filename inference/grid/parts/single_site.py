@@ -81,7 +81,12 @@ def conditional(labels: Int64[Tensor, "*copies H W"], field: Tensor, right: Tens
 
 
 def colours(field: Tensor) -> list[Bool[Tensor, "H W"]]:
-    """The two halves of the checkerboard."""
+    """The two halves of the checkerboard.
+
+    >>> colours(torch.zeros(2, 3, 2))[0].int()
+    tensor([[1, 0, 1],
+            [0, 1, 0]], dtype=torch.int32)
+    """
     H, W, _ = field.shape
     pixel = torch.arange(H * W, device=field.device).reshape(H, W)
     odd = (pixel // W + pixel % W) % 2 == 1
@@ -98,5 +103,9 @@ def batches(schedule: str, field: Tensor) -> list[Bool[Tensor, "H W"]]:
 
 
 def pick(probability: Float64[Tensor, "*shape K"], uniform: Float64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
-    """The label where the cumulative probability passes a uniform number."""
+    """The label where the cumulative probability passes a uniform number.
+
+    >>> pick(torch.tensor([[0.2, 0.3, 0.5]] * 3), torch.tensor([0.1, 0.4, 0.9]))
+    tensor([0, 1, 2])
+    """
     return (uniform[..., None] >= probability[..., :-1].cumsum(-1)).sum(-1)
