@@ -12,8 +12,8 @@ is all that the file must hold. What model and data are:
 
 `model.log_joint(latents, data)` is what either kernel must leave invariant.
 
-`BATCHED = True` beside the function promises that the latents and the data may carry a leading axis of replicates, which makes
-`--check` a hundred times faster.
+`BATCHED = True` beside the function promises that the latents and the data may carry a leading axis of replicates,
+which makes `--check` a hundred times faster.
 """
 
 from __future__ import annotations

@@ -10,6 +10,12 @@ import numpy as np
 import torch
 
 
+def global_one(device: torch.device | str) -> torch.Generator:
+    """torch's own generator on a device, which every Pyro kernel draws from."""
+    device = torch.device(device)
+    return torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
+
+
 @contextmanager
 def handed_back() -> Iterator[None]:
     """Whatever happens inside, the generators are afterwards where they were before."""

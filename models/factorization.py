@@ -178,8 +178,8 @@ class Factorization:
         import pyro
         import pyro.distributions as dist
 
-        if batch_size is not None and not 1 <= batch_size <= len(data):
-            raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+        if batch_size is not None:
+            data.check_batch(batch_size)
         ratings = pyro.plate("ratings", len(data), batch_size, subsample=batch, device=str(data.device))
         with ratings:
             here = data if batch is None and batch_size is None else data.take(ratings.indices)

@@ -83,6 +83,12 @@ class Ratings:
         """How many, and which."""
         return {"ratings": len(self), "fingerprint": self.fingerprint}
 
+    def check_batch(self, size: int) -> int:
+        """`size`. Errors: InputError where a minibatch of these ratings cannot have it."""
+        if not 1 <= size <= len(self):
+            raise InputError(f"a batch must hold between 1 and {len(self)} ratings, all there are, not {size}")
+        return size
+
     def take(self, index: Tensor) -> Ratings:
         """The ratings at `index` (positions or a mask), of the same users, items and scale.
 

@@ -76,10 +76,10 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     users, items = sides(model, data)
     U = update(users, model, state.mean_V, state.spread_V, state.engine)
     V = update(items, model, U.mean, U.spread, state.engine)
-    bound = elbo(model, data, U, V)
-    gain = None if state.elbo is None else max(0.0, bound - state.elbo) / max(1, len(data))
-    new = State(U.mean, U.spread, V.mean, V.spread, bound, state.engine)
-    return new, Info(log_evidence=bound, kind=Kind.LOWER, elbo=bound, residual=gain)
+    value = elbo(model, data, U, V)
+    gain = None if state.elbo is None else max(0.0, value - state.elbo) / max(1, len(data))
+    new = State(U.mean, U.spread, V.mean, V.spread, value, state.engine)
+    return new, Info(log_evidence=value, kind=Kind.LOWER, elbo=value, residual=gain)
 
 
 def update(rows: Rows, model: Factorization, mean: Tensor, spread: Tensor, engine: str) -> Posterior:
@@ -111,7 +111,18 @@ def elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> flo
         rating = rating - U.mean[:, -1].index_select(0, data.user)
         spread = float(U.spread[:, -1].index_select(0, data.user).sum())
     constant = 0.5 * ((float(rating @ rating) + spread) / noise + len(data) * math.log(2 * math.pi * noise))
-    return float(V.bound(Prior.of(model)).sum() - divergence) - constant
+    return float(bound(V, Prior.of(model)).sum() - divergence) - constant
+
+
+def bound(posterior: Posterior, prior: Prior) -> Float64[Tensor, "rows"]:
+    """bound_j, the part of the ELBO that the best q of row j decides, in nats:
+
+        1/2 mu_j' Sigma_j^-1 mu_j + 1/2 log |S_j| + 1/2 log |Lambda| - 1/2 mu' Lambda mu
+
+    With covariances it is the log of the integral of N(v | mu, Lambda^-1) exp(the likelihood's terms in v).
+    """
+    normalizer = 0.5 * (torch.logdet(prior.precision) - prior.mean @ prior.shift)
+    return posterior.fit + 0.5 * posterior.log_det + normalizer
 
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:

@@ -24,10 +24,11 @@ from torch.distributions import Transform
 from errors import InputError, unknown
 from inference.engine import Engine
 from inference.factorization import row_gibbs
+from inference.generators import global_one
 from inference.job import generator
 from inference.method import Family, Info, Latents
 from inference.pyro import from_kernel
-from inference.pyro.from_kernel import State
+from inference.pyro.from_kernel import State, draw
 from inference.pyro.kernel_memory import same_kind
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -35,6 +36,8 @@ from models.ratings import Ratings
 FAMILY = Family.MCMC
 T = TypeVar("T")
 DERIVED = ("log_joint", "prediction")
+
+__all__ = ["FAMILY", "RowGibbs", "State", "draw", "init", "start", "step"]
 
 
 class RowGibbs(MCMCKernel):
@@ -144,11 +147,9 @@ class RowGibbs(MCMCKernel):
 
     def _with_rng(self, what: Callable[[torch.Generator], T]) -> T:
         """what(generator): the global one, or ours, kept as a tensor between two samples."""
-        device = torch.device(self.factorization.device)
         if self._stream is None:
-            return what(torch.default_generator if device.type == "cpu"
-                        else torch.cuda.default_generators[device.index or 0])
-        rng = torch.Generator(device)
+            return what(global_one(self.factorization.device))
+        rng = torch.Generator(self.factorization.device)
         rng.set_state(self._stream)
         result = what(rng)
         self._stream = rng.get_state()
@@ -168,7 +169,3 @@ def start(
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     return from_kernel.advance(rng, state, model, data, RowGibbs)
-
-
-def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    return state.latents

@@ -90,8 +90,7 @@ def start(
         raise InputError(f"step_size of sgld must be a positive finite number, not {step_size}")
     if not 0 <= decay <= 1:
         raise InputError(f"decay of sgld must lie between 0 (a fixed step) and 1, not {decay}")
-    if not 1 <= batch_size <= len(data):
-        raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+    data.check_batch(batch_size)
     check_plain("sgld", model)
     users, items = sides(model, data)
     prior, noise = Prior.of(model), model.noise_variance

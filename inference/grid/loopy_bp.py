@@ -29,6 +29,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError, unknown
+from inference.engine import Engine, choose
 from inference.grid.compiled import loopy_bp as logs
 from inference.grid.compiled import loopy_bp_odds as odds
 from inference.method import Family, Info, Kind, Latents, Quantities
@@ -36,7 +37,7 @@ from models.grid import GridMRF
 
 At = tuple[slice | Tensor, ...]  # an index of some pixels
 FAMILY = Family.VARIATIONAL
-WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"), engine=("auto", "compiled", "torch"))
+WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"))
 CONVERGED = 1e-8  # nats
 WATCH = 10  # sweeps between two looks at whether the messages go round in circles
 BAND = 2**18  # pixels that the torch engine works on at a time, so that it needs little memory besides messages
@@ -71,22 +72,19 @@ def init(
     damping: float = 0.0,
     rule: Literal["sum", "max"] = "sum",
     track: bool = True,
-    engine: Literal["auto", "compiled", "torch"] = "auto",
+    engine: Engine = "auto",
 ) -> State:
     """Uniform messages. With `track` off no Bethe log Z is computed, for speed."""
-    for what, given in (("schedule", schedule), ("rule", rule), ("engine", engine)):
+    for what, given in (("schedule", schedule), ("rule", rule)):
         if given not in WORDS[what]:
             raise unknown(f"{what} of loopy_bp", given, WORDS[what])
     if not 0 <= damping < 1:
         raise InputError(f"damping of loopy_bp must be at least 0 and below 1, not {damping}")
-    on_cpu = model.device.type == "cpu"
-    if engine == "compiled" and not on_cpu:
-        raise InputError(f"loopy_bp's compiled engine runs on the CPU, not on {model.device}: use engine 'torch'")
-    engine = "compiled" if on_cpu and engine != "torch" else "torch"
-    if schedule == "residual" and engine == "torch":
+    chosen = choose("loopy_bp", engine, model.device)
+    if schedule == "residual" and chosen == "torch":
         raise InputError("loopy_bp's residual schedule needs the compiled engine, on the CPU: use 'sequential' here")
     messages = model.unary.new_zeros(4, model.shape[2] - 1, *model.shape[:2])
-    state = State(messages, messages.new_empty(0, *messages.shape), messages[0], 0.0, "log", False, engine, schedule,
+    state = State(messages, messages.new_empty(0, *messages.shape), messages[0], 0.0, "log", False, chosen, schedule,
                   rule, float(damping), bool(track) and rule == "sum", 0, float("inf"), False)
     return _see(state, model, data)
 

@@ -108,7 +108,7 @@ def split(model: GridMRF
 def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Float64[Tensor, "3 H W"]
           ) -> tuple[Tensor, Tensor]:
     """New labels, and the probabilities that each pixel's cluster was drawn from."""
-    beside, below = bond_chances(labels, right, down)
+    beside, below = bond_probability(labels, right, down)
     member = clusters(uniform[0, :, :-1] < beside, uniform[1, :-1] < below)
     p = torch.empty_like(field)
     for root in member.unique():
@@ -118,7 +118,7 @@ def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tens
     return labels, p
 
 
-def bond_chances(labels: Int64[Tensor, "*copies H W"], right: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+def bond_probability(labels: Int64[Tensor, "*copies H W"], right: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
     """Chance of a bond on every edge: 1 - e^-delta between equal labels."""
     beside = (labels[..., 1:] == labels[..., :-1]) * -torch.expm1(right[..., 0, 0])
     return beside, (labels[..., 1:, :] == labels[..., :-1, :]) * -torch.expm1(down[..., 0, 0])

@@ -64,16 +64,6 @@ class Posterior:
     fit: Float64[Tensor, "rows"]  # 1/2 mu_i' Sigma_i^-1 mu_i
     log_det: Float64[Tensor, "rows"]  # log |S_i|
 
-    def bound(self, prior: Prior) -> Float64[Tensor, "rows"]:
-        """The part of the ELBO that row i decides, in nats:
-
-            1/2 mu_i' Sigma_i^-1 mu_i + 1/2 log |S_i| + 1/2 log |Lambda| - 1/2 mu' Lambda mu
-
-        With covariances it is the log of the integral of N(u | mu, Lambda^-1) exp(the likelihood's terms in u).
-        """
-        normalizer = 0.5 * (torch.logdet(prior.precision) - prior.mean @ prior.shift)
-        return self.fit + 0.5 * self.log_det + normalizer
-
 
 def draw(
     rows: Rows, other: Tensor, prior: Prior, noise_variance: float, z: Tensor | None = None, *,

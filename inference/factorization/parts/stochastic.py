@@ -111,10 +111,7 @@ def check_batch(model: Factorization, data: Ratings, batch_size: int | None, par
     if len(data) == 0:
         raise InputError("there are no ratings to fit: the training set is empty")
     sides(model, data)
-    size = -(-len(data) // parts) if batch_size is None else batch_size
-    if not 1 <= size <= len(data):
-        raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {size}")
-    return size
+    return data.check_batch(-(-len(data) // parts) if batch_size is None else batch_size)
 
 
 def batches(rng: torch.Generator, data: Ratings, batch_size: int) -> tuple[Int64[Tensor, "n"], ...]:

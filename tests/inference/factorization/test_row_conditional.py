@@ -10,6 +10,7 @@ import torch
 
 from errors import InputError
 from inference.factorization.compiled.normals import normals
+from inference.factorization.coordinate_ascent import bound
 from inference.factorization.parts import by_row
 from inference.factorization.parts.by_row import by_user_and_item, sides
 from inference.factorization.parts.predict import predict
@@ -91,7 +92,7 @@ def test_bound_is_the_evidence_of_the_regression(engine):
             total += float(normal.log_prob(r))
     constant = -0.5 * len(data) * np.log(2 * np.pi * model.noise_variance)
     constant -= 0.5 * float((data.rating**2).sum()) / model.noise_variance
-    assert float(found.bound(Prior.of(model)).sum()) + constant == pytest.approx(total, rel=1e-11)
+    assert float(bound(found, Prior.of(model)).sum()) + constant == pytest.approx(total, rel=1e-11)
 
 
 @pytest.mark.parametrize("K", [1, 2, 4, 5, 9])

@@ -71,7 +71,7 @@ def swendsen_wang_matrix(model: GridMRF) -> Tensor:
     Y, K = model.configurations, model.shape[2]
     effects, *rests = swendsen_wang.split(model)
     tables = model.unary + effects, *rests
-    chance = [c.flatten(1) for c in swendsen_wang.bond_chances(Y, *tables[1:])]
+    chance = [c.flatten(1) for c in swendsen_wang.bond_probability(Y, *tables[1:])]
     edges, across = torch.cat(chance, 1), chance[0].shape[1]
     P, n = torch.zeros(len(Y), len(Y), dtype=torch.float64), torch.arange(len(Y))
     for bits in itertools.product([False, True], repeat=edges.shape[1]):
