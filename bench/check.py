@@ -4,7 +4,7 @@
     python bench/check.py --false-alarms 20   # full runs of every right kernel; --log FILE keeps them
     python bench/check.py --guides            # guides: detection, and runs of right ones
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
-    python bench/check.py --signatures        # writes checks/signatures.json anew
+    python bench/check.py --signatures        # writes checks/kernels/signatures.json anew
 
 `--seeds` repeats the detection with other seeds, `--only` picks mistakes whose name holds a word.
 """
@@ -31,10 +31,11 @@ from checks.guides.judge import judge_guide
 from checks.kernels import trial as trials
 from checks.kernels.judge import LOOKS, judge
 from checks.kernels.kernel import Broken, Kernel
-from checks.kernels.nearest import FAINT, FILE, ZOO, nearest, signature
+from checks.kernels.nearest import FAINT, FILE, nearest, signature
 from checks.kernels.score import Scale, learn
 from checks.kernels.trial import REFERENCE, Trial
-from checks.problems.load import KINDS, problems
+from checks.planted import ZOO
+from checks.problems.load import problem_set, sets
 from checks.problems.problem import Problem
 from checks.verdict import Outcome, Verdict
 from errors import InputError
@@ -46,10 +47,11 @@ RIGHT = ZOO.parent / "right"
 
 
 def kernels(folder: Path, only: str = "") -> Iterator[tuple[str, Kernel]]:
-    for kind in KINDS:
-        for path in sorted((folder / kind).glob("[a-z]*.py")):
+    """By the name of the set of test problems."""
+    for problems in sets().values():
+        for path in sorted((folder / problems.name).glob("[a-z]*.py")):
             if path.stem != "pieces" and only in path.stem:
-                yield kind, Kernel(load.method("grid" if kind == "grid" else "factorization", str(path)))
+                yield problems.name, Kernel(load.method(problems.kind, str(path)))
 
 
 def detection(seeds: int, only: str) -> None:
@@ -83,7 +85,7 @@ def detection(seeds: int, only: str) -> None:
 
 def guesses(kind: str, kernel: Kernel, verdict: Verdict, seed: int) -> list[str]:
     """The names nearest to a mistake, from fresh replicates, as many as found it, of the problem that found it."""
-    problem = next(p for p in problems(kind) if p.name == verdict.findings[0].problem)
+    problem = next(p for p in problem_set(kind).problems() if p.name == verdict.findings[0].problem)
     trial = Trial(torch.Generator().manual_seed(seed), kernel, problem)
     return [name for name, _, _ in nearest(trial, trial.upto(verdict.tested[0]["replicates"]))]
 
@@ -94,7 +96,7 @@ def guides(seeds: int, alarms: int) -> None:
     for guide in some_guides(ZOO):
         for seed in range(seeds):
             started = time.process_time()
-            verdict = judge_guide(guide, seed=100 + seed)
+            verdict = judge_guide(guide, "factorization", seed=100 + seed)
             seconds.append(time.process_time() - started)
             count += 1
             if verdict.outcome is not Outcome.WRONG:
@@ -106,7 +108,7 @@ def guides(seeds: int, alarms: int) -> None:
         quick = guide.samples == Guide.samples
         for seed in range(alarms if quick else min(alarms, 3)):
             started = time.process_time()
-            verdict = judge_guide(guide, seed=10_000 + seed, fits=3 if seed == 0 else 0)
+            verdict = judge_guide(guide, "factorization", seed=10_000 + seed, fits=3 if seed == 0 else 0)
             runs += 1
             if seed == 0:
                 took.append(f"{guide.name} {time.process_time() - started:.0f} s")
@@ -175,8 +177,8 @@ def count(runs: list[list[str]]) -> None:
 def signatures(replicates: int = 2000) -> None:
     """Every mistake's z's on every problem, as `checks/kernels/nearest.py` compares them."""
     written: dict[str, dict[str, list[int]]] = {}
-    for kind in KINDS:
-        for problem in problems(kind):
+    for kind, of_kind in sets().items():
+        for problem in of_kind.problems():
             scale = learn(torch.Generator().manual_seed(1), problem, REFERENCE * replicates)
             for _, kernel in (k for k in kernels(ZOO) if k[0] == kind):
                 trial = Trial(torch.Generator().manual_seed(2), kernel, problem)

@@ -8,22 +8,25 @@ the rank of theta among 15 thinned draws of a chain started from the prior, chi-
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from scipy import stats
 
 from checks.kernels.kernel import Broken, Kernel
-from checks.problems.load import problems
+from checks.problems.load import problem_set
 from checks.problems.problem import Problem
+from inference.method import Latents
+from models.grid import GridMRF
+from models.model import Data
 
 SWEEPS = 1500
 LEVEL = 1e-3
 RANKS = 15
 
 
-def parameters(problem: Problem, latents: dict) -> np.ndarray:
+def parameters(problem: Problem, latents: Latents) -> np.ndarray:
     """(n, parameters): what a user of either test would look at."""
     return torch.stack(list(problem.coordinates(problem.model, latents).values()), -1).numpy()
 
@@ -45,9 +48,9 @@ def geweke(rng: torch.Generator, kernel: Kernel, problem: Problem) -> bool:
     return bool(np.min(p) * np.size(p) < LEVEL)
 
 
-def simulated(rng: torch.Generator, problem: Problem, latents: dict) -> Any:
+def simulated(rng: torch.Generator, problem: Problem, latents: Latents) -> Data:
     """Data for the latents of one replicate."""
-    if problem.kind == "grid":
+    if isinstance(problem.model, GridMRF):
         return problem.model.simulate(rng, latents)
     mean = problem.model.quantities(latents)["prediction"]
     _, data = problem.joint(rng, 1)
@@ -84,10 +87,10 @@ def table(wrong: list[tuple[str, Kernel]], right: list[tuple[str, Kernel]], repe
               f"{', '.join(f'{k} {n} of {repeats}' for k, n in rejected.items()) or 'none'}", flush=True)
 
 
-def _rejects(test, kind: str, kernel: Kernel, seed: int) -> bool:
+def _rejects(test: Callable[[torch.Generator, Kernel, Problem], bool], kind: str, kernel: Kernel, seed: int) -> bool:
     rng = torch.Generator().manual_seed(seed)
     try:
-        return test(rng, kernel, problems(kind)[0])
+        return test(rng, kernel, problem_set(kind).problems()[0])
     except Broken:
         return True
 

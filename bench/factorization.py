@@ -23,6 +23,8 @@ from peers_factorization import Course, myfm_fit, numpyro_svi, smurff_gibbs
 
 from data.jester_like import make
 from data.ratings import Ratings, Split, load_ratings, read_ratings, split
+from experiments.ratings import tasks
+from experiments.ratings.entries import seconds_to
 from inference.drive import drive
 from inference.factorization.parts.stochastic import init
 from inference.factorization.predictive import Predictive
@@ -30,7 +32,8 @@ from inference.job import generator
 from inference.method import Family
 from inference.result import Result, import_arviz
 from models.factorization import Factorization
-from runs import fits
+from runs import options
+from runs.task import Task
 
 METHODS = {"coordinate_ascent": 50, "coordinate_ascent:covariance=row": 50, "guide_mean_field_pyro": 10,
            "elbo_by_hand": 10, "maximum_likelihood:algorithm=als,map=yes": 50, "row_gibbs": 50}
@@ -64,10 +67,20 @@ def halves(ratings: Ratings, share: int) -> Split:
     return split(Ratings(few.user, few.item, few.rating, users, few.num_items, few.scale), rng=generator(0, "split"))
 
 
+def asked(spec: str, parts: Split, rank: int, epochs: int, samples: int) -> Task:
+    """A fit as Problem 2 would run it."""
+    fit = options.parse("factorization", spec)
+    return tasks.task(fit, sized(parts, rank), parts, tasks.plan(fit.method, epochs, seed=0), samples=samples)
+
+
+def sized(parts: Split, rank: int) -> Factorization:
+    return Factorization(parts.train.num_users, parts.train.num_items, rank)
+
+
 def fit(spec: str, parts: Split, rank: int, epochs: int) -> tuple[Result, Course]:
     """One of ours, with the test set scored after every epoch; samplers by the mean of their draws so far."""
-    task = fits.task(fits.parse(spec), parts, rank, epochs=epochs, samples=20, seed=0, device=torch.device("cpu"))
-    scorer = Predictive(task.model, {"test": parts.test}, task.method.family, samples=20)
+    task = asked(spec, parts, rank, epochs, 20)
+    scorer = Predictive(sized(parts, rank), {"test": parts.test}, task.method.family, samples=20)
     result = drive(task.method, task.model, parts.train, task.plan, task.options, observer=scorer,
                    record=lambda latents: {})
     return result, Course(list(result.seconds[0].cumsum()), list(result.trace["test_rmse"][0]))
@@ -89,7 +102,7 @@ def quality(parts: Split, K: int) -> None:
         "SMURFF, Gibbs": smurff_gibbs(parts.train, parts.test, K, 50)}
     for result, course in courses.values():
         elbo = result.final("elbo")
-        rows.append((result.name, 1e3 * course.step, course.reach(target), fits.seconds_to(result, 0.01),
+        rows.append((result.name, 1e3 * course.step, course.reach(target), seconds_to(result, 0.01),
                      None if elbo is None else f"{elbo / N:.4f}", f"{float(result.expected['test_nll']):.4f}",
                      f"{course.rmse[-1]:.4f}"))
     for name, peer in peers.items():
@@ -111,8 +124,8 @@ def sweeps(parts: Split, ranks: tuple[int, ...]) -> None:
         (*parts.train.pairs, parts.train.rating), (*parts.test.pairs, parts.test.rating), strict=True))
     both = Ratings(user, item, rating, parts.train.num_users, parts.train.num_items)
     for K in ranks:
-        task = fits.task(fits.parse("row_gibbs"), parts, K, epochs=2, samples=1, seed=0, device=torch.device("cpu"))
-        scorer = Predictive(task.model, {"train": parts.train, "test": parts.test}, Family.MCMC)
+        task = asked("row_gibbs", parts, K, 2, 1)
+        scorer = Predictive(sized(parts, K), {"train": parts.train, "test": parts.test}, Family.MCMC)
         rng = generator(0, "bench")
         state, memory = task.method.init(rng, task.model, parts.train), scorer.start()
 
@@ -135,10 +148,9 @@ def mixing(parts: Split, ranks: tuple[int, ...]) -> None:
     test = parts.test.take(torch.arange(KEPT))
     rows = []
     for K in ranks:
-        task = fits.task(fits.parse("row_gibbs"), parts, K, epochs=SWEEPS, samples=1, seed=0,
-                         device=torch.device("cpu"))
-        result = drive(task.method, replace(task.model, pairs=test.pairs), parts.train, task.plan, task.options,
-                       record=replace(task.model, pairs=test.pairs).quantities)
+        task = asked("row_gibbs", parts, K, SWEEPS, 1)
+        model = replace(sized(parts, K), pairs=test.pairs)
+        result = drive(task.method, model, parts.train, task.plan, task.options, record=model.quantities)
         ours = result.draws["prediction"][0], float(result.seconds[0, SWEEPS // 5:].sum())
         peers = (smurff_gibbs(parts.train, test, K, SWEEPS, keep=True),
                  myfm_fit(parts.train, test, K, SWEEPS, "MyFMGibbsRegressor"))

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from html import escape
+from typing import NotRequired, TypedDict
+
+COLUMNS = ("quantity", "where", "is", "sd", "z", "mean", "should be")  # of a table of findings
+SHOWN = 8  # findings in it
 
 
 class Outcome(StrEnum):
@@ -37,9 +42,28 @@ class Finding:
                 f"(mean {self.mean:.3g} instead of {self.expected:.3g})")
 
 
-@dataclass
+class Tested(TypedDict):
+    """How much was looked at on one problem; `unit` where these are not replicates."""
+
+    problem: str
+    replicates: int
+    functions: int
+    unit: NotRequired[str]
+
+
+class Score(TypedDict):
+    """One function in the figure: z of where it lies and of how spread out it is, and how far off in sd."""
+
+    quantity: str
+    where: str
+    place: float | None
+    spread: float | None
+    sd: float | None
+
+
+@dataclass(repr=False)
 class Verdict:
-    """The whole answer."""
+    """The whole answer; in a notebook, its headline and what is off."""
 
     method: str
     outcome: Outcome
@@ -52,22 +76,33 @@ class Verdict:
     warnings: list[str] = field(default_factory=list)
     why: str = ""  # cannot tell: because
     by_design: bool = False  # the file says EXACT = False: a bias is expected
-    tested: list[dict[str, Any]] = field(default_factory=list)  # problem, replicates, functions
-    scores: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # problem -> what the figure draws
+    tested: list[Tested] = field(default_factory=list)
+    scores: dict[str, list[Score]] = field(default_factory=dict)  # problem -> what the figure draws
     seconds: float = 0.0
     seed: int = 0
 
     @property
     def headline(self) -> str:
         """The verdict in a sentence."""
-        if self.outcome is Outcome.RIGHT:
+        if self.outcome is Outcome.RIGHT and self.tested:
             n = min(t["replicates"] for t in self.tested)
             unit = self.tested[0].get("unit", f"replicates on each of {len(self.tested)} problems")
             return f"{self.method} is right, as far as {n:,} {unit} can tell"
         if self.outcome is Outcome.UNKNOWN:
             return f"cannot tell whether {self.method} is right: {self.why}"
         wrong = "approximate, as its file says (EXACT = False)" if self.by_design else "WRONG"
-        return f"{self.method} is {wrong}: {self.faults[0] if self.faults else self.findings[0]}"
+        said = "right" if self.outcome is Outcome.RIGHT else wrong
+        return ": ".join([f"{self.method} is {said}", *[str(reason) for reason in (*self.faults, *self.findings)][:1]])
+
+    def __repr__(self) -> str:
+        return " ".join(self.headline.split())
+
+    def _repr_html_(self) -> str:
+        rows = [(f.quantity, f.where, f.direction, f"{abs(f.sd):.3g}", f"{f.z:+.1f}", f"{f.mean:.3g}",
+                 f"{f.expected:.3g}") for f in self.findings[:SHOWN]]
+        more = "".join(f"<p>{escape(line)}</p>" for line in (*self.faults[1:], *self.implied, *self.warnings))
+        table = f"<table>{_row(COLUMNS, 'th')}{''.join(_row(row, 'td') for row in rows)}</table>" if rows else ""
+        return f"<p><b>{escape(self.headline)}</b></p>{table}{more}"
 
     @property
     def word(self) -> str:
@@ -92,10 +127,14 @@ class Verdict:
             said += f"{'; ' if said else ''}not even 50% in {', '.join(not_found)} would have been"
         return said
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain numbers and words."""
         return {**asdict(self), "outcome": str(self.outcome), "headline": self.headline,
                 "assurance": self.assurance, "exclusion": self.exclusion}
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
 
 
 def share(size: float) -> str:

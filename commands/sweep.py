@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from commands import compare
-from comparison import ranking, saved
+from comparison import saved
+from comparison.compare import compare
 from errors import InputError
-from inference import load
 from inference.interrupt import finish_step_first
-from runs import cells, fits, folder
-from runs.cells import Cell, Outcome
+from runs import cells, folder
+from runs.cells import Cell
+from runs.processes import Outcome, run_all
 from views import tables
 
 SHOWN = 3  # names of cells, running or failed
 
 
-def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequence[str], resume: Path | None) -> int:
+def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Namespace, argv: Sequence[str],
+        resume: Path | None) -> int:
     """Exit status 0 if every cell was finished, 1 if one failed, 130 after Ctrl-C.
 
     Errors: InputError, before anything runs, for words that no run can have.
@@ -36,12 +39,16 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequenc
     given = {o for o in (w.partition("=")[0] for w in base) if o.removeprefix("--") in values and o != "--set"}
     if given:
         raise InputError(f"{', '.join(sorted(given))} is both swept and given: leave one of the two out")
-    load_all(values, args.problem)
     pinned = "seed" in values and "data-seed" not in values and args.data_seed is None
     base += ["--data-seed=0"] * pinned
-    trial = cells.cells(values, base, Path("trial"), parser)  # what is malformed is said before a folder is made
+
+    def made(out: Path) -> list[Cell]:
+        return cells.cells(values, base, out, parser, problem.Request)
+
+    for cell in (trial := made(Path("trial"))):  # what is malformed is said before a folder is made
+        cell.request.chosen()
     out = resume or folder.create(args.out, "sweep", argv)
-    todo = cells.cells(values, base, out, parser)
+    todo = made(out)
     folder.write_json(out / saved.SWEEP, {"problem": args.problem, "swept": values,
                                           "cells": {c.name: dict(c.settings) for c in todo}})
     console = tables.console()
@@ -50,7 +57,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequenc
                   + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
                   + f", {min(jobs, max(len(left), 1))} at a time -> {out}"
                   + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
-    outcomes, stopped = _run(console, left, args.problem, jobs)
+    outcomes, stopped = _run(console, left, problem.__name__, jobs)
     if stopped:
         done = sum(c.finished for c in todo)
         console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: python run.py --resume {out}",
@@ -58,9 +65,9 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: Sequenc
         return 130
     failed = [o for o in outcomes if o.code or not o.cell.finished]
     if len(failed) < len(todo):
-        results, _ = saved.read([out])
-        saved.check(results)
-        compare.report(console, ranking.lines(results), out, argv)
+        found = compare([out])
+        found.show(console)
+        found.save(out, shlex.join(["python", "run.py", *argv]))
     for said in dict.fromkeys(o.said for o in failed):
         names = [o.cell.name for o in failed if o.said == said]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -80,16 +87,7 @@ def without(argv: Sequence[str]) -> list[str]:
     return parser.parse_known_args(list(argv))[1]
 
 
-def load_all(values: Mapping[str, Sequence[str]], problem: str) -> None:
-    """Errors: InputError for a method that there is not, or whose file cannot be read."""
-    for spec in [*values.get("method", ()), *values.get("kernel", ()), *map(fits.of_guide, values.get("guide", ()))]:
-        if problem == "1":
-            load.method("grid", spec)
-        else:
-            fits.parse(spec)
-
-
-def _run(console: Console, left: Sequence[Cell], problem: str, jobs: int) -> tuple[list[Outcome], bool]:
+def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tuple[list[Outcome], bool]:
     """Outcomes of these cells, with a bar for all of them, or a line each where nobody watches."""
     watched = sys.stdout.isatty()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -102,7 +100,7 @@ def _run(console: Console, left: Sequence[Cell], problem: str, jobs: int) -> tup
             more = f" and {len(running) - SHOWN} more" if len(running) > SHOWN else ""
             progress.update(bar, note="; ".join(c.name for c in running[:SHOWN]) + more)
 
-        for outcome in cells.run_all(left, problem, jobs, stop, on_change):
+        for outcome in run_all(left, module, jobs, stop, on_change):
             outcomes.append(outcome)
             progress.advance(bar)
             if not watched and not stop.asked:

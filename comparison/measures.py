@@ -10,15 +10,13 @@ in closed form. Where both are right the root mean square of z is near 1, whatev
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from inference.diagnostics import PIXELS
-from inference.result import Result, import_arviz
+from inference.diagnostics import DRAWS, KEPT, ess, spaced
+from inference.result import Result
 
-PAIRS = 256  # predictions kept of every draw, at most (runs/fits.py)
 LEAST = 5  # effective counts of a label, either way, for a normal approximation
 SHARE = 0.01  # of the best NLL: the quality that time is taken to, unless another is asked for
 STANDARD_ERROR = 0.01  # of a marginal: the same on grids
@@ -32,18 +30,41 @@ class Estimate:
     mean: np.ndarray  # (n,)
     variance: np.ndarray | None  # (n,), posterior; None where it is not known
     ess: np.ndarray | float  # (n,) or infinite
-    sampled: bool = False
+    sampled: bool = False  # by chains
+    counts: bool = False  # the means are of indicators
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Of means from a reference's; None where it is not known."""
+
+    z: float | None = None  # root mean square, in Monte Carlo standard errors
+    worst: float | None = None  # the largest
+    sds: float | None = None  # root mean square, in posterior standard deviations
 
 
 def quantities(result: Result) -> np.ndarray | None:
-    """Draws of what is comparable, (chain, draw, n): predictions, or label indicators; None where none are kept."""
-    if result.family != "mcmc":
-        return None
-    if "prediction" in result.draws and result.draws["prediction"].shape[1] >= 4:
-        return result.draws["prediction"]
-    if "labels" not in result.draws or result.draws["labels"].shape[1] < 4 or "labels" not in result.expected:
-        return None
-    labels = pixels(result.draws["labels"].reshape(*result.draws["labels"].shape[:2], -1))
+    """Draws of what is comparable, (chain, draw, n): of chains predictions or label indicators, else the sites whose
+    means are among the result's expectations; None where none are kept."""
+    draws, expected = result.draws, result.expected
+    if "prediction" in draws:
+        found = draws["prediction"] if result.family == "mcmc" else None
+    elif marginals(result) is not None:
+        found = _indicators(result) if result.family == "mcmc" and "labels" in draws else None
+    else:
+        alike = [n for n, v in draws.items() if n in expected and v.shape[2:] == expected[n].shape]
+        columns = [draws[n].reshape(*draws[n].shape[:2], -1) for n in sorted(alike)]
+        found = spaced(np.concatenate(columns, -1)) if columns else None
+    return found if found is not None and found.shape[1] >= DRAWS else None
+
+
+def marginals(result: Result) -> np.ndarray | None:
+    """Probabilities (..., label) of every label at every place, where the result holds them."""
+    return result.expected.get("labels") if result.dims.get("expected/labels", ())[-1:] == ("label",) else None
+
+
+def _indicators(result: Result) -> np.ndarray:
+    labels = spaced(result.draws["labels"].reshape(*result.draws["labels"].shape[:2], -1))
     shown = np.arange(result.expected["labels"].shape[-1])[counted(result)]
     return (labels[..., None] == shown).reshape(*labels.shape[:2], -1).astype(float)
 
@@ -53,73 +74,42 @@ def counted(result: Result) -> slice:
     return slice(1, None) if result.expected["labels"].shape[-1] == 2 else slice(None)
 
 
-def pixels(values: np.ndarray) -> np.ndarray:
-    """Evenly spaced pixels of a grid whose pixels are the last axis."""
-    return values[..., :: -(-values.shape[-1] // PIXELS)]
-
-
-def effective(draws: np.ndarray, method: str) -> np.ndarray:
-    """ESS by ArviZ of each column of (chain, draw, n); nan where a column never moves."""
-    moving = (draws != draws[:1, :1]).any((0, 1))
-    found = np.full(draws.shape[-1], np.nan)
-    if moving.any():
-        az = import_arviz()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of short chains; the numbers say it
-            found[moving] = az.ess(az.convert_to_dataset({"x": draws[..., moving]}), method=method)["x"].values
-    return found
-
-
-def worst_rhat(draws: np.ndarray) -> float | None:
-    """Rank-normalised split R-hat by ArviZ of the column that has mixed least; None for one chain."""
-    moving = draws[..., (draws != draws[:1, :1]).any((0, 1))]
-    if draws.shape[0] < 2 or not moving.shape[-1]:
-        return None
-    az = import_arviz()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return float(az.rhat(az.convert_to_dataset({"x": moving}))["x"].max())
-
-
 def estimate(result: Result, draws: np.ndarray | None) -> Estimate | None:
-    """Means of the kept predictions, or of the marginals of evenly spaced pixels; None where there are none."""
+    """Means of what is comparable: from these draws of it, or in closed form; None where there are none."""
+    expected = result.expected
     if draws is not None:
-        count = draws.shape[0] * draws.shape[1]
-        ess = effective(draws, "mean")  # a column that never moves is taken at its word: every draw counts
-        return Estimate(draws.mean((0, 1)), draws.var((0, 1)), np.where(np.isnan(ess), count, ess), True)
-    if "labels" in result.expected:
-        K = result.expected["labels"].shape[-1]
-        p = np.moveaxis(pixels(result.expected["labels"].reshape(-1, K).T), 0, 1)[:, counted(result)].ravel()
-        return Estimate(p, p * (1 - p), np.inf)
-    if "prediction" in result.expected:
-        variance = result.expected.get("prediction_var")
-        return Estimate(result.expected["prediction"][:PAIRS], None if variance is None else variance[:PAIRS], np.inf)
-    if "test_mean" in result.expected:
+        count = draws.shape[0] * draws.shape[1]  # every draw, of q and of a column that never moves
+        chains = result.family == "mcmc"
+        effective = ess(draws, "mean", still=count) if chains else np.full(draws.shape[-1], float(count))
+        return Estimate(draws.mean((0, 1)), draws.var((0, 1)), effective, chains, marginals(result) is not None)
+    if (found := marginals(result)) is not None:
+        p = np.moveaxis(spaced(found.reshape(-1, found.shape[-1]).T), 0, 1)[:, counted(result)].ravel()
+        return Estimate(p, p * (1 - p), np.inf, counts=True)
+    if "prediction" in expected:
+        variance = expected.get("prediction_var")
+        return Estimate(expected["prediction"][:KEPT], None if variance is None else variance[:KEPT], np.inf)
+    if "test_mean" in expected:
         samples = result.facts.get("samples", 1) if result.family == "variational" else np.inf
-        return Estimate(result.expected["test_mean"][:PAIRS], result.expected["test_spread"][:PAIRS] ** 2, samples)
+        return Estimate(expected["test_mean"][:KEPT], expected["test_spread"][:KEPT] ** 2, samples)
     return None
 
 
-def agreement(one: Estimate, reference: Estimate, counts: bool) -> dict[str, float | None]:
-    """z: root mean square, worst: largest, in standard errors; sds: root mean square, in posterior sds.
-
-    counts  the means are of indicators: only those that an effective count of LEAST decides are taken
-    """
-    nothing: dict[str, float | None] = {"z": None, "worst": None, "sds": None}
+def distance(one: Estimate, reference: Estimate) -> Distance:
+    """How far the means are apart; of indicators only those are taken that an effective count of LEAST decides."""
     if reference.variance is None or one.mean.shape != reference.mean.shape:
-        return nothing
+        return Distance()
     v, difference = reference.variance, one.mean - reference.mean
     kept = v > 0
-    if counts:
+    if one.counts or reference.counts:
         kept &= v * np.minimum(one.ess, reference.ess) >= LEAST
     if not kept.any():
-        return nothing
+        return Distance()
     error = np.sqrt((v / one.ess + v / reference.ess)[kept])
-    found = nothing | {"sds": float(np.sqrt((difference[kept] ** 2 / v[kept]).mean()))}
-    if (error > 0).all():
-        z = np.abs(difference[kept]) / error
-        found |= {"z": float(np.sqrt((z**2).mean())), "worst": float(z.max())}
-    return found
+    sds = float(np.sqrt((difference[kept] ** 2 / v[kept]).mean()))
+    if not (error > 0).all():
+        return Distance(sds=sds)
+    z = np.abs(difference[kept]) / error
+    return Distance(float(np.sqrt((z**2).mean())), float(z.max()), sds)
 
 
 def seconds_to_nll(result: Result, quality: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Saved results as rows of one table: measured, set against a reference, and ranked where they can be.
+"""Results as rows of one table: measured, set against a reference, and ranked where they can be.
 
 Predictions (NLL, RMSE) are ranked where training and test data are the same; evidence where the model is the same
 too. The reference of a posterior (one model, one set of data) is its exact result, else the chains with
@@ -7,114 +7,105 @@ the most effective samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from comparison import measures, saved
-from comparison.measures import Estimate
+from comparison.row import Agreement, Row, Standing
 from comparison.saved import Saved
-from errors import InputError
+from errors import InputError, unknown
+from inference.diagnostics import JUDGES
 
-Row = dict[str, Any]
-NAMES = {"test_nll": "a finite test NLL", "test_rmse": "a finite test RMSE", "max_error": "an exact result beside it",
-         "sds": "a reference beside it", "evidence": "a bound of the evidence",
-         "ess_per_second": "draws of predictions", "seconds_to_quality": "reached that quality",
-         "seconds": "a finite time"}  # what results can be ranked by, and what they lack where they cannot
+
+@dataclass(frozen=True)
+class Measure:
+    """What results can be ranked by, and what those lack that cannot."""
+
+    of: Callable[[Row], float | None]
+    lacking: str
+    higher: bool = False  # is better
+
+
+MEASURES = {
+    "test_nll": Measure(lambda r: r.scores.test_nll, "a finite test NLL"),
+    "test_rmse": Measure(lambda r: r.scores.test_rmse, "a finite test RMSE"),
+    "max_error": Measure(lambda r: r.agreement.max_error, "an exact result beside it"),
+    "sds": Measure(lambda r: r.agreement.sds, "a reference beside it"),
+    "evidence": Measure(lambda r: r.scores.evidence, "a bound of the evidence", higher=True),
+    "ess_per_second": Measure(lambda r: r.scores.ess_per_second, "draws of predictions", higher=True),
+    "seconds_to_quality": Measure(lambda r: r.standing.seconds_to_quality, "reached that quality"),
+    "seconds": Measure(lambda r: r.seconds, "a finite time"),
+}
 DEFAULT = ("test_nll", "max_error", "sds", "seconds")  # the first that there is
-HIGHER = ("evidence", "ess_per_second")  # is better
+T = TypeVar("T")
 BOUNDED = ("exact", "lower bound")  # evidence of these kinds can be ranked
-JUDGES = ("strip", "brute_force", "variable_elimination_pgmpy")  # of exact results the first of these, then any
 
 
-@dataclass
-class Line:
-    """A saved result with what is measured of it."""
-
-    saved: Saved
-    estimate: Estimate | None
-    row: Row
-
-    @classmethod
-    def of(cls, one: Saved) -> Line:
-        return cls(one, measures.estimate(one.result, one.draws), _alone(one, one.draws))
-
-
-def lines(results: Sequence[Saved], by: str | None = None, quality: float | None = None) -> list[Line]:
-    """A line for every result, in order of rank within each set of data.
+def ranked(results: Sequence[Saved], by: str | None = None, quality: float | None = None) -> list[Row]:
+    """A row for every result, in order of rank within each set of data.
 
     Errors: InputError for a ranking by what no result has, or by the evidence of different models.
     """
+    if by is not None and by not in MEASURES:
+        raise unknown("measure to rank by", by, MEASURES)
     if quality is not None and not np.isfinite(quality):
         raise InputError(f"--quality must be a finite number, not {quality}")
     if by == "evidence":
-        for target in dict.fromkeys(s.target for s in results):
-            saved.same_model([s for s in results if s.target == target])
-    found = [Line.of(s) for s in results]
-    for law in dict.fromkeys(s.law for s in results):
-        _against([line for line in found if line.saved.law == law])
-    return [line for target in dict.fromkeys(s.target for s in results)
-            for line in _ranked([n for n in found if n.saved.target == target], by, quality)]
+        for same in grouped(results, lambda s: s.target):
+            saved.same_model(same)
+    rows = [row for same in grouped(map(Row.of, results), lambda r: r.saved.law) for row in _against(same)]
+    return [row for same in by_data(rows) for row in _placed(_timed(same, quality), by)]
 
 
-def _alone(one: Saved, draws: np.ndarray | None) -> Row:
-    """What a result says by itself."""
-    r, sizes = one.result, one.result.facts["data"]
-
-    def score(name: str) -> float | None:
-        return float(r.expected[name]) if name in r.expected else None
-
-    elbo, seconds = r.final("elbo"), float(r.seconds.sum())
-    ess = None if draws is None else measures.effective(draws, "bulk")
-    worst = None if ess is None or np.isnan(ess).all() else float(np.nanmin(ess))
-    return {
-        "label": one.label, "series": one.series, "name": r.name, "by": r.by, "family": r.family, "path": str(one.path),
-        "settings": dict(one.settings), "problem": one.problem, "model": r.facts["model"], "data": r.facts["data"],
-        "rank": r.facts["model"].get("rank"), "seed": r.seed, "chains": len(r.seconds), "steps": r.steps,
-        "samples": r.facts.get("samples") if r.family == "variational" else None,
-        "seconds": seconds, "converged": r.converged,
-        "num_train": sizes.get("train", {}).get("ratings"), "num_test": sizes.get("test", {}).get("ratings"),
-        **{name: score(name) for name in ("train_nll", "validation_nll", "test_nll", "test_rmse")},
-        "evidence": r.log_evidence if elbo is None else elbo,
-        "evidence_kind": r.log_evidence_kind or (None if elbo is None else "lower bound"),
-        "rhat": None if draws is None else measures.worst_rhat(draws),
-        "ess": worst, "ess_per_second": None if worst is None else worst / seconds,
-    }
+def grouped(items: Iterable[T], key: Callable[[T], str]) -> list[list[T]]:
+    """Those of one key together, in the order in which the keys come up."""
+    found: dict[str, list[T]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return list(found.values())
 
 
-def reference(group: Sequence[Line]) -> Line | None:
+def by_data(rows: Iterable[Row]) -> list[list[Row]]:
+    """The rows of one set of data together."""
+    return grouped(rows, lambda row: row.saved.target)
+
+
+def reference(group: Sequence[Row]) -> Row | None:
     """The exact result, else the chains with the most effective samples; None where there is neither."""
-    exact = [n for n in group if n.saved.result.family == "exact" and n.estimate]
-    exact.sort(key=lambda n: JUDGES.index(n.row["name"]) if n.row["name"] in JUDGES else len(JUDGES))
-    chains = sorted((n for n in group if n.saved.draws is not None), key=lambda n: (-(n.row["ess"] or 0), -kept(n)))
+    exact = [r for r in group if r.result.family == "exact" and r.estimate]
+    exact.sort(key=lambda r: JUDGES.index(r.result.name) if r.result.name in JUDGES else len(JUDGES))
+    chains = [r for r in group if r.result.family == "mcmc" and r.saved.draws is not None]
+    chains.sort(key=lambda r: (-(r.scores.ess or 0), -kept(r)))
     return next(iter((*exact, *chains)), None)
 
 
-def kept(line: Line) -> int:
+def kept(row: Row) -> int:
     """Sweeps after warm-up, of all chains."""
-    return line.row["chains"] * (line.row["steps"] - line.saved.result.facts["warmup"])
+    return len(row.result.seconds) * (row.result.steps - row.result.facts["warmup"])
 
 
-def _against(group: Sequence[Line]) -> None:
+def _against(group: Sequence[Row]) -> list[Row]:
     """Agreement of the results of one posterior with the reference among them."""
     judge = reference(group)
-    for line in group:
-        grid = line.row["problem"] == "grid"
-        line.row |= dict.fromkeys(("reference", "exact", "z", "worst", "sds", "max_error", "mean_error",
-                                   "evidence_error"))
-        if judge is None:
-            continue
-        right = judge.saved.result
-        line.row |= {"reference": judge.row["label"], "exact": right.family == "exact"}
-        if line.estimate and judge.estimate and line is not judge:
-            line.row |= measures.agreement(line.estimate, judge.estimate, counts=grid)
-        if right.family == "exact" and grid and "labels" in line.saved.result.expected:
-            error = np.abs(line.saved.result.expected["labels"] - right.expected["labels"])
-            line.row |= {"max_error": float(error.max()), "mean_error": float(error.mean())}
-            if line.row["evidence"] is not None and right.log_evidence is not None:
-                line.row["evidence_error"] = line.row["evidence"] - right.log_evidence
+    return [row if judge is None else replace(row, agreement=_agreement(row, judge)) for row in group]
+
+
+def _agreement(row: Row, judge: Row) -> Agreement:
+    exact = judge.result.family == "exact"
+    found = Agreement(judge.label, exact)
+    if row.estimate and judge.estimate and row is not judge:
+        far = measures.distance(row.estimate, judge.estimate)
+        found = replace(found, z=far.z, worst=far.worst, sds=far.sds)
+    ours, right = measures.marginals(row.result), measures.marginals(judge.result)
+    if exact and ours is not None and right is not None:
+        error = np.abs(ours - right)
+        found = replace(found, max_error=float(error.max()), mean_error=float(error.mean()))
+        if row.scores.evidence is not None and judge.result.log_evidence is not None:
+            found = replace(found, evidence_error=row.scores.evidence - judge.result.log_evidence)
+    return found
 
 
 def finite(value: float | None) -> bool:
@@ -122,41 +113,56 @@ def finite(value: float | None) -> bool:
     return value is not None and bool(np.isfinite(value))
 
 
-def _ranked(group: list[Line], by: str | None, quality: float | None) -> list[Line]:
-    """The lines of one set of data in order, with their place, their distance from the best and their time."""
-    _timed(group, quality)
-    by = by or next((b for b in DEFAULT if any(finite(n.row[b]) for n in group)), "seconds")
-    sign = -1 if by in HIGHER else 1
+def aim(group: Sequence[Row]) -> Literal["NLL", "error", ""]:
+    """What time is taken to: a test NLL, an error of the marginals, or nothing that these results have."""
+    if any(r.scores.test_nll is not None for r in group):
+        return "NLL"
+    return "error" if any(measures.marginals(r.result) is not None for r in group) else ""
 
-    def score(line: Line) -> float:
-        usable = finite(line.row[by]) and (by != "evidence" or line.row["evidence_kind"] in BOUNDED)
-        return sign * line.row[by] if usable else np.inf
 
-    scores = {line.row["label"]: score(line) for line in group}
+def _timed(group: Sequence[Row], quality: float | None) -> list[Row]:
+    """Seconds to the same quality."""
+    towards = aim(group)
+    if quality is None and towards == "error":
+        quality = measures.STANDARD_ERROR
+    elif quality is None and towards == "NLL":
+        best = min((r.scores.test_nll for r in group if r.scores.test_nll is not None and finite(r.scores.test_nll)),
+                   default=np.nan)
+        quality = best + measures.SHARE * abs(best)
+
+    def seconds(row: Row) -> float | None:
+        if quality is None or not towards:
+            return None
+        if towards == "NLL":
+            return measures.seconds_to_nll(row.result, quality)
+        z = row.agreement.z
+        if z is not None and z > measures.DISAGREES and row.result.family == "mcmc":
+            return None
+        return measures.seconds_to_error(row.result, row.estimate, row.agreement.max_error, quality)
+
+    return [replace(r, standing=Standing(quality, seconds(r))) for r in group]
+
+
+def _placed(group: list[Row], by: str | None) -> list[Row]:
+    """The rows of one set of data in order, with their place and their distance from the best."""
+    by = by or next((b for b in DEFAULT if any(finite(MEASURES[b].of(r)) for r in group)), "seconds")
+    measure = MEASURES[by]
+
+    def score(row: Row) -> float:
+        value = measure.of(row)
+        if value is None or not finite(value) or (by == "evidence" and row.scores.evidence_kind not in BOUNDED):
+            return np.inf
+        return -value if measure.higher else value
+
+    scores = {row.label: score(row) for row in group}
     if not np.isfinite(list(scores.values())).any():
-        raise InputError(f"--by {by}: none of the results has {NAMES[by]}; rank them by something else")
-    group.sort(key=lambda n: (scores[n.row["label"]], n.row["label"]))
-    best = min(group, key=lambda n: n.row["test_nll"] if finite(n.row["test_nll"]) else np.inf)
-    for line in group:
-        mine = scores[line.row["label"]]
-        gap = measures.paired(best.saved.result, line.saved.result)
-        line.row |= {"ranked_by": by, "place": 1 + sum(s < mine for s in scores.values()) if mine < np.inf else None,
-                     "gap": gap and gap[0], "gap_error": gap and gap[1]}
-    return group
-
-
-def _timed(group: Sequence[Line], quality: float | None) -> None:
-    """Seconds to the same quality: a test NLL, or of grids an error of the marginals."""
-    nlls = [n.row["test_nll"] for n in group if finite(n.row["test_nll"])]
-    for line in group:
-        result, row = line.saved.result, line.row
-        if row["problem"] == "grid":
-            wanted = measures.STANDARD_ERROR if quality is None else quality
-            wrong = row["z"] is not None and row["z"] > measures.DISAGREES
-            time = None if wrong and row["family"] == "mcmc" else measures.seconds_to_error(
-                result, line.estimate, row["max_error"], wanted)
-        else:
-            best = min(nlls, default=np.nan)
-            wanted = best + measures.SHARE * abs(best) if quality is None else quality
-            time = measures.seconds_to_nll(result, wanted)
-        row |= {"quality": wanted, "seconds_to_quality": time}
+        raise InputError(f"--by {by}: none of the results has {measure.lacking}; rank them by something else")
+    group = sorted(group, key=lambda r: (scores[r.label], r.label))
+    best = min(group, key=lambda r: nll if (nll := r.scores.test_nll) is not None and finite(nll) else np.inf)
+    found = []
+    for row in group:
+        mine = scores[row.label]
+        gap, error = measures.paired(best.result, row.result) or (None, None)
+        place = 1 + sum(s < mine for s in scores.values()) if mine < np.inf else None
+        found.append(replace(row, standing=replace(row.standing, ranked_by=by, place=place, gap=gap, gap_error=error)))
+    return found

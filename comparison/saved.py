@@ -1,34 +1,33 @@
-"""Saved results, found by file or folder; what they are of, and which of them may be compared."""
+"""What a result is of, and which results may be compared."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from comparison import measures
 from errors import InputError
 from inference.result import Result
+from views.numbers import cell
 
-FACTORS = ("U_mean", "U_var", "V_mean", "V_var")  # never compared: known only up to rotation
-IN_NAMES = ("rank", "seed", "method", "guide", "kernel", "model", "biases")  # what a label says anyhow
 SWEEP = "sweep.json"  # in the folder of a sweep: which options were swept, and their values by cell
-RANKED_BY = {"factorization": ("train", "test")}  # the sets that must be the same; of other problems, all
+PREDICTED = ("train", "test")  # the sets that must be the same, where there are ratings to predict; else all
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A saved result, and the values that a sweep gave to its options.
+    """A result to compare, and the values that a sweep gave to its options.
 
+    path    None for one that was never saved
     result  without its draws and factors, which may be large
     draws   of what is comparable, see `measures.quantities`
     """
 
-    path: Path
+    path: Path | None
     result: Result
     draws: np.ndarray | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -40,10 +39,30 @@ class Saved:
         return str(self.result.facts["problem"])
 
     @property
+    def where(self) -> str:
+        """Its file, or what it is called in memory."""
+        return str(self.path or self.label or self.result.name)
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """The model's class and what it believes, in numbers and words."""
+        return self.result.facts["model"]
+
+    @property
+    def sets(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every set of data: its size and its fingerprint."""
+        return self.result.facts["data"]
+
+    @property
+    def samples(self) -> int | None:
+        """Draws of q behind a score."""
+        return self.result.facts.get("samples") if self.result.family == "variational" else None
+
+    @property
     def data(self) -> dict[str, str | None]:
         """Fingerprints of the sets that must be the same."""
-        sets = self.result.facts["data"]
-        return {name: sets.get(name, {}).get("fingerprint") for name in RANKED_BY.get(self.problem, sorted(sets))}
+        names = PREDICTED if "train" in self.sets else sorted(self.sets)
+        return {name: self.sets.get(name, {}).get("fingerprint") for name in names}
 
     @property
     def target(self) -> str:
@@ -53,95 +72,7 @@ class Saved:
     @property
     def law(self) -> str:
         """The same for results of one posterior distribution, whose evidence can be ranked too."""
-        return self.target + json.dumps(self.result.facts["model"], sort_keys=True)
-
-
-def read(paths: Sequence[Path]) -> tuple[list[Saved], list[str]]:
-    """The results at these files and in these folders, labelled; and sentences about those that were left out.
-
-    Errors: InputError for a path without a result, and for a result that does not say what it is of.
-    """
-    found: dict[Path, Saved] = {}
-    left = []
-    for path in paths:
-        if path.is_dir():
-            here, sentence = _folder(path)
-            left += [sentence] if sentence else []
-        elif path.suffix == ".nc" or not path.exists():
-            here = [_load(path)]
-        else:
-            raise InputError(f"{path} is not a saved result: give a .nc file that a run wrote, or a run's folder")
-        for saved in here:
-            found.setdefault(saved.path.resolve(), saved)
-    return labelled(list(found.values())), left
-
-
-def _folder(path: Path) -> tuple[list[Saved], str | None]:
-    """All results of a run or a sweep; of a run with several data sets, those of the same data as its main ones."""
-    files = sorted(path.rglob("*.nc"), key=lambda p: (len(p.parts), str(p)))
-    if not files:
-        raise InputError(f"{path} holds no saved result (.nc): give the folder of a finished run")
-    cells = sweep(path).get("cells", {})
-    here = [replace(_load(f), settings=cells.get(f.relative_to(path).parts[0], {})) for f in files]
-    main = {s.target for s in here if s.path.parent == path}
-    if len(main) != 1:
-        return here, None
-    kept = [s for s in here if s.target in main]
-    others = [str(s.path.relative_to(path)) for s in here if s.target not in main]
-    few = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-    return kept, f"Left out of {path}, as they are of other data: {len(others)} results ({few})." if others else None
-
-
-def _load(path: Path) -> Saved:
-    result = Result.load(path)
-    if not {"problem", "model", "data"} <= result.facts.keys():
-        raise InputError(f"{path} does not say of what model and data it is, as an older version wrote it: "
-                         f"run it again to compare it")
-    light = {name: value for name, value in result.expected.items() if name not in FACTORS}
-    return Saved(path, replace(result, draws={}, expected=light), measures.quantities(result))
-
-
-def sweep(folder: Path) -> dict[str, Any]:
-    """What the sweep in that folder wrote about itself; nothing where there is none."""
-    try:
-        return json.loads((folder / SWEEP).read_text())
-    except (OSError, ValueError):
-        return {}
-
-
-def labelled(results: Sequence[Saved]) -> list[Saved]:
-    """Each with a short label of its own: the method, and what else tells it from the others."""
-    def words(saved: Saved) -> dict[str, str]:
-        model, settings = saved.result.facts["model"], saved.settings
-        rungs = "+".join(n for n, v in model.items() if v is True)
-        return {"rank": f"K={model['rank']}" if "rank" in model else "", "model": rungs,
-                "seed": f"seed {saved.result.seed}"} | {n: f"{n}={v}" for n, v in settings.items() if n not in IN_NAMES}
-
-    said = [words(s) for s in results]
-    telling = [n for n in dict.fromkeys(n for w in said for n in w) if len({w.get(n) for w in said}) > 1]
-
-    def joined(leave: str) -> list[str]:
-        return [", ".join(filter(None, (s.result.name, *(w.get(n, "") for n in telling if n != leave))))
-                for s, w in zip(results, said, strict=True)]
-
-    series = joined(leave="seed")
-    labels = list(series) if len(set(series)) == len(series) else joined(leave="")
-    for label in {label for label in labels if labels.count(label) > 1}:
-        same = [k for k, other in enumerate(labels) if other == label]
-        for k, ending in zip(same, endings([results[k].path for k in same]), strict=True):
-            labels[k] = f"{label} ({ending})"
-    return [replace(s, series=together, label=label)
-            for s, label, together in zip(results, labels, series, strict=True)]
-
-
-def endings(paths: Sequence[Path]) -> list[str]:
-    """As much of the end of each file's folder as tells the files apart, or else of its own name too."""
-    folders = [path.resolve().parent for path in paths]
-    for depth in range(1, max(len(folder.parts) for folder in folders)):
-        names = ["/".join(folder.parts[-depth:]) for folder in folders]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{folder.name}/{path.stem}" for folder, path in zip(folders, paths, strict=True)]
+        return self.target + json.dumps(self.model, sort_keys=True)
 
 
 def check(results: Sequence[Saved]) -> None:
@@ -150,7 +81,7 @@ def check(results: Sequence[Saved]) -> None:
         raise InputError("there is nothing to compare")
     first = results[0]
     for other in results[1:]:
-        pair = f"{first.path} and {other.path}"
+        pair = f"{first.where} and {other.where}"
         if other.problem != first.problem:
             raise InputError(f"{pair} are of different problems ({first.problem} and {other.problem}): compare takes "
                              f"results of one problem")
@@ -161,23 +92,23 @@ def check(results: Sequence[Saved]) -> None:
 
 def _difference(a: Saved, b: Saved) -> str:
     """The first set that differs, with its size and fingerprint on both sides."""
-    name = next(n for n in a.data if a.data[n] != b.data.get(n))
+    name = next(n for n in {**a.data, **b.data} if a.data.get(n) != b.data.get(n))
 
     def said(saved: Saved) -> str:
-        entry = saved.result.facts["data"].get(name)
+        entry = saved.sets.get(name)
         if entry is None:
             return "none"
-        size = next(f"{v:,} {k}" for k, v in entry.items() if k != "fingerprint")
-        return f"{size}, {entry['fingerprint']}"
+        sizes = [f"{cell(value)} {what}" for what, value in entry.items() if what != "fingerprint"]
+        return ", ".join([*sizes[:1], str(entry.get("fingerprint"))])
 
-    return f"the {name}{' set' * (a.problem == 'factorization')}: {said(a)}; and {said(b)}"
+    return f"the {name}{' set' * (name in PREDICTED)}: {said(a)}; and {said(b)}"
 
 
 def same_model(results: Sequence[Saved]) -> None:
     """Evidence is ranked among results of one model and data only."""
     other = next((s for s in results if s.law != results[0].law), None)
     if other:
-        a, b = results[0].result.facts["model"], other.result.facts["model"]
+        a, b = results[0].model, other.model
         what = ", ".join(f"{n} {a.get(n)} and {b.get(n)}" for n in {**a, **b} if a.get(n) != b.get(n)) or "other data"
-        raise InputError(f"the evidence of {results[0].path} and {other.path} cannot be ranked, as they are of "
+        raise InputError(f"the evidence of {results[0].where} and {other.where} cannot be ranked, as they are of "
                          f"different models ({what}): rank them by test_nll")

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import Any
 
 from comparison.measures import DISAGREES
+from comparison.row import Row
 
 MIXED = 1.05  # R-hat of a reference that can be relied on
 WITHIN = 2.0  # standard errors that do not tell two results apart
 SHOWN = 4  # names in a sentence
 
 
-def sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
+def sentences(rows: Sequence[Row]) -> list[str]:
     """Of results of one set of data, in order of rank."""
     return [s for s in (_best(rows), _scored(rows), _evidence(rows), *_agreement(rows)) if s]
 
 
-def _best(rows: Sequence[dict[str, Any]]) -> str | None:
-    scored = [r for r in rows if r["test_nll"] is not None and isfinite(r["test_nll"])]
-    scored.sort(key=lambda r: r["test_nll"])
+def _best(rows: Sequence[Row]) -> str | None:
+    scored = [(nll, r) for r in rows if (nll := r.scores.test_nll) is not None and isfinite(nll)]
+    scored.sort(key=lambda pair: pair[0])
     if len(scored) < 2:
         return None
-    said = f"{scored[0]['label']} predicts the {scored[0]['num_test']:,} test ratings best ({scored[0]['test_nll']:.4f}"
-    tied = [r for r in scored[1:] if r["gap"] is not None and r["gap"] <= WITHIN * r["gap_error"]]
-    return said + (f"); {names(tied, but=scored[0])} cannot be told from it: less than {WITHIN:g} standard errors of "
-                   f"the difference over these ratings." if tied else " nats per rating).")
+    nll, best = scored[0]
+    test = "test data" if best.num_test is None else f"{best.num_test:,} test ratings"
+    tied = [r for _, r in scored[1:] if r.standing.gap is not None and r.standing.gap_error is not None
+            and r.standing.gap <= WITHIN * r.standing.gap_error]
+    return f"{best.label} predicts the {test} best ({nll:.4f}" + (
+        f"); {names(tied, but=best)} cannot be told from it: less than {WITHIN:g} standard errors of "
+        f"the difference over these ratings." if tied else " nats per rating).")
 
 
-def _scored(rows: Sequence[dict[str, Any]]) -> str | None:
+def _scored(rows: Sequence[Row]) -> str | None:
     """That scores do not rest on the same draws, or training scores not on the same ratings."""
-    draws = sorted({r["samples"] for r in rows if r["samples"] is not None})
-    parts = {str(r["data"].get("scored_train")) for r in rows if r["train_nll"] is not None}
+    draws = sorted({samples for r in rows if (samples := r.saved.samples) is not None})
+    parts = {str(r.saved.sets.get("scored_train")) for r in rows if r.scores.train_nll is not None}
     said = []
     if len(draws) > 1:
         said.append(f"the NLLs of variational fits rest on {draws[0]} to {draws[-1]} draws from q, and fewer "
@@ -42,45 +45,44 @@ def _scored(rows: Sequence[dict[str, Any]]) -> str | None:
     return f"Beware: {'; '.join(said)}." if said else None
 
 
-def _evidence(rows: Sequence[dict[str, Any]]) -> str | None:
+def _evidence(rows: Sequence[Row]) -> str | None:
     """That bounds of different models are shown and not ranked."""
-    bounded = [r for r in rows if r["evidence"] is not None]
-    models = list({str(r["model"]): r for r in bounded}.values())
+    models = list({str(r.saved.model): r.saved.model for r in rows if r.scores.evidence is not None}.values())
     if len(models) < 2:
         return None
-    what = [n for n in models[0]["model"] if len({str(r["model"].get(n)) for r in models}) > 1]
-    values = "; ".join(f"{n} {', '.join(dict.fromkeys(str(r['model'].get(n)) for r in models))}" for n in what)
+    what = [n for n in models[0] if len({str(model.get(n)) for model in models}) > 1]
+    values = "; ".join(f"{n} {', '.join(dict.fromkeys(str(model.get(n)) for model in models))}" for n in what)
     return (f"The evidence is of {len(models)} models ({values or 'of different classes'}) and is not ranked: each "
             f"bounds that of its own model.")
 
 
-def _agreement(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _agreement(rows: Sequence[Row]) -> list[str]:
     """Which references cannot be relied on, which chains do not agree with theirs, and which fits are off."""
     said = []
-    judges = [r for r in rows if any(r["label"] == other["reference"] != other["label"] for other in rows)]
-    unmixed = [r for r in judges if r["rhat"] is not None and r["rhat"] > MIXED]
+    asked = {r.agreement.reference for r in rows if r.agreement.reference != r.label}
+    unmixed = [(rhat, r) for r in rows if r.label in asked and (rhat := r.scores.rhat) is not None and rhat > MIXED]
     if unmixed:
-        said.append(f"{names(unmixed)}: chains that are a reference and disagree among themselves (R-hat up to "
-                    f"{max(r['rhat'] for r in unmixed):.3f}); agreement with them means little until they have run "
-                    f"longer.")
-    off = [r for r in rows if r["z"] is not None and r["z"] > DISAGREES]
-    chains = [r for r in off if r["family"] == "mcmc"]
+        said.append(f"{names([r for _, r in unmixed])}: chains that are a reference and disagree among themselves "
+                    f"(R-hat up to {max(rhat for rhat, _ in unmixed):.3f}); agreement with them means little until "
+                    f"they have run longer.")
+    off = [(z, r) for r in rows if (z := r.agreement.z) is not None and z > DISAGREES]
+    chains = [(z, r) for z, r in off if r.result.family == "mcmc"]
     if chains:
-        said.append(f"{names(chains)}: up to {max(r['z'] for r in chains):.3g} Monte Carlo "
+        said.append(f"{names([r for _, r in chains])}: up to {max(z for z, _ in chains):.3g} Monte Carlo "
                     f"standard errors from the reference, where chance gives 1: another distribution, or chains that "
                     f"have not mixed.")
-    fits = [r for r in off if r["family"] != "mcmc"]
+    fits = [r for _, r in off if r.result.family != "mcmc"]
     if fits:
         said.append(f"{names(fits)}: not the posterior of the reference, by up to "
-                    f"{max(r['sds'] for r in fits):.2g} of its standard deviations (root mean square).")
+                    f"{max(r.agreement.sds or 0.0 for r in fits):.2g} of its standard deviations (root mean square).")
     return said
 
 
-def names(rows: Sequence[dict[str, Any]], but: dict[str, Any] | None = None) -> str:
+def names(rows: Sequence[Row], but: Row | None = None) -> str:
     """At most a few of them; of a sweep's runs that differ in their seeds once."""
-    known = dict.fromkeys(r["series"] if "seed" in r["settings"] else r["label"] for r in rows)
-    if but is not None and "seed" in but["settings"]:
-        known.pop(but["series"], None)
+    known = dict.fromkeys(r.series if "seed" in r.settings else r.label for r in rows)
+    if but is not None and "seed" in but.settings:
+        known.pop(but.series, None)
     if not known:
         return "the same with another seed"
     rest = len(known) - SHOWN

@@ -1,4 +1,9 @@
-"""What runs a method: compiled by numba, or the readable twin in torch; and on how many threads."""
+"""What runs a method: compiled by numba, or the readable twin in torch; and on how many threads.
+
+Options:
+
+    engine   compiled by numba, or as it is written, in torch; auto: compiled on the CPU, torch elsewhere
+"""
 
 from __future__ import annotations
 

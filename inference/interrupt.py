@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Request:
+class Asked:
     """Whether the user has asked to stop."""
 
     asked = False
 
 
 @contextmanager
-def finish_step_first() -> Iterator[Request]:
+def finish_step_first() -> Iterator[Asked]:
     """The first Ctrl-C sets `asked`; a second one raises KeyboardInterrupt at once."""
-    request = Request()
+    request = Asked()
 
     def ask(signum: int, frame: FrameType | None) -> None:
         if request.asked:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from errors import InputError, unknown
 from inference import from_transition, user_file
+from inference.job import Observer
 from inference.method import Family, Method, dataclasses_in
 from inference.user_file import GUIDE, UserFile
 
@@ -81,6 +85,21 @@ def in_file(kind: str, file: UserFile) -> Method:
         return importlib.import_module("inference.pyro.from_kernel").as_method(module, kernels[chosen], file.name,
                                                                                "user")
     return from_guide(kind, module, guides[chosen], file.name, "user")
+
+
+def of_thing(kind: str, thing: Callable[..., Any]) -> Method:
+    """A transition, a guide or a class of Pyro kernels itself, as a method."""
+    file = user_file.held(thing)
+    return replace(in_file(kind, file), name=file.path.stem)
+
+
+def scorer(kind: str) -> Callable[..., Observer]:
+    """What scores the draws of a kind of model on data that were held back: Scorer(model, {name: data}, family).
+
+    Errors: InputError where there is nothing of the kind."""
+    if not (HERE / kind / "predictive.py").exists():
+        raise InputError(f"there is no predictive score for {kinds()[kind]}: leave `score` out")
+    return importlib.import_module(f"inference.{kind}.predictive").Predictive
 
 
 def from_guide(kind: str, module: ModuleType, guide: object, name: str, by: str) -> Method:

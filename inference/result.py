@@ -10,8 +10,10 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "pyro-ppl", "pgmpy", "numpy", "numba", "arviz")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """Draws, expectations and the trace of one method on one model.
 
@@ -33,6 +35,15 @@ class Result:
     expected  {quantity: array}, the method's own answer; for MCMC the mean over chains
     trace     {field of Info: (chain, step)}, nan where the method was silent
     seconds   (chain, step), wall time of each step
+
+    >>> arrays = {"draws": {"x": np.zeros((2, 9))}, "expected": {"x": np.zeros(())}, "trace": {}}
+    >>> Result("gibbs", "mcmc", "hand", seconds=np.full((2, 9), 0.1), log_evidence=-12.5, log_evidence_kind="exact",
+    ...        converged=None, seed=4, options={}, **arrays)
+    gibbs         mcmc, by hand: 9 steps of 2 chains, 1.8 s, seed 4
+    log evidence  -12.5 nats (exact)
+    converged     not known
+    draws         x (2, 9)
+    expected      x ()
     """
 
     name: str
@@ -61,6 +72,30 @@ class Result:
         if values is None or not np.isfinite(values[:, -1]).any():
             return None
         return float(np.nanmean(values[:, -1]))
+
+    def _in_words(self) -> dict[str, str]:
+        """What it is, a line each: what a person at a prompt wants to know of it."""
+        def shapes(arrays: Mapping[str, np.ndarray]) -> str:
+            return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "none"
+
+        chains = f" of {len(self.seconds)} chains" if len(self.seconds) > 1 else ""
+        evidence = self.log_evidence
+        return {
+            self.name: f"{self.family}, by {self.by}: {self.steps} step{'s' * (self.steps != 1)}{chains}, "
+                       f"{self.seconds.sum():.3g} s, seed {self.seed}",
+            "log evidence": "none" if evidence is None else f"{evidence:.9g} nats ({self.log_evidence_kind})",
+            "converged": {None: "not known", True: "yes", False: "no"}[self.converged],
+            "draws": shapes(self.draws), "expected": shapes(self.expected),
+        }
+
+    def __repr__(self) -> str:
+        said = self._in_words()
+        return "\n".join(f"{what:{max(map(len, said))}}  {words}" for what, words in said.items())
+
+    def _repr_html_(self) -> str:
+        said = self._in_words()
+        lines = (f"<tr><th>{escape(what)}</th><td>{escape(words)}</td></tr>" for what, words in said.items())
+        return f"<table>{''.join(lines)}</table>"
 
     def header(self) -> dict[str, Any]:
         """The part that people read."""
@@ -141,7 +176,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def import_arviz():
+def import_arviz() -> ModuleType:
     """ArviZ, without the announcement of its next version."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +68,18 @@ def read(word: str) -> UserFile:
     file, colon, wanted = word.partition(".py:")
     path = Path(file + ".py" if colon else file)
     return UserFile(path, wanted, import_file(path))
+
+
+def held(thing: Callable[..., Any]) -> UserFile:
+    """A kernel or guide that is at hand, from a notebook say, as if it stood in a file: a function whose first argument
+    is `rng` is a transition, a class derived from MCMCKernel a kernel, anything else a guide."""
+    name = getattr(thing, "__name__", type(thing).__name__)
+    module = ModuleType(str(thing.__module__), thing.__doc__)
+    module.__file__ = inspect.getsourcefile(thing) or name
+    first = next(iter(inspect.signature(thing).parameters), "")
+    moves = first == "rng" and not isinstance(thing, type)
+    setattr(module, "transition" if moves else name, thing)
+    return UserFile(Path(f"{name}.py"), "" if moves else name, module)
 
 
 def import_file(path: Path) -> ModuleType:

@@ -1,7 +1,7 @@
 """What a model is to everything that infers, checks or compares: told once, and no file outside asks which it has.
 
-A third kind of model is one file here, one folder in `inference/` (its methods), one file in `checks/problems/` (small
-instances whose answers are known) and one folder in `experiments/`. Whoever has a `Model` may run, save, compare and
+A third kind of model is one file here, one folder in `inference/` (its methods), one folder in `checks/problems/`
+(small instances whose answers are known) and one in `experiments/`. Whoever has a `Model` may run, save, compare and
 check it.
 """
 
@@ -22,7 +22,7 @@ Data = Any  # what a model is observed through: an image, ratings, None; only th
 class Model(Protocol):
     """log p(latents, data), and what else methods, checks and comparisons ask of it. A frozen dataclass.
 
-    kind    the folder of `inference/` that holds its methods, and the file of `checks/problems/` with its problems
+    kind    the folder of `inference/` that holds its methods, and what the sets of `checks/problems/` say they are for
     sites   the shape of every latent site; float64, unless the site is among `labels`
     labels  sites of whole numbers 0..num_labels - 1
     dims    names of the axes of what is saved: "posterior/<site>" and "expected/<quantity>"

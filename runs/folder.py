@@ -9,34 +9,15 @@ import platform
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from errors import InputError
 from inference.checkpoint import whole
-from inference.result import Result, versions
+from inference.result import versions
+from runs.records import Checkpoint, Entry
 
 ARGUMENTS, SUMMARY = "run.json", "summary.json"
-BARE = "fit and save, and no more: no further ranks or comparisons, no checkpoints, no figures"
-DATA_SEED = "the seed of data that are made or split at random, where --seed is to be that of the methods only"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One line of the checkpoint table: our number against the reference's, or against a bound."""
-
-    id: str
-    what: str
-    ours: float
-    reference: float
-    error: float
-    passed: bool
-
-    @classmethod
-    def close(cls, id: str, what: str, ours: float, reference: float, error: float, bound: float) -> Checkpoint:
-        """Passes when `error` is at most `bound`; a nan fails."""
-        return cls(id, what, ours, reference, error, bool(error <= bound))
 
 
 def create(out: Path | None, problem: str, argv: Sequence[str]) -> Path:
@@ -64,12 +45,12 @@ def stored_arguments(folder: Path) -> list[str]:
     return [str(a) for a in argv]
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     with whole(path) as aside:
         aside.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def machine() -> dict[str, Any]:
+def machine() -> dict[str, str | int | None]:
     """What the figures in seconds were measured on."""
     name = platform.processor() or platform.machine()
     try:
@@ -82,25 +63,16 @@ def machine() -> dict[str, Any]:
 
 
 def write_summary(folder: Path, problem: str, argv: Sequence[str], seed: int, checkpoints: Sequence[Checkpoint],
-                  methods: Sequence[dict[str, Any]], **more: Any) -> Path:
+                  entries: Sequence[Entry]) -> None:
     """`summary.json`: the same shape for every problem."""
-    path = folder / SUMMARY
-    write_json(path, finite({
+    write_json(folder / SUMMARY, finite({
         "problem": int(problem), "command": shlex.join(["python", "run.py", *argv]), "seed": seed,
         "versions": versions(), "machine": machine(),
-        "checkpoints": [asdict(c) for c in checkpoints], "methods": list(methods), **more,
+        "checkpoints": [asdict(c) for c in checkpoints], "methods": [asdict(e) for e in entries],
     }))
-    return path
 
 
-def bare(folder: Path, problem: str, argv: Sequence[str], seed: int, results: Sequence[Result]) -> int:
-    """The end of a run under --bare: no checkpoints, no figures; exit status 0."""
-    write_summary(folder, problem, argv, seed, [], [method_entry(result) for result in results])
-    print(f"{len(results)} result{'s' * (len(results) > 1)} in {folder}; `python run.py compare {folder}` shows them")
-    return 0
-
-
-def finite(value: Any) -> Any:
+def finite(value: object) -> object:
     """JSON has no nan and no infinity: null says it."""
     if isinstance(value, dict):
         return {k: finite(v) for k, v in value.items()}
@@ -109,13 +81,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, float) and not (-float("inf") < value < float("inf")):
         return None
     return value
-
-
-def method_entry(result: Result, **more: Any) -> dict[str, Any]:
-    """A method's line in `summary.json`; a problem adds its own figures."""
-    return {
-        "name": result.name, "family": result.family, "by": result.by,
-        "log_evidence": result.log_evidence, "log_evidence_kind": result.log_evidence_kind,
-        "residual": result.final("residual"), "converged": result.converged,
-        "steps": result.steps, "seconds": float(result.seconds.sum()), **more,
-    }

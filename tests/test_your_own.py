@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from checks.door import found
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
 from checks.verdict import Outcome
-from commands.check import found
 from data.ratings import load_ratings
 from errors import InputError
 from inference import load
@@ -20,7 +20,7 @@ from inference.engine import one_thread
 from inference.job import Plan
 from models.factorization import Factorization
 from run import guarded, parser_for
-from runs.fits import parse
+from runs.options import parse
 from tests.support import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -100,7 +100,7 @@ def test_the_pyro_kernel_of_the_lesson_by_name(tmp_path):
     assert small(out, "--problem", "3", "--kernel", kernel, "--sweeps", "4", "--chains", "1") == 0
     assert (out / "mine_Short.nc").exists()
     for file in (kernel, str(EXAMPLES / "kernel.py")):  # any Pyro program would do for the one, any sites for the other
-        assert found(file, None, None)[0] == "factorization"
+        assert found(file).problems.name == "factorization"
 
 
 @pytest.mark.parametrize("words", [("--set", "size=0.5"), ()])
@@ -116,7 +116,7 @@ def test_the_example_method_climbs_to_the_mode(tmp_path):
     data = load_ratings(EXAMPLES / "ratings.csv")
     model = Factorization(data.num_users, data.num_items, 2)
     climbed = drive(load.method("factorization", str(EXAMPLES / "method.py")), model, data, Plan(3000))
-    fit = parse("maximum_likelihood:map=true")
+    fit = parse("factorization", "maximum_likelihood:map=true")
     best = drive(fit.method, model, data, Plan(3000, tolerance=1e-12), fit.options)
     objective = climbed.trace["objective"][0]
     assert (np.diff(objective) > -1e-9 * abs(objective[-1])).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from views.figures import PALETTE, save
 EXPECTED = 2.6  # |z| that one right score in a hundred exceeds
 FAR = 4.5  # a z worth a label
 LABELLED = 6
+Score = Mapping[str, Any]  # of one function, as the verdict has it: quantity, where, place, spread
 
 
-def scores(path: Path, verdict: Mapping[str, Any]) -> Path | None:
+def scores(path: Path, title: str, problems: Mapping[str, Sequence[Score]]) -> Path | None:
     """One panel a problem: z of every function, grouped by quantity; nothing where nothing was compared."""
-    problems = verdict["scores"]
     if not problems:
         return None
     figure, panels = plt.subplots(1, len(problems), figsize=(5.5 * len(problems), 5.2), squeeze=False, sharey=True)
@@ -28,11 +28,11 @@ def scores(path: Path, verdict: Mapping[str, Any]) -> Path | None:
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     for panel in panels[0]:
         panel.set_xlabel("z (standard errors from 0)", fontsize=9)
-    figure.suptitle(f"{verdict['method']}: {verdict['outcome']}", fontweight="bold")
+    figure.suptitle(title, fontweight="bold")
     return save(figure, path)
 
 
-def _panel(panel: plt.Axes, rows: list[Mapping[str, Any]]) -> None:
+def _panel(panel: plt.Axes, rows: Sequence[Score]) -> None:
     quantities = list(dict.fromkeys(row["quantity"] for row in rows))[::-1]
     at = {quantity: k for k, quantity in enumerate(quantities)}
     for key, colour, marker, label in (("place", PALETTE[0], "o", "where it lies"),

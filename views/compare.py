@@ -2,71 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from inference.result import Result
 from views.figures import plain_log, save, styles, title
 
-Row = Mapping[str, Any]
 TWO = 2.0  # standard errors in an error bar
 MOST = 16  # lines that a reader can tell apart
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One scale: what is read of a row, how the axis is called, and where right is if that is known."""
+    """One scale: a value of every result and its standard error, None where it has none; and where right is."""
 
-    value: Callable[[Row], float | None]
     label: str
+    values: Sequence[float | None]
+    errors: Sequence[float | None]
     log: bool = False
     right: float | None = None
-    error: Callable[[Row], float | None] = lambda row: None
 
 
-def per_rating(row: Row) -> float | None:
-    return None if row["evidence"] is None or not row["num_train"] else row["evidence"] / row["num_train"]
+@dataclass(frozen=True)
+class Way:
+    """Test NLL (steps,) of a result against seconds of fitting (steps,), and when it reached the quality."""
+
+    line: str
+    seconds: np.ndarray
+    nll: np.ndarray
+    reached: float | None
 
 
-PANELS = (
-    Panel(lambda r: r["test_nll"], "test NLL\n(nats per rating)"),
-    Panel(lambda r: r["gap"] or None, "test NLL above the best\n(nats per rating; bars: 2 s.e.)", log=True,
-          error=lambda r: r["gap_error"]),
-    Panel(lambda r: r["max_error"] or None, "largest error of a\nmarginal, against exact", log=True),
-    Panel(per_rating, "evidence or its bound, each of\nits own model (nats per rating)"),
-    Panel(lambda r: r["evidence_error"] if not r["exact"] or r["label"] != r["reference"] else None,
-          "log evidence minus exact\n(nats)", right=0.0),
-    Panel(lambda r: r["z"], "distance from the reference\n(Monte Carlo standard errors)", log=True, right=1.0),
-    Panel(lambda r: r["sds"] if r["max_error"] is None else None, "distance from the reference\n(posterior sds)",
-          log=True),
-    Panel(lambda r: r["ess_per_second"], "effective samples of the worst\nprediction, per second", log=True),
-    Panel(lambda r: r["seconds_to_quality"], "seconds to the\nsame quality", log=True),
-    Panel(lambda r: r["seconds"], "seconds in all", log=True),
-)
+def overview(folder: Path, lines: Sequence[str], methods: Sequence[str], panels: Sequence[Panel], ranked_by: str
+             ) -> Path:
+    """One line a result, or the runs of several seeds, in order of rank; one panel a scale that has something to show.
 
-
-def overview(folder: Path, rows: Sequence[Row]) -> Path:
-    """One line a result, in order of rank; one panel a scale, those with nothing to show left out."""
-    panels = [p for p in PANELS if sum(p.value(r) is not None for r in rows) > (p.right is not None)]
+    lines, methods  of every result, as in the panels
+    """
+    panels = [p for p in panels if sum(value is not None for value in p.values) > (p.right is not None)]
     columns = min(len(panels), 4)
-    lines = -(-len(panels) // columns)
-    names = list(dict.fromkeys(r["series"] for r in rows)) if _over_seeds(rows) else [r["label"] for r in rows]
-    place = np.array([len(names) - 1 - names.index(r["series"] if _over_seeds(rows) else r["label"]) for r in rows])
-    figure, grid = plt.subplots(lines, columns, figsize=(2.6 + 2.5 * columns, lines * (1.5 + 0.22 * len(names))),
+    names = list(dict.fromkeys(lines))
+    place = [len(names) - 1 - names.index(line) for line in lines]
+    height = -(-len(panels) // columns)
+    figure, grid = plt.subplots(height, columns, figsize=(2.6 + 2.5 * columns, height * (1.5 + 0.22 * len(names))),
                                 sharey=True, squeeze=False)
-    style = styles(dict.fromkeys(r["name"] for r in rows))
+    style = styles(dict.fromkeys(methods))
     for axis, panel in zip(grid.ravel(), panels, strict=False):
-        for y, row in zip(place, rows, strict=True):
-            value, error = panel.value(row), panel.error(row)
+        for y, method, value, error in zip(place, methods, panel.values, panel.errors, strict=True):
             if value is not None and np.isfinite(value):
                 axis.errorbar(value, y, xerr=None if error is None else TWO * error, markersize=5, capsize=2, lw=1,
-                              color=style[row["name"]]["color"], marker=style[row["name"]]["marker"])
+                              color=style[method]["color"], marker=style[method]["marker"])
         if panel.log:
             log_scale(axis, "x")
         if panel.right is not None:
@@ -77,14 +66,8 @@ def overview(folder: Path, rows: Sequence[Row]) -> Path:
         axis.remove()
     grid[0, 0].set_yticks(np.arange(len(names))[::-1], names)
     grid[0, 0].set_ylim(-0.7, len(names) - 0.3)
-    by = title(rows[0]["ranked_by"]).replace("nll", "NLL")
-    figure.suptitle(f"{len(rows)} results, ranked by {by}, the best on top")
+    figure.suptitle(f"{len(lines)} results, ranked by {title(ranked_by).replace('nll', 'NLL')}, the best on top")
     return save(figure, folder / "comparison.png")
-
-
-def _over_seeds(rows: Sequence[Row]) -> bool:
-    """Whether these are the runs of a sweep over seeds, whose dots share a line."""
-    return any("seed" in r["settings"] for r in rows) and len({r["series"] for r in rows}) < len(rows)
 
 
 def log_scale(axis: plt.Axes, which: str) -> None:
@@ -99,26 +82,23 @@ def log_scale(axis: plt.Axes, which: str) -> None:
         side.set_minor_formatter(NullFormatter())
 
 
-def quality(folder: Path, results: Sequence[tuple[Row, Result]]) -> Path | None:
+def quality(folder: Path, ways: Sequence[Way], target: float) -> Path | None:
     """Test NLL against seconds of fitting, down to the quality that the table's times are taken to."""
-    shown = [(row, r) for row, r in results if "test_nll" in r.trace and r.steps > 1]
-    key = "series" if _over_seeds([row for row, _ in shown]) else "label"
-    lines = list(dict.fromkeys(row[key] for row, _ in shown))
-    if not shown or len(lines) > MOST:
+    lines = list(dict.fromkeys(way.line for way in ways))
+    if not ways or len(lines) > MOST:
         return None
     figure, axis = plt.subplots(figsize=(8, 5))
-    style, named, ends = styles(lines), set[str](), []
-    for row, r in shown:
-        values, look = r.trace["test_nll"].mean(0), style[row[key]]
-        axis.plot(r.seconds.mean(0).cumsum(), values, label=None if row[key] in named else row[key], lw=1.2,
-                  color=look["color"], linestyle=look["linestyle"])
-        named.add(row[key])
-        if row["seconds_to_quality"] is not None:
-            at = int(np.argmin(np.abs(r.seconds.mean(0).cumsum() - row["seconds_to_quality"])))
-            axis.plot(row["seconds_to_quality"], values[at], markersize=5, color=look["color"], marker=look["marker"])
-        ends.append(values[-1])
-    target = shown[0][0]["quality"]
+    style, named = styles(lines), set[str]()
+    for way in ways:
+        look = style[way.line]
+        axis.plot(way.seconds, way.nll, label=None if way.line in named else way.line, lw=1.2, color=look["color"],
+                  linestyle=look["linestyle"])
+        named.add(way.line)
+        if way.reached is not None:
+            at = int(np.argmin(np.abs(way.seconds - way.reached)))
+            axis.plot(way.reached, way.nll[at], markersize=5, color=look["color"], marker=look["marker"])
     axis.axhline(target, color="0.4", lw=0.9, ls=":", label=f"quality: {target:.4f}")
+    ends = [way.nll[-1] for way in ways]
     low = min(min(ends), target)
     span = max(np.quantile(ends, 0.8) - low, 3 * abs(target - low), 0.02)
     axis.set_ylim(low - 0.08 * span, low + 1.8 * span)

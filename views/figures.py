@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypedDict
 
 import matplotlib
 import matplotlib.ticker
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.axis import Axis
 
 # Okabe and Ito (2008): distinct for colour-blind readers too.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
@@ -21,7 +23,15 @@ plt.rcParams.update({
 })
 
 
-def styles(names: Iterable[str]) -> dict[str, dict]:
+class Style(TypedDict):
+    """How the lines of one method look."""
+
+    color: str
+    marker: str
+    linestyle: str
+
+
+def styles(names: Iterable[str]) -> dict[str, Style]:
     """Colour and marker by method, the same in every figure of a run."""
     return {name: {"color": PALETTE[k % len(PALETTE)], "marker": MARKERS[k % len(MARKERS)],
                    "linestyle": "-" if k < len(PALETTE) else "--"}
@@ -34,7 +44,7 @@ def plain_log(axis: plt.Axes, which: str) -> None:
         getattr(axis, f"set_{name}scale")("log")
         side = getattr(axis, f"{name}axis")
 
-        def between(value: float, _: int, side=side) -> str:
+        def between(value: float, _: int, side: Axis = side) -> str:
             low, high = side.get_view_interval()
             return f"{value:g}" if high < 50 * low and f"{value:e}"[0] in "235" else ""
 

@@ -127,7 +127,7 @@ def evidence_ladder(folder: Path, name: str, exact: Result, results: Sequence[Re
     return save(figure, folder / "log_evidence.png")
 
 
-def _small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list]:
+def _small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:
     columns = min(n, 4)
     rows = -(-n // columns)
     figure, grid = plt.subplots(rows, columns, figsize=(max(2.6 * columns + 0.6, 5.5), 2.8 * rows + 0.7), squeeze=False)

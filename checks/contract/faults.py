@@ -10,7 +10,6 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +17,12 @@ from torch import Tensor
 
 from checks.kernels.kernel import Broken, Kernel
 from checks.problems.problem import Problem, take
+from errors import InputError
 from inference.method import Latents
+from models.model import Data, Model
 
 REPLICATES = 6
+MANY = 100  # with other data each: a kernel that uses them draws otherwise in one of them
 OTHER_DRAWS = ("the same seed gives other draws: it takes random numbers from somewhere else than `rng`, or remembers "
                "earlier calls; give every draw generator=rng and keep what must be remembered in the State")
 
@@ -57,18 +59,36 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def written(before: dict[str, Tensor], now: Any) -> list[str]:
+def blind(kernel: Kernel, problem: Problem, latents: Latents, data: Data) -> list[str]:
+    """Whether every replicate moves with another's data as it does with its own, though the log joint differs."""
+    latents, own = take(latents, slice(MANY)), take(data, slice(MANY))
+    n = len(next(iter(latents.values())))
+    other = take(own, torch.arange(n).roll(1))
+    if torch.equal(problem.model.log_joint(latents, own), problem.model.log_joint(latents, other)):
+        return []
+    try:
+        first, second = (kernel.move(torch.Generator().manual_seed(0), problem, latents, given, 2)
+                         for given in (own, other))
+    except (Broken, InputError):
+        return []
+    if equal(first, latents) or not equal(first, second):
+        return []
+    return [f"it does not use the data it is given: with other data and the same seed it draws the same; "
+            f"{problem.uses}"]
+
+
+def written(before: dict[str, Tensor], now: object) -> list[str]:
     """What was changed in place, of what it was given."""
     return [f"it writes into {name}, which it was given: work on a copy, as {name.rpartition(' ')[2]}.clone() makes"
             for name, same in unchanged(before, now) if not same]
 
 
-def borrowed(held: dict[str, Any]) -> list[str]:
+def borrowed(held: dict[str, object]) -> list[str]:
     return [f"it changes the global random numbers of {name}: every draw needs generator=rng, as in "
             f"torch.randn(shape, generator=rng)" for name in changed(held, global_state())]
 
 
-def unlike(drawn: Latents, like: Latents, model: Any) -> list[str]:
+def unlike(drawn: object, like: Latents, model: Model) -> list[str]:
     """How a sample of the latents differs from what the model's are: sites, shapes, dtypes, values."""
     if not isinstance(drawn, dict) or not all(isinstance(x, Tensor) for x in drawn.values()):
         return [f"it returns {type(drawn).__name__} for the latents: return a dict, site -> tensor, "
@@ -87,12 +107,13 @@ def unlike(drawn: Latents, like: Latents, model: Any) -> list[str]:
         if x.is_floating_point() and not bool(torch.isfinite(x).all()):
             found.append(f"it returns {site} with numbers that are not finite: look for a division by zero, or the "
                          f"root or logarithm of a negative number")
-        elif not x.is_floating_point() and (int(x.min()) < 0 or int(x.max()) >= model.shape[-1]):
-            found.append(f"it returns {site} outside 0..{model.shape[-1] - 1}: {int(x.min())}..{int(x.max())}")
+        elif not x.is_floating_point() and site in model.labels and (
+                int(x.min()) < 0 or int(x.max()) >= model.labels[site]):
+            found.append(f"it returns {site} outside 0..{model.labels[site] - 1}: {int(x.min())}..{int(x.max())}")
     return found
 
 
-def contents(value: Any, name: str = "") -> dict[str, Tensor]:
+def contents(value: object, name: str = "") -> dict[str, Tensor]:
     """Copies of every tensor in latents and data."""
     if value is None:
         return {}
@@ -107,16 +128,16 @@ def contents(value: Any, name: str = "") -> dict[str, Tensor]:
             if isinstance(getattr(value, f.name), Tensor)}
 
 
-def unchanged(before: dict[str, Tensor], now: Any) -> list[tuple[str, bool]]:
+def unchanged(before: dict[str, Tensor], now: object) -> list[tuple[str, bool]]:
     return [(name, torch.equal(before[name], x)) for name, x in contents(now).items()]
 
 
-def global_state() -> dict[str, Any]:
+def global_state() -> dict[str, object]:
     return {"torch": torch.get_rng_state().numpy().tobytes(), "random": random.getstate(),
             "numpy": np.random.get_state()[1].tobytes()}  # type: ignore[index,union-attr]
 
 
-def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def changed(before: dict[str, object], now: dict[str, object]) -> list[str]:
     return [name for name, state in before.items() if state != now[name]]
 
 

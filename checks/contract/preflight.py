@@ -9,7 +9,6 @@ distribution is another question, and `--check` answers it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
@@ -23,7 +22,7 @@ from inference.method import Family, Method
 from models.model import Data, Model
 
 
-def preflight(method: Method, options: Mapping[str, Any], model: Model) -> None:
+def preflight(method: Method, options: Mapping[str, object], model: Model) -> None:
     """Errors: InputError for the first fault of a user's file, unless it has a pre-flight of its own.
 
     model    the real one
@@ -52,7 +51,7 @@ def at_size(method: Method, state: object, model: Model) -> None:
         raise InputError(f"{method.name} does not fit this model: {faults[0]}")
 
 
-def _faults(method: Method, options: Mapping[str, Any], model: Model, data: Data) -> list[str]:
+def _faults(method: Method, options: Mapping[str, object], model: Model, data: Data) -> list[str]:
     held, given = global_state(), contents(data)
     found: list[str] = []
     first = watch(method, options, model, data, found)

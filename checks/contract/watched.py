@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from checks.contract.faults import unlike
 from checks.kernels.kernel import Broken, blaming
@@ -24,16 +24,16 @@ SEED = 1
 WORDS = ("kind", "converged", "oscillating")  # of an Info that are no numbers
 
 
-def unfit(drawn: Any, model: Model) -> list[str]:
+def unfit(drawn: object, model: Model) -> list[str]:
     """How a draw differs from the model's latents."""
     return unlike(_integers(drawn), like(model), model)
 
 
-def _integers(drawn: Any) -> Any:
+def _integers(drawn: object) -> object:
     """Labels in whatever integers they come."""
     if not isinstance(drawn, dict):
         return drawn
-    return {site: x.to(torch.int64) if isinstance(x, torch.Tensor) and not x.is_floating_point() else x
+    return {site: x.to(torch.int64) if isinstance(x, Tensor) and not x.is_floating_point() else x
             for site, x in drawn.items()}
 
 
@@ -41,7 +41,7 @@ class Refused(InputError):
     """The file said itself that it does not take this problem."""
 
 
-def watch(method: Method, options: Mapping[str, Any], model: Model, data: Data, found: list[str]) -> Latents:
+def watch(method: Method, options: Mapping[str, object], model: Model, data: Data, found: list[str]) -> Latents:
     """A draw after a few steps; what is wrong on the way goes to `found`, or is raised where nothing can follow."""
     rng = torch.Generator().manual_seed(SEED)
     with blaming(method.name):
@@ -70,7 +70,7 @@ def watch(method: Method, options: Mapping[str, Any], model: Model, data: Data, 
     return drawn
 
 
-def _step(rng: torch.Generator, method: Method, state: Any, model: Model, data: Data) -> Any:
+def _step(rng: torch.Generator, method: Method, state: object, model: Model, data: Data) -> tuple[object, object]:
     try:
         result = method.step(rng, state, model, data)
     except InputError as error:
@@ -83,7 +83,7 @@ def _step(rng: torch.Generator, method: Method, state: Any, model: Model, data: 
     return result
 
 
-def _still(rng: torch.Generator, method: Method, state: Any, model: Model, data: Data) -> list[str]:
+def _still(rng: torch.Generator, method: Method, state: object, model: Model, data: Data) -> list[str]:
     """A kernel for a plainer model would hand through what this one learns besides, and sample another."""
     first, still = method.draw(rng, state, model), list(model.besides)
     if method.family is not Family.MCMC:
@@ -98,7 +98,7 @@ def _still(rng: torch.Generator, method: Method, state: Any, model: Model, data:
             f"without it"]
 
 
-def _info(info: Any) -> list[str]:
+def _info(info: object) -> list[str]:
     if info is None:
         return []
     if is_dataclass(info) and not isinstance(info, type):
@@ -114,7 +114,7 @@ def _info(info: Any) -> list[str]:
     return found
 
 
-def _saved(method: Method, state: Any) -> list[str]:
+def _saved(method: Method, state: object) -> list[str]:
     """Whether the checkpoint of a long run can be written and read."""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -127,12 +127,13 @@ def _saved(method: Method, state: Any) -> list[str]:
     return []
 
 
-def _logging(state: Any) -> list[str]:
+def _logging(state: object) -> list[str]:
     """What a Pyro kernel says to the progress bar, which pyro.infer.MCMC passes on as JSON."""
     if not _is_pyro(state):
         return []
-    from inference.pyro.from_kernel import kernel_of
+    from inference.pyro.from_kernel import State, kernel_of
 
+    assert isinstance(state, State)
     if (kernel := kernel_of(state)) is None:
         return []
     try:
@@ -148,20 +149,20 @@ def _is_pyro(state: object) -> bool:
     return type(state).__module__ == "inference.pyro.from_kernel"
 
 
-def _arrays(state: Any) -> dict[str, Any]:
+def _arrays(state: object) -> dict[str, Tensor]:
     """Copies of the State's tensors by field, those in dicts by site."""
     if state is None:
         return {}
-    found: dict[str, Any] = {}
+    found: dict[str, Tensor] = {}
     for name, value in vars(state).items():
         parts = value if isinstance(value, dict) else {"": value}
-        found |= {f"{name} {site}".strip(): x.clone() for site, x in parts.items() if isinstance(x, torch.Tensor)}
+        found |= {f"{name} {site}".strip(): x.clone() for site, x in parts.items() if isinstance(x, Tensor)}
     return found
 
 
-def _differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _differing(before: dict[str, Tensor], now: dict[str, Tensor]) -> list[str]:
     return [name for name, x in before.items() if not torch.equal(x, now[name])]
 
 
-def _what(value: Any) -> str:
-    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+def _what(value: object) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"

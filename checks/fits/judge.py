@@ -15,21 +15,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from scipy import stats
 from torch import Tensor
 
-from checks.fits import answers
-from checks.guides.judge import FITS, test_problem
+from checks.guides.judge import FITS
 from checks.kernels.judge import SUSPICION
 from checks.kernels.kernel import Broken, blaming
-from checks.problems.load import problems
-from checks.problems.problem import Problem
+from checks.problems.load import problem_set
+from checks.problems.problem import Moments, Problem, ProblemSet
 from checks.verdict import Outcome, Verdict
 from inference.engine import one_thread
-from inference.method import Kind, Method
+from inference.method import Info, Kind, Method
+from models.model import Data, Model
 
 STEPS = 150  # of the method, or until its residual is nothing
 GRADIENT_STEPS = 1000  # where a step is one of gradient ascent
@@ -39,11 +38,11 @@ NATS = 1.0  # that a fit may lack
 CLOSE = 1e-3  # nats: two ways to the same ELBO
 
 
-def judge_fit(method: Method, kind: str, options: Mapping[str, Any] | None = None, *, seed: int = 0,
-              level: float = 1e-3, budget: float = 300.0, fits: int = FITS) -> Verdict:
-    """The verdict on a variational method for one kind of model."""
+def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, object] | None = None, *,
+              seed: int = 0, level: float = 1e-3, budget: float = 300.0, fits: int = FITS) -> Verdict:
+    """The verdict on a variational method by the larger problem of a set, perhaps by its name."""
     clock, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
-    problem = problems("grid")[0] if kind == "grid" else test_problem()
+    problem = problem_set(problems).fitting()
     verdict = Verdict(method.name, Outcome.RIGHT, level, seed=seed)
     said: list[list[str]] = []
     with one_thread():
@@ -70,10 +69,11 @@ def judge_fit(method: Method, kind: str, options: Mapping[str, Any] | None = Non
     return verdict
 
 
-def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dict[str, Any], verdict: Verdict
+def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dict[str, object], verdict: Verdict
             ) -> list[str]:
     """What is wrong on one data set."""
-    _, drawn = problem.joint(rng, 1)
+    answers, (_, drawn) = problem.answers, problem.joint(rng, 1)
+    assert answers, f"nothing is known of a fit on the {problem.name}"
     data, model = problem.one(drawn, 0), problem.model
     state, info = fit(rng, method, model, data, options)
     claimed = method.expect(state, model) if method.expect else None
@@ -84,11 +84,11 @@ def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dic
         return []
     draws = [method.draw(rng, state, model) for _ in range(DRAWS)]
     together = {site: torch.stack([d[site] for d in draws]) for site in draws[0]}
-    found = moments(answers.moments(problem, claimed), answers.values(problem, together), verdict.level)
-    if found or verdict.why or not answers.independent(problem, claimed, together):
+    found = moments(answers.moments(claimed), answers.values(together), verdict.level)
+    if found or verdict.why or not answers.independent(claimed, together):
         return found
     assert info.elbo is not None
-    value, best = answers.elbo(problem, data, claimed), answers.polished(problem, data, claimed)
+    value, best = answers.elbo(data, claimed), answers.polished(data, claimed)
     if not abs(value - info.elbo) <= CLOSE:
         return [f"it reports an ELBO of {info.elbo:.4f} nats; that of its own means and variances is {value:.4f}"]
     if best - value > NATS:
@@ -96,10 +96,11 @@ def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dic
     return []
 
 
-def fit(rng: torch.Generator, method: Method, model: Any, data: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+def fit(rng: torch.Generator, method: Method, model: Model, data: Data, options: dict[str, object]
+        ) -> tuple[object, Info]:
     """Its state at the end, and the last Info."""
     stochastic = {"lr", "batch_size"} <= method.options.keys() and not {"lr", "batch_size"} & options.keys()
-    tried: list[dict[str, Any]] = [{}]
+    tried: list[dict[str, object]] = [{}]
     if stochastic:
         tried = [{"batch_size": len(data)}, {"batch_size": len(data), "lr": 2 * RATE}]
     ends = []
@@ -113,7 +114,7 @@ def fit(rng: torch.Generator, method: Method, model: Any, data: Any, options: di
     return max(ends, key=lambda end: -math.inf if end[1].elbo is None else end[1].elbo)
 
 
-def moments(claimed: dict[str, tuple[Tensor, Tensor]], drawn: dict[str, Tensor], level: float) -> list[str]:
+def moments(claimed: Moments, drawn: dict[str, Tensor], level: float) -> list[str]:
     """Entries whose draws have another mean or variance than `expect` says, at half the level over all entries."""
     found = []
     count = 2 * sum(x[0].numel() for x in drawn.values())

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from inference.method import Latents
+from models.model import Data, Model
 
 Params = dict[str, Tensor]
 NEEDED = ("start", "sample", "log_density", "elbo")
@@ -50,11 +50,11 @@ class Guide:
         return cls(name, **found, gradient=slope, fit=getattr(module, "fit", None) or adam(module.start, slope))
 
 
-def is_guide(module: Any) -> bool:
+def is_guide(module: ModuleType) -> bool:
     return all(hasattr(module, part) for part in NEEDED)
 
 
-def noise(rng: torch.Generator, model: Any, n: int) -> Latents:
+def noise(rng: torch.Generator, model: Model, n: int) -> Latents:
     """N(0, 1) numbers for n samples of every site."""
     return {site: torch.randn(n, *shape, generator=rng, dtype=torch.float64) for site, shape in model.sites.items()}
 
@@ -67,7 +67,7 @@ def repeated(params: Params, n: int) -> Params:
 def by_torch(elbo: Callable[..., Tensor]) -> Callable[..., Params]:
     """The gradient of an objective for every replicate."""
 
-    def gradient(model: Any, data: Any, params: Params, noise: Latents) -> Params:
+    def gradient(model: Model, data: Data, params: Params, noise: Latents) -> Params:
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
         total = elbo(model, data, leaves, noise).sum()
         found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
@@ -81,7 +81,7 @@ def adam(start: Callable[..., Params], gradient: Callable[..., Params], steps: i
          samples: int = 8) -> Callable[..., Params]:
     """Adam (Kingma and Ba 2015) on the mean gradient of a few samples."""
 
-    def fit(rng: torch.Generator, model: Any, data: Any) -> Params:
+    def fit(rng: torch.Generator, model: Model, data: Data) -> Params:
         params = start(rng, model, data)
         first, second = ({name: torch.zeros_like(x) for name, x in params.items()} for _ in range(2))
         for t in range(1, steps + 1):

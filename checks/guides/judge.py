@@ -17,28 +17,20 @@ from checks.guides.quality import quality, said
 from checks.guides.questions import NATS, Mean, lacking, log_ratio, questions
 from checks.kernels.judge import SUSPICION
 from checks.kernels.kernel import Broken, blaming
-from checks.problems.factorization import pairs, problem
-from checks.problems.problem import Problem, take
+from checks.problems.load import problem_set
+from checks.problems.problem import Problem, ProblemSet, take
 from checks.verdict import Finding, Outcome, Verdict
 from inference.engine import one_thread
-from models.factorization import Factorization
 
 FITS = 3
-PAIRS = tuple((i, j) for i in range(8) for j in range(6) if (5 * i + 3 * j + i * j) % 7 < 4 and i != 5)
 
 
-def test_problem() -> Problem:
-    """8 users, one of them unrated, x 6 items, rank 2; the variances differ from each other and from 1."""
-    model = Factorization(8, 6, 2, prior_variance=2.0, noise_variance=0.4, pairs=pairs(PAIRS))
-    return problem(f"8 users x 6 items, rank 2, {len(PAIRS)} ratings", model)
-
-
-def judge_guide(guide: Guide, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
-                fits: int = FITS) -> Verdict:
-    """The verdict on a guide for the factorization."""
+def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, level: float = 1e-3,
+                budget: float = 300.0, fits: int = FITS) -> Verdict:
+    """The verdict on a guide by the larger problem of a set, perhaps by its name."""
     started, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
     verdict = Verdict(guide.name, Outcome.RIGHT, level, seed=seed)
-    where = test_problem()
+    where = problem_set(problems).fitting()
     with one_thread():
         try:
             with blaming(guide.name):
@@ -77,6 +69,8 @@ def described(mean: Mean, where: str) -> Finding:
 
 
 def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, fits: int, until: float) -> None:
+    answers = where.answers
+    assert answers, f"nothing is known of a fit on the {where.name}"
     short: list[float] = []
     told: list[tuple[float, float]] = []
     asked = 0
@@ -89,13 +83,13 @@ def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, f
         params = {name: x.detach() for name, x in guide.fit(rng, model, ratings).items()}
         draws = {site: x.detach() for site, x in guide.sample(params, noise(rng, model, 4 * guide.samples[0])).items()}
         value = log_ratio(guide, model, ratings, params, draws)
-        nats, error = lacking(rng, model, ratings, draws, value)
+        nats, error = lacking(answers, ratings, draws, value)
         told.append(quality(model, value, draws, take(truth, 0)))
         asked += 1
         if not nats <= max(NATS, 6 * error):
             short.append(nats)
     if told:
-        verdict.warnings.append(said(told))
+        verdict.warnings.append(said(told, answers.compared))
     if 2 * len(short) > fits and guide.noisy():
         verdict.outcome = Outcome.UNKNOWN
         verdict.why = (f"nothing is wrong with it as written, but its fit lacks {max(short):.1f} nats of coordinate "

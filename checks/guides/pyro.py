@@ -31,7 +31,7 @@ STEPS, GRADIENTS = 1500, 2  # of the fit, and samples in each
 SAMPLES = (800, 60)  # a trace takes about a millisecond
 
 
-def of(method: Method, options: Mapping[str, Any]) -> Guide:
+def of(method: Method, options: Mapping[str, object]) -> Guide:
     """The guide behind a method that `inference.factorization.guides.from_guide` made."""
     asked = Asked(method, dict(options))
     return Guide(method.name, asked.start, asked.sample, asked.log_density, asked.elbo, asked.gradient,
@@ -46,7 +46,7 @@ class Asked:
     names: list[str]  # of the sites that are drawn by themselves
     noisy: bool  # some of them have no reparameterised draw
 
-    def __init__(self, method: Method, options: dict[str, Any]) -> None:
+    def __init__(self, method: Method, options: dict[str, object]) -> None:
         self.method, self.options = method, options
         assert method.guide, f"{method.name} fits no guide"
         self.what = method.guide

@@ -24,10 +24,9 @@ from scipy import stats
 from torch import Tensor
 
 from checks.guides.guide import Guide, Params, noise, repeated
-from inference.factorization import coordinate_ascent
+from checks.problems.problem import Answers
 from inference.method import Latents
-from models.factorization import Factorization
-from models.ratings import Ratings
+from models.model import Data, Model
 
 SHRUNK = 0.9  # p0's standard deviations, as a share of the samples'
 ENOUGH = 0.3  # of the samples, as an effective number, must carry the mean of p0 / q, or it is let be
@@ -61,7 +60,7 @@ class Mean:
         return float(2 * stats.t.sf(abs(self.z), len(self.difference) - 1))
 
 
-def questions(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings) -> list[Mean]:
+def questions(rng: torch.Generator, guide: Guide, model: Model, data: Data) -> list[Mean]:
     """Everything that is asked of a guide but its fit, at random parameters of several sizes."""
     found = []
     for size in SIZES:
@@ -72,7 +71,7 @@ def questions(rng: torch.Generator, guide: Guide, model: Factorization, data: Ra
     return found
 
 
-def density(rng: torch.Generator, guide: Guide, model: Factorization, params: Params) -> list[Mean]:
+def density(rng: torch.Generator, guide: Guide, model: Model, params: Params) -> list[Mean]:
     """E[p0 / q] = 1, and E[grad log q] = 0 for every parameter tensor."""
     n = guide.samples[0]
     pilot, latents = (guide.drawn(guide.sample(params, noise(rng, model, n))) for _ in range(2))
@@ -117,7 +116,7 @@ def normal_density(pilot: Tensor, at: Tensor) -> Tensor:
     return -0.5 * (z**2).sum(0) - L.diagonal().log().sum() - 0.5 * D * math.log(2 * math.pi)
 
 
-def objective(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings, params: Params) -> Mean:
+def objective(rng: torch.Generator, guide: Guide, model: Model, data: Data, params: Params) -> Mean:
     """The ELBO against log p - log q."""
     n = guide.samples[1]
     z = noise(rng, model, n)
@@ -126,12 +125,12 @@ def objective(rng: torch.Generator, guide: Guide, model: Factorization, data: Ra
                 _values(guide.elbo(model, data, params, z), n) - truth, float(truth.abs().mean()))
 
 
-def log_ratio(guide: Guide, model: Factorization, data: Ratings, params: Params, latents: Latents) -> Tensor:
+def log_ratio(guide: Guide, model: Model, data: Data, params: Params, latents: Latents) -> Tensor:
     """log p(latents, ratings) - log q(latents), in nats."""
     return (model.log_joint(latents, data) - guide.log_density(params, guide.drawn(latents))).detach()
 
 
-def gradients(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings, params: Params) -> list[Mean]:
+def gradients(rng: torch.Generator, guide: Guide, model: Model, data: Data, params: Params) -> list[Mean]:
     """Along all ones and along random signs of every parameter tensor."""
     found = []
     n = guide.samples[1]
@@ -149,7 +148,7 @@ def gradients(rng: torch.Generator, guide: Guide, model: Factorization, data: Ra
     return found
 
 
-def batches(rng: torch.Generator, guide: Guide, model: Factorization, data: Ratings, params: Params) -> Mean:
+def batches(rng: torch.Generator, guide: Guide, model: Model, data: Data, params: Params) -> Mean:
     """Batches of a third of the ratings."""
     n = min(200, guide.samples[1])
     z = noise(rng, model, n)
@@ -161,19 +160,10 @@ def batches(rng: torch.Generator, guide: Guide, model: Factorization, data: Rati
                 torch.stack(values).sum(0) - whole, float(whole.abs().mean()))
 
 
-def lacking(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, value: Tensor
-            ) -> tuple[float, float]:
+def lacking(answers: Answers, data: Data, latents: Latents, value: Tensor) -> tuple[float, float]:
     """Nats that a fit lacks, and their standard error: coordinate ascent goes on from the means and variances of the
     draws `latents`, whose log p - log q is `value`."""
-    moments = {site: (x.detach().mean(0), x.detach().var(0)) for site, x in latents.items()}
-    state = coordinate_ascent.State(*moments["U"], *moments["V"], None, "torch")
-    best = -math.inf
-    for _ in range(300):
-        state, info = coordinate_ascent.step(rng, state, model, data)
-        assert info.elbo is not None
-        if info.elbo - best < 1e-4:
-            break
-        best = info.elbo
+    best = answers.polished(data, answers.summary(latents), 1e-4)
     return best - float(value.mean()), float(value.std()) / math.sqrt(len(value))
 
 

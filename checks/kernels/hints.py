@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from checks.kernels.implied import implied
+from checks.contract.faults import blind
 from checks.kernels.nearest import nearest
 from checks.kernels.trial import Trial
 from checks.verdict import Outcome, Verdict
@@ -24,7 +24,9 @@ def add(verdict: Verdict, trials: list[Trial]) -> None:
         if verdict.outcome is Outcome.WRONG and verdict.findings:
             verdict.nearest = nearest(trial, compared)
             finite = all(bool(torch.isfinite(x).all()) for x in trial.after.values())
-            verdict.implied = implied(trial) if finite else []
+            problem, data = trial.problem, trial.data
+            verdict.implied = problem.implied(problem.model, trial.after, data) if finite else []
+            verdict.faults += blind(trial.kernel, problem, trial.before, data)
 
 
 def _number(z: torch.Tensor) -> float | None:

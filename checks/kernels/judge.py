@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -19,12 +18,13 @@ from checks.contract.faults import faults
 from checks.kernels import hints, reach, sensitivity
 from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.trial import STEPS, Suspect, Trial, confirmed, suspects
-from checks.problems.load import problems
-from checks.problems.problem import Problem
+from checks.problems.load import problem_set
+from checks.problems.problem import Problem, ProblemSet
 from checks.verdict import Finding, Outcome, Verdict
 from errors import InputError
 from inference.engine import one_thread
-from inference.method import Family
+from inference.method import Family, Latents
+from models.model import Data
 
 LOOKS = (500, 2000, 8000)
 SUSPICION = 0.05
@@ -60,15 +60,15 @@ class Budget:
         self.each = (time.perf_counter() - began) / (GUESSED * len(chosen))
 
 
-def judge(kernel: Kernel, kind: str, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
+def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
           looks: tuple[int, ...] | None = None, explain: bool = True) -> Verdict:
-    """The verdict on a kernel for one kind of model ('grid' or 'factorization'); `explain` adds the hints."""
+    """The verdict on a kernel by a set of test problems, perhaps by its name; `explain` adds the hints."""
     if not 0 < level < 0.5:
         raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {level}")
     clock, looks = Budget(budget, time.perf_counter()), looks or LOOKS
     rng = torch.Generator().manual_seed(seed)
     with one_thread():
-        verdict, trials = _judged(rng, kernel, kind, level, clock, looks)
+        verdict, trials = _judged(rng, kernel, problem_set(problems), level, clock, looks)
         verdict.tested = [{"problem": t.problem.name, "replicates": t.n,
                            "functions": len(t.scale.names) if t.scale else 0} for t in trials]
         if explain:
@@ -80,18 +80,18 @@ def judge(kernel: Kernel, kind: str, *, seed: int = 0, level: float = 1e-3, budg
     return verdict
 
 
-def _judged(rng: torch.Generator, kernel: Kernel, kind: str, level: float, clock: Budget, looks: tuple[int, ...]
-            ) -> tuple[Verdict, list[Trial]]:
+def _judged(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, level: float, clock: Budget,
+            looks: tuple[int, ...]) -> tuple[Verdict, list[Trial]]:
     verdict = Verdict(kernel.method.name, Outcome.WRONG, level)
-    chosen, verdict.warnings = accepted(rng, kernel, kind, verdict)
+    chosen, verdict.warnings = accepted(rng, kernel, problems, verdict)
     trials = [Trial(rng, kernel, problem) for problem in chosen]
     if verdict.faults:
         return verdict, []
     try:
         clock.guess(rng, kernel, chosen)
-        graph = kind == "grid" and kernel.method.family is Family.MCMC
-        if graph and clock.spent + reach.MOVES * clock.each <= clock.seconds:
-            verdict.faults += reach.disconnected(rng, kernel)
+        tiny = problems.tiny() if problems.tiny and kernel.method.family is Family.MCMC else None
+        if tiny and clock.spent + reach.moves(tiny) * clock.each <= clock.seconds:
+            verdict.faults += reach.disconnected(rng, kernel, tiny)
         for n in looks:
             if not clock.allows(trials, n):
                 verdict.outcome = Outcome.UNKNOWN
@@ -111,11 +111,12 @@ def _judged(rng: torch.Generator, kernel: Kernel, kind: str, level: float, clock
     return verdict, trials
 
 
-def accepted(rng: torch.Generator, kernel: Kernel, kind: str, verdict: Verdict) -> tuple[list[Problem], list[str]]:
+def accepted(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict
+             ) -> tuple[list[Problem], list[str]]:
     """The problems the kernel does not refuse, and what it refused; contract faults go to the verdict."""
     chosen: list[Problem] = []
     said: list[str] = []
-    for problem in problems(kind):
+    for problem in problems.problems():
         if problem.spare and len(chosen) > 1:
             continue
         try:
@@ -150,6 +151,6 @@ def described(trial: Trial, suspect: Suspect) -> Finding:
                    float(values[1].mean()), float(values[0].mean()), problem.name)
 
 
-def _values(problem: Problem, name: tuple[str, str], latents: Any, data: Any) -> torch.Tensor:
+def _values(problem: Problem, name: tuple[str, str], latents: Latents, data: Data) -> torch.Tensor:
     free = problem.free(problem.model, latents, data)
     return free[name] if name in free else problem.normal(problem.model, latents, data)[name]

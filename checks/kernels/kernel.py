@@ -16,6 +16,7 @@ from torch import Tensor
 from checks.problems.problem import Problem, join, take
 from errors import InputError
 from inference.method import Family, Latents, Method
+from models.model import Data, Model
 
 
 class Broken(Exception):
@@ -27,14 +28,14 @@ class Kernel:
     """What is judged. Many replicates at once if the module promises it with BATCHED = True, else one by one."""
 
     method: Method
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def batched(self) -> bool:
         return bool(getattr(self.method.module, "BATCHED", False))
 
-    def move(self, rng: torch.Generator, problem: Problem, latents: Latents, data: Any, steps: int,
-             model: Any = None) -> Latents:
+    def move(self, rng: torch.Generator, problem: Problem, latents: Latents, data: Data, steps: int,
+             model: Model | None = None) -> Latents:
         """Every replicate `steps` steps on. `model` stands in for the problem's own."""
         model = problem.model if model is None else model
         n = len(next(iter(latents.values())))
@@ -54,14 +55,14 @@ class Kernel:
                              f"{steps} steps on: look for a division by zero, or a step too long")
         return moved
 
-    def _from(self, rng: torch.Generator, model: Any, data: Any, latents: Latents, steps: int) -> Latents:
+    def _from(self, rng: torch.Generator, model: Model, data: Data, latents: Latents, steps: int) -> Latents:
         with blaming(self.method.name):
             state = self.start(rng, model, data, latents)
             for _ in range(steps):
                 state, _ = self.method.step(rng, state, model, data)
             return self.method.draw(rng, state, model)
 
-    def start(self, rng: torch.Generator, model: Any, data: Any, latents: Latents) -> Any:
+    def start(self, rng: torch.Generator, model: Model, data: Data, latents: Latents) -> Any:
         """A state at `latents`. Errors: InputError where the method cannot be started there."""
         method = self.method
         if method.family is Family.EXACT:

@@ -7,7 +7,6 @@ The nearest are those of the least |s - t|; likeness is 1 - |s - t|^2 / (|s|^2 +
 
 from __future__ import annotations
 
-import ast
 import json
 from pathlib import Path
 
@@ -15,9 +14,9 @@ import torch
 
 from checks.kernels.statistic import Compared
 from checks.kernels.trial import Trial
+from checks.planted import symptom
 
 FILE = Path(__file__).parent / "signatures.json"
-ZOO = Path(__file__).parent.parent / "zoo"
 LEAST = 0.3  # a likeness worth naming
 FAINT = 10  # a signature without a larger number says nothing
 
@@ -39,9 +38,3 @@ def nearest(trial: Trial, compared: Compared, count: int = 3) -> list[tuple[str,
             found.append((apart, name, 1 - apart / float((mine.square() + theirs.square()).sum())))
     return [(name, round(likeness, 3), symptom(name)) for _, name, likeness in sorted(found)[:count]
             if likeness > LEAST]
-
-
-def symptom(name: str) -> str:
-    """The first line of the mistake's own docstring."""
-    path = next(ZOO.glob(f"*/{name}.py"))
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]

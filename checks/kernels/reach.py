@@ -1,8 +1,8 @@
 """Can the kernel reach everything? Invariance alone passes a kernel that does nothing.
 
 Frozen: a coordinate, a linear combination of coordinates, or a function that never changed in any
-replicate; an entry that never changed its sign though it moved far enough to. On a 2 x 2 grid the graph
-of the moves seen must lead from every labelling to every other.
+replicate; an entry that never changed its sign though it moved far enough to. On a problem whose states can
+be listed, as a 2 x 2 grid, the graph of the moves seen must lead from every state to every other.
 
 A batched kernel may share a choice among its replicates (which pixel comes next), and then one call may leave
 out a coordinate in all of them. So what looks frozen is tried again in calls of their own.
@@ -17,19 +17,16 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from checks.kernels.kernel import Kernel
+from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.trial import STEPS, Trial
-from checks.problems.grid import problem as grid_problem
-from checks.problems.grid import tiny
-from checks.problems.problem import join
+from checks.problems.problem import Features, Listed, join, take
 from inference.method import Latents
 
 LIVELY = 0.2  # of the replicates: what moves this often shows early what never moves
 PATIENCE = 8000  # replicates without a move before a sluggish kernel counts as frozen
 CROSSINGS = 50  # expected, before none at all means that signs are kept
-STARTS = 40  # replicates from every labelling of the 2 x 2 grid
+STARTS = 40  # replicates from every state of a tiny problem
 CALLS = 20  # separate ones, before a verdict
-MOVES = 3 * 3**4 * STARTS  # replicates of the 2 x 2 grid, at most and about
 
 
 def frozen(trial: Trial) -> list[str]:
@@ -65,7 +62,7 @@ def listed(names: list[tuple[str, str]]) -> str:
     return f"{what} {', '.join(where[:6])}" + (f" and {len(where) - 6} more" if len(where) > 6 else "")
 
 
-def combination(before: dict, after: dict, steps: str) -> list[str]:
+def combination(before: Features, after: Features, steps: str) -> list[str]:
     """A linear combination that all replicates keep."""
     change = torch.stack([after[name] - before[name] for name in before])
     change = change / change.square().mean(-1, keepdim=True).sqrt()
@@ -77,7 +74,7 @@ def combination(before: dict, after: dict, steps: str) -> list[str]:
     return [f"FROZEN: a combination of {listed(part)} never changed {steps}"]
 
 
-def signs(before: dict, after: dict, steps: str) -> list[str]:
+def signs(before: Features, after: Features, steps: str) -> list[str]:
     """Entries symmetric about zero that never cross it, though their moves are long enough to."""
     kept = []
     for name in before:
@@ -101,25 +98,42 @@ def functions(trial: Trial, x: Tensor, y: Tensor, steps: str) -> list[str]:
     return [f"FROZEN: {told}{' and more' if len(names) > 4 else ''} never changed {steps}, though the latents moved"]
 
 
-def disconnected(rng: torch.Generator, kernel: Kernel, labels: int = 3) -> list[str]:
-    """Labellings of a 2 x 2 grid, nearly without potentials, between which there is no way."""
-    model = tiny(labels)
-    problem = grid_problem("2 x 2", model)
-    n, number = len(model.configurations), labels ** torch.arange(3, -1, -1)
+def moves(tiny: Listed) -> int:
+    """Replicates that `disconnected` takes, at most and about."""
+    return 3 * count(tiny.states) * STARTS
+
+
+def count(states: Latents) -> int:
+    return len(next(iter(states.values())))
+
+
+def disconnected(rng: torch.Generator, kernel: Kernel, tiny: Listed) -> list[str]:
+    """States of a tiny problem, where all are likely, between which there is no way."""
+    problem, n = tiny.problem, count(tiny.states)
+    number = {state: k for k, state in enumerate(flat(tiny.states))}
     links = np.zeros((n, n))
     for starts in (STARTS, *[STARTS // 8] * CALLS):  # the later ones only where the first leaves a gap
-        start = model.configurations.repeat_interleave(starts, 0)
-        image = problem.joint(rng, 1)[1].expand(len(start), *model.shape)
-        end = kernel.move(rng, problem, {"labels": start}, image, STEPS)["labels"]
-        if float((end != start).double().mean()) < LIVELY / 4:  # of the pixels
+        start = {site: x.repeat_interleave(starts, 0) for site, x in tiny.states.items()}
+        data = take(problem.joint(rng, 1)[1], torch.zeros(n * starts, dtype=torch.int64))
+        end = kernel.move(rng, problem, start, data, STEPS)
+        if sum(float((end[site] != x).double().mean()) for site, x in start.items()) < LIVELY / 4 * len(start):
             return []  # too sluggish to tell so soon; `frozen` is asked later
-        np.add.at(links, tuple((y.flatten(1) * number).sum(1).numpy() for y in (start, end)), 1)
+        try:
+            np.add.at(links, tuple([number[state] for state in flat(x)] for x in (start, end)), 1)
+        except KeyError as error:
+            raise Broken(f"it returns {list(error.args[0])}, which is none of the {n} {problem.name}") from None
         parts, member = connected_components(links, connection="strong")
         if parts == 1:
             return []
-    alone = model.configurations[int(np.flatnonzero(member != np.bincount(member).argmax())[0])].tolist()
-    return [f"NOT ERGODIC: the {n} labellings of a 2 x 2 grid fall into {parts} parts without a way between them "
+    cut = int(np.flatnonzero(member != np.bincount(member).argmax())[0])
+    alone = ", ".join(str(x[cut].tolist()) for x in tiny.states.values())
+    return [f"NOT ERGODIC: the {n} {problem.name} fall into {parts} parts without a way between them "
             f"both ways ({int(links.sum()):,} replicates of {STEPS} steps); {alone} is cut off from the largest"]
+
+
+def flat(states: Latents) -> list[tuple[int, ...]]:
+    """Every state as a tuple of its values."""
+    return list(map(tuple, torch.cat([x.flatten(1) for x in states.values()], 1).tolist()))
 
 
 def forgetting(trial: Trial, steps: int = 20, replicates: int = 100) -> list[str]:

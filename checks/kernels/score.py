@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from torch.special import ndtr, ndtri
 
 from checks.problems.problem import Features, Problem, take
 from inference.method import Latents
+from models.model import Data
 
 LEVELS = 512  # distinct scores of a function
 PILOT = 8192
@@ -66,7 +66,7 @@ class Scale:
         known = torch.ones(len(self.names) - len(self.seen), dtype=torch.float64)
         return torch.cat([1 - self.share.amax(-1), known])
 
-    def __call__(self, latents: Latents, data: Any) -> Tensor:
+    def __call__(self, latents: Latents, data: Data) -> Tensor:
         """g and h of every function in every replicate, (2, F, n)."""
         n = len(next(iter(latents.values())))
         parts = []

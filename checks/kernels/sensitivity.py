@@ -7,6 +7,7 @@ nine times in ten follows, as z grows with the change and with the square root o
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from scipy import stats
@@ -14,6 +15,7 @@ from scipy import stats
 from checks.kernels.kernel import Kernel
 from checks.kernels.trial import Trial
 from errors import InputError
+from models.model import Model
 
 REPLICATES = 500
 CHANGES = (1.25, 1.5)  # factors; the second if the first is not seen
@@ -32,7 +34,8 @@ def excluded(rng: torch.Generator, kernel: Kernel, trials: list[Trial], allowed:
     return found
 
 
-def _size(rng: torch.Generator, kernel: Kernel, trial: Trial, changed, needed: float) -> float:
+def _size(rng: torch.Generator, kernel: Kernel, trial: Trial, changed: Callable[[float], Model], needed: float
+          ) -> float:
     for factor in CHANGES:
         other = Trial(rng, kernel, trial.problem, changed(factor))
         other.scale = trial.scale

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from checks.kernels.score import Scale, learn, more
 from checks.kernels.statistic import Compared, compare
 from checks.problems.problem import Problem, join
 from inference.method import Latents
+from models.model import Data, Model
 
 STEPS = 3  # of the kernel, with the data fixed
 REFERENCE = 25  # draws of the joint behind every mean, for each replicate
@@ -33,10 +33,11 @@ class Suspect:
 class Trial:
     """Independent replicates: (theta, data) from the joint, theta' a few steps of the kernel later."""
 
-    def __init__(self, rng: torch.Generator, kernel: Kernel, problem: Problem, model: Any = None) -> None:
+    def __init__(self, rng: torch.Generator, kernel: Kernel, problem: Problem, model: Model | None = None
+                 ) -> None:
         self.rng, self.kernel, self.problem, self.model = rng, kernel, problem, model
         self.scale: Scale | None = None
-        self.parts: list[tuple[Latents, Any, Latents]] = []
+        self.parts: list[tuple[Latents, Data, Latents]] = []
         self.scored: list[tuple[Tensor, Tensor]] = []
 
     @property
@@ -48,7 +49,7 @@ class Trial:
         return join([part[0] for part in self.parts])
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Data:
         return join([part[1] for part in self.parts])
 
     @property

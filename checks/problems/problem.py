@@ -1,41 +1,112 @@
-"""A test problem: a small model whose joint p(theta, data) can be sampled, and what is measured on it."""
+"""A test problem: a small model whose joint p(theta, data) can be sampled, what is measured on it, what is known.
+
+A folder here is a set of them, `SET` in its `problems.py`; nothing else in `checks/` names one (see `load`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from inference.method import Latents
+from inference.method import Latents, Quantities
+from models.model import Data, Model
 
 Features = dict[tuple[str, str], Tensor]  # (quantity, where) -> (n,)
+Moments = dict[str, tuple[Tensor, Tensor]]  # (mean, variance) of everything measured
+Index = int | slice | Tensor
+M = TypeVar("M", bound=Model)
+
+
+class Answers(Protocol):
+    """What is known about a q of independent parts, given as `expect` has it: its ELBO exactly, and the best it can
+    be made from there."""
+
+    @property
+    def compared(self) -> str:
+        """The model's quantities, in words."""
+
+    def moments(self, q: Quantities) -> Moments:
+        """Of everything that `values` measures."""
+
+    def values(self, draws: Latents) -> dict[str, Tensor]: ...
+
+    def summary(self, draws: Latents) -> Quantities:
+        """The q of independent parts with the moments of these draws."""
+
+    def independent(self, q: Quantities, draws: Latents) -> bool:
+        """Whether the parts are independent in draws of q."""
+
+    def elbo(self, data: Data, q: Quantities) -> float:
+        """E_q[log p - log q] in nats."""
+
+    def polished(self, data: Data, q: Quantities, tolerance: float = 1e-6) -> float:
+        """The ELBO after coordinate ascent from q, until a sweep adds less than `tolerance` nats."""
+
+
+def nothing(model: Model, after: Latents, data: Data) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Generic[M]):
     """One model at a size where everything is fast. Replicates are the leading axis of latents and data.
 
     `free(model, latents, data)` are functions whose distribution must be learned from the joint; `normal`
     ones are N(0, 1) by algebra whenever the latents are distributed as they should be, given the data.
+    `implied(model, latents, data)` says which parameters a kernel that left the latents like this seems to have used.
     """
 
     name: str
-    kind: str  # "grid" or "factorization"
-    model: Any
-    joint: Callable[[torch.Generator, int], tuple[Latents, Any]]
-    one: Callable[[Any, int], Any]  # the data of one replicate, as a method takes it
-    free: Callable[[Any, Latents, Any], Features]
-    normal: Callable[[Any, Latents, Any], Features]
-    changed: Mapping[str, Callable[[float], Any]]  # "noise variance" -> the model with it times a factor
-    coordinates: Callable[[Any, Latents], Features]  # what must move, by name
+    model: M
+    joint: Callable[[torch.Generator, int], tuple[Latents, Data]]
+    one: Callable[[Data, int], Data]  # the data of one replicate, as a method takes it
+    free: Callable[[M, Latents, Data], Features]
+    normal: Callable[[M, Latents, Data], Features]
+    changed: Mapping[str, Callable[[float], M]]  # "noise variance" -> the model with it times a factor
+    coordinates: Callable[[M, Latents], Features]  # what must move, by name
+    uses: str  # how a kernel gets at the data, in words
+    implied: Callable[[M, Latents, Data], list[str]] = nothing
+    answers: Answers | None = None
     spare: bool = False  # only for kernels that refuse the others
 
 
-def take(data: Any, index: Any) -> Any:
-    """Some of the replicates of a tensor, a dict of tensors, or a value with its own `take`."""
+@dataclass(frozen=True)
+class Listed:
+    """A problem so small that all its states can be listed, and so flat that all are likely: its moves are walked."""
+
+    problem: Problem
+    states: Latents  # (n, ...)
+
+
+@dataclass(frozen=True)
+class ProblemSet:
+    """The test problems of one kind of model, or of one sort within a kind.
+
+    name      the folder here
+    kind      the folder of `inference/` whose methods it is for
+    of, asked that kind as a person says it, "Problem 1", and how a command asks for it, "--problem 1 (grids)"
+    problems  the most telling first
+    fitting   a somewhat larger one, on which guides and variational fits are judged
+    tiny      one whose states can be listed
+    richer    more is learned here than in the plain set of this kind
+    """
+
+    name: str
+    kind: str
+    of: str
+    asked: str
+    problems: Callable[[], list[Problem]]
+    fitting: Callable[[], Problem]
+    tiny: Callable[[], Listed] | None = None
+    richer: bool = False
+
+
+def take(data: Data, index: Index) -> Data:
+    """Some of the replicates of a tensor, a dict of tensors, or a value with its own `replicates`."""
     if isinstance(data, Tensor):
         return data[index]
     if isinstance(data, dict):
@@ -43,7 +114,7 @@ def take(data: Any, index: Any) -> Any:
     return data.replicates(index)
 
 
-def join(parts: list[Any]) -> Any:
+def join(parts: list[Data]) -> Data:
     """The replicates of several, one after the other."""
     first = parts[0]
     if isinstance(first, Tensor):

@@ -1,1 +1,1 @@
-"""Problem 1: denoise an image with a grid Markov random field."""
+"""image denoising with a grid Markov random field"""

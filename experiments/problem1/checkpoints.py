@@ -21,7 +21,7 @@ from inference.grid.mean_field import elbo_gradient
 from inference.job import Plan
 from inference.result import Result
 from models.grid import GridMRF
-from runs.folder import Checkpoint
+from runs.records import Checkpoint
 
 EXACT = [[5.79905571e-12, 1.95516261e-15, 5.79905571e-12],
          [1.51930154e-08, 6.56942344e-12, 1.51930154e-08],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from experiments.problem1.study import GridEntry
 from inference.result import Result
+from views.grid import pixel_entropy
 
 SETTLED = 1e-6  # a change that no figure would show
 
@@ -28,15 +29,15 @@ def unsettled(results: Sequence[Result]) -> list[str]:
     return said
 
 
-def unmixed(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def unmixed(entries: Sequence[GridEntry]) -> list[str]:
     """A sentence for every sampler whose chains disagree or stand still; of lines of `summary.json`."""
     said = []
     for e in entries:
-        if e["family"] == "mcmc" and e["rhat"] is not None and e["rhat"] > 1.05:
-            said.append(f"{e['name']}'s chains disagree (R-hat {e['rhat']:.3g}): give more --sweeps, or do not "
+        if e.family == "mcmc" and e.rhat is not None and e.rhat > 1.05:
+            said.append(f"{e.name}'s chains disagree (R-hat {e.rhat:.3g}): give more --sweeps, or do not "
                         f"believe it at this coupling.")
-        elif e["family"] == "mcmc" and e["ess"] is None:
-            said.append(f"{e['name']}'s draws that were kept are all the same: either nothing else is likely, "
+        elif e.family == "mcmc" and e.ess is None:
+            said.append(f"{e.name}'s draws that were kept are all the same: either nothing else is likely, "
                         f"or the chains are stuck.")
     return said
 
@@ -51,9 +52,9 @@ def comparison(judge: Result, results: Sequence[Result]) -> list[str]:
         far, near = sorted(error, key=lambda n: -error[n])
         said.append(f"Against {judge.name}, the worst marginal of {near} is off by {error[near]:.2g}, that of {far} by "
                     f"{error[far]:.2g}, {error[far] / error[near]:.3g} times as much.")
-    exact = entropy(judge)
+    exact = float(pixel_entropy(judge.expected["labels"]).mean())
     for name in error:
-        ours = entropy(by_name[name])
+        ours = float(pixel_entropy(by_name[name].expected["labels"]).mean())
         if abs(ours - exact) > 0.01 * exact:
             said.append(f"{name} is too {'sure' if ours < exact else 'unsure'}: the mean entropy of its pixels is "
                         f"{ours:.3g} nats, where {exact:.3g} is right.")
@@ -63,9 +64,3 @@ def comparison(judge: Result, results: Sequence[Result]) -> list[str]:
             kind = {"Bethe": "Bethe approximation"}.get(str(by_name[name].log_evidence_kind), "bound")
             said.append(f"{name}'s {kind} of log Z is {log_Z - right:+.3g} nats from exact.")
     return said
-
-
-def entropy(result: Result) -> float:
-    """Mean over pixels of the entropy of the marginals, in nats."""
-    p = np.clip(result.expected["labels"], 1e-300, 1)
-    return float(-(p * np.log(p)).sum(-1).mean())

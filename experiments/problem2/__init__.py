@@ -1,1 +1,1 @@
-"""Problem 2: Bayesian matrix factorization of ratings, in Pyro and by hand."""
+"""Bayesian matrix factorization of ratings, variational inference"""

@@ -6,7 +6,7 @@ are small problems with an exact answer; 2.5 and 2.6 are read off the run itself
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 
 from data.ratings import load_ratings, split
+from experiments.problem2.study import Study
+from experiments.ratings.entries import by_name
+from experiments.ratings.request import JESTER
 from inference import load
 from inference.drive import drive
 from inference.factorization import elbo_by_hand, score_function
@@ -25,11 +28,9 @@ from inference.factorization.parts.stochastic import moments
 from inference.factorization.predictive import Predictive
 from inference.job import Plan, generator
 from inference.method import Family, Latents
-from inference.result import Result
 from models.factorization import Factorization
 from models.ratings import Ratings
-from runs.fits import by_name
-from runs.folder import Checkpoint
+from runs.records import Checkpoint
 
 SAMPLES = 2000
 STANDARD_ERRORS = 6.0  # for the worst of 152 gradient entries: a false alarm in 3 million runs
@@ -40,7 +41,6 @@ TRAJECTORY = {"elbo": [-6.7972, -5.0373, -4.6998, -3.5215, -2.4658, -2.0699, -1.
 SHAPE = 0.3  # relative, at every epoch: other ratings, and means and minibatches that the reference leaves open
 OURS = ("guide_mean_field_pyro", "elbo_by_hand")
 OPTIMUM = 0.005  # the share of its best ELBO within which stochastic ascent must come
-REAL = "jester-5k.csv.gz"
 GIBBS = {1: 1.505, 2: 1.479, 3: 1.463, 5: 1.440, 10: 1.426}  # test NLL on jester-5k of a plain Gibbs sampler
 SAME_SPLIT = 0.002  # of mean field and Gibbs, which part with every further factor
 ANOTHER_SPLIT = 0.012  # three standard errors of the NLL of 36,000 test ratings
@@ -50,7 +50,7 @@ def run(methods: Iterable[str], outside: Path | None) -> list[Checkpoint]:
     """The checkpoints on problems with a known answer."""
     found = [*_divergences(), *_estimators()]
     if outside is not None and "coordinate_ascent" in methods:
-        found += _real(outside / REAL)
+        found += _real(outside / JESTER)
     return found
 
 
@@ -131,12 +131,11 @@ def _unbiased(id: str, what: str, samples: Tensor, exact: Tensor) -> Checkpoint:
 EPOCHS = 10  # after which the reference prints what 2.5 compares with; a shorter run is not held to it
 
 
-def of_run(
-    results: Sequence[Result], ranked: Mapping[int, Result], data: Ratings, recipe: str | None,
-) -> list[Checkpoint]:
-    """2.5 and 2.6, from the run. recipe: whose settings the stochastic ascent has, None for the user's own; with the
-    default ones it must reach the optimum, with the reference's go the reference's way."""
-    found, named, N = [], by_name(results), len(data)
+def of_run(study: Study) -> list[Checkpoint]:
+    """2.5 and 2.6, from the run: with the default settings stochastic ascent must reach the optimum, with the
+    reference's go the reference's way."""
+    found, named, N = [], by_name(study.results), study.num_ratings
+    recipe, ranked, data = study.request.held_to, study.ranked, study.parts.train
     for name in OURS:
         if name not in named or data.scale != (1.0, 5.0) or named[name].steps < EPOCHS:
             continue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from experiments.ratings.entries import by_name
 from inference.result import Result
 from models.factorization import Factorization
-from runs.fits import by_name
 
 WIDE = 0.99  # of the prior variance
 CLEAR = 0.002  # of an NLL over some ten thousand test ratings; less is within its standard error

@@ -1,1 +1,1 @@
-"""Problem 3: Gibbs sampling for the factorization, against maximum likelihood."""
+"""Gibbs sampling for the factorization of ratings, against maximum likelihood"""

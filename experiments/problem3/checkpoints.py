@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from data.ratings import Split
-from experiments.problem3 import measures as chains
-from experiments.problem3 import nuts_check
+from experiments.problem3 import measures, nuts_check
 from experiments.problem3.study import Study
 from inference.factorization import row_gibbs
 from inference.factorization.parts.by_row import sides
@@ -29,7 +28,7 @@ from inference.method import Family
 from models.densities import log_normal
 from models.factorization import Factorization
 from models.ratings import Ratings
-from runs.folder import Checkpoint
+from runs.records import Checkpoint
 
 BOUND = 2.0  # nats per rating, the assignment's
 REAL = {1: (1.505, 1.084), 2: (1.479, 1.060), 3: (1.463, 1.045), 5: (1.440, 1.022), 10: (1.426, 1.008)}
@@ -164,7 +163,7 @@ def _others(study: Study) -> list[Checkpoint]:
     found = []
     for other in (*study.main[1:], *study.compared):
         if "test_mean" in judge.expected and "test_mean" in other.expected:
-            median = chains.apart(judge, other)["median_sd"]
+            median = measures.apart(judge, other)["median_sd"]
             found.append(Checkpoint.close("cross", f"median |{other.name} - {judge.name}| of the predictions, in sds",
                                           median, 0.0, median, 1.0))
     return found

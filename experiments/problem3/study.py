@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from data.ratings import Ratings, Split
 from inference.result import Result
 
+ByShare = Mapping[tuple[float, int], Result]  # (share of the training set, K)
 
-@dataclass
+
+@dataclass(frozen=True)
 class Study:
     """Everything that was run, by what it is for."""
 
-    main: list[Result] = field(default_factory=list)  # the kernels at --rank
-    compared: list[Result] = field(default_factory=list)  # other methods at --rank
-    gibbs: dict[tuple[float, int], Result] = field(default_factory=dict)  # (share of the training set, K)
-    point: dict[tuple[float, int], Result] = field(default_factory=dict)
-    real: dict[int, Result] = field(default_factory=dict)  # K -> plain on real ratings
-    ladder: dict[str, Result] = field(default_factory=dict)  # model -> its chain, all on the same ratings
+    rank: int
+    parts: Split
+    small: Ratings  # the share of the training set
+    main: Sequence[Result]  # the kernels at --rank
+    compared: Sequence[Result]  # other methods at --rank
+    gibbs: ByShare
+    point: ByShare
+    real: Mapping[int, Result]  # K -> plain on real ratings
+    ladder: Mapping[str, Result]  # model -> its chain, all on the same real ratings

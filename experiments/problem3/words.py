@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
-from data.ratings import Ratings
 from experiments.problem3.study import Study
+from views.numbers import decimals
+
+nats = partial(decimals, digits=3, below=1e4, figures=2)
 
 
-def overfitting(study: Study, small: Ratings) -> list[str]:
+def overfitting(study: Study) -> list[str]:
     """Where maximum likelihood overfits and Gibbs does not, and why (3.7)."""
-    said = []
+    said, small = [], study.small
     for share in dict.fromkeys(share for share, _ in study.gibbs):
         ranks = sorted(K for s, K in study.gibbs if s == share)
         if len(ranks) < 2 or "test_nll" not in study.gibbs[share, ranks[0]].expected:
@@ -20,9 +24,9 @@ def overfitting(study: Study, small: Ratings) -> list[str]:
         best, last = min(point, key=lambda K: point[K]), ranks[-1]
         train = [float(study.point[share, K].expected["train_nll"]) for K in (ranks[0], last)]
         said.append(f"On {100 * share:.0f}% of the training set maximum likelihood's test NLL is lowest at K = {best} "
-                    f"({_nats(point[best])}) and {_nats(point[last])} at K = {last}, while its training NLL goes from "
-                    f"{_nats(train[0])} to {_nats(train[1])}; Gibbs goes from {_nats(gibbs[ranks[0]])} at "
-                    f"K = {ranks[0]} to {_nats(gibbs[last])} at K = {last}.")
+                    f"({nats(point[best])}) and {nats(point[last])} at K = {last}, while its training NLL goes from "
+                    f"{nats(train[0])} to {nats(train[1])}; Gibbs goes from {nats(gibbs[ranks[0]])} at "
+                    f"K = {ranks[0]} to {nats(gibbs[last])} at K = {last}.")
     last = ranks[-1]
     counts = torch.bincount(small.user, minlength=small.num_users)
     rated = counts[counts > 0]
@@ -33,7 +37,3 @@ def overfitting(study: Study, small: Ratings) -> list[str]:
                 f"prior's weight: where the ratings do not decide, the draws disagree, and their average stays near "
                 f"what is known.")
     return said
-
-
-def _nats(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.2g}"

@@ -5,6 +5,11 @@
 The same sweep as `ladder_gibbs`, in the order rows, noise, hyperparameters; `noise_by` gives the noise variance to
 NUTS instead (adapted in the first `warmup` sweeps), which needs no conditional. Cost of a step: as `ladder_gibbs`,
 and the transforms of `precision_U` and `precision_V` there and back.
+
+Options:
+
+    noise_by   what draws the noise variance: its conditional, or NUTS
+    warmup     sweeps in which NUTS adapts its step size
 """
 
 from __future__ import annotations

@@ -12,6 +12,10 @@ With biases a row is (u_i, b_i), its regressors are (v_j, 1) and its ratings r_i
 
 Each update is the exact maximum over what it changes, so the ELBO never falls, and it comes exactly with the
 items' update. Cost of a step: N K^2 + (users + items) K^3.
+
+Options:
+
+    covariance   of q: every entry by itself, or a covariance for each row
 """
 
 from __future__ import annotations

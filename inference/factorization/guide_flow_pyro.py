@@ -9,6 +9,10 @@ together, and a q of independent items cannot follow it. a and b are one masked 
 as the identity. With a fixed q(U) the best q(V) would be Gaussian, and there would be nothing for a flow to do.
 Cost: that of `guide_conditional_pyro`, and (items x K)^2 x width a minibatch. Source: Kingma and others, Improved
 variational inference with inverse autoregressive flow (2016).
+
+Options:
+
+    width   of the network's hidden layer, in entries of V
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@
 
 with S diagonal and positive, F of `columns` columns. K - 1 of them give any covariance, which is
 `guide_full_covariance_pyro`. Biases stay independent. Cost of an epoch: N K, and users x K x columns a minibatch.
+
+Options:
+
+    columns   of F: how many directions a row's factors may be correlated in
 """
 
 from __future__ import annotations

@@ -14,6 +14,11 @@ likelihood are not Gaussian. Cost of a step: N K^2 + (users + items) K^3, and it
 The same in Pyro, the gradients by autograd through all ratings, and one verdict for all items together:
 `Gibbs(model.program, [(rows, ["U"]), (partial(HMC, num_steps=5), ["V"])])` of `inference/pyro/gibbs.py`.
 Source: Neal, MCMC using Hamiltonian dynamics (2011).
+
+Options:
+
+    step_size   leapfrog step e, in units of an item's narrowest direction; stable below 1.66
+    leaps       leapfrog steps of a trajectory
 """
 
 from __future__ import annotations

@@ -14,6 +14,13 @@ sgd   one pass over the ratings in random minibatches, the assignment's baseline
 With biases (als only) a row is (u_i, b_i), its regressors are (v_j, 1) and its ratings r_ij - c_j.
 
 Cost of a step: als N K^2 + (users + items) K^3, sgd N K.
+
+Options:
+
+    algorithm    alternating least squares, or stochastic gradients
+    map          whether the log priors count too: the maximum a posteriori
+    lr           learning rate of sgd; by default a tenth of the rate at which it begins to overshoot
+    batch_size   ratings in a minibatch of sgd; by default 32, or all there are
 """
 
 from __future__ import annotations

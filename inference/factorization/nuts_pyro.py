@@ -2,6 +2,12 @@
 
 Hoffman and Gelman (2014). Step size and a diagonal mass matrix are adapted in the first `warmup` steps, which are no
 draws: give the plan at least as much warm-up. Cost of a step: up to 2^max_tree_depth gradients of the log joint.
+
+Options:
+
+    warmup           steps in which the step size and the mass matrix are adapted; they are no draws
+    max_tree_depth   a step takes up to 2 to this power gradients
+    target_accept    mean acceptance that the step size is adapted to, between 0 and 1
 """
 
 from __future__ import annotations

@@ -7,6 +7,11 @@ In d = (users + items) K dimensions an accepted move must be of size 1 / sqrt(d)
 By default step_size = 2.4 / sqrt(sum of the entries' curvatures), each taken as
 1 / prior_variance + (its ratings) prior_variance / noise_variance. Cost of a step: N K for each of its `moves`.
 Source: Metropolis et al. (1953).
+
+Options:
+
+    step_size   sd of a proposed move of an entry; by default 2.4 / sqrt(sum of the entries' curvatures)
+    moves       proposals in a step
 """
 
 from __future__ import annotations

@@ -21,6 +21,12 @@ Only with h falling to 0 (decay of 1/3, Teh, Thiery and Vollmer 2016) is the bia
 it wrong, and rightly; EXACT = False says that this is by design. A small h forgets slowly, over 1 / h batches; a large
 one runs away, for where U and V are both large the gradient grows faster than any fixed step can follow.
 Cost of a step: N K, and (users + items) K for each batch. Source: Welling and Teh (2011).
+
+Options:
+
+    step_size    h at the start, in units of the squared narrowest width of a row
+    decay        how fast h falls with the batches: the power above
+    batch_size   ratings in a batch; by default a tenth of them
 """
 
 from __future__ import annotations

@@ -8,6 +8,13 @@
 SVI with one sample a minibatch (`Trace_ELBO`: these guides hide q in an auxiliary site, where no KL is closed form).
 The reported ELBO is exact for AutoNormal and estimated from 8 samples for the joint normals; AutoDelta has none, and
 reports the log joint it climbs. Cost of an epoch: N K, and users x K (x columns of F) a minibatch.
+
+Options:
+
+    guide        which of Pyro's, see above
+    columns      of F, for AutoLowRankMultivariateNormal
+    lr           learning rate of Adam; by default 0.1, for AutoLowRankMultivariateNormal 0.03
+    batch_size   ratings in a minibatch; by default a 32nd of them
 """
 
 from __future__ import annotations

@@ -15,6 +15,10 @@ stream of that seed (Steele, Lea, Flood 2014), 53 bits of it, whichever engine, 
 
 Cost of a sweep: 4 H W K additions and H W K exp, or H W K look-ups where the grid is homogeneous with few
 distinct fields (`compiled.gibbs`). The torch engine's `raster` is a Python loop over pixels, there to be read.
+
+Options:
+
+    schedule   how a sweep visits the pixels, see above
 """
 
 from __future__ import annotations

@@ -16,6 +16,13 @@ undamped flooding sum-product on a homogeneous grid it takes odds instead of log
 potentials are so small that no product can leave double precision (`compiled.loopy_bp_odds.is_safe`).
 Cost of a sweep: 4 H W K^2, and about half as much for the Bethe log Z (none with `track` off). A step holds the old
 and the new messages, 4 (K-1) H W numbers each, and now and then those of two sweeps ago.
+
+Options:
+
+    schedule   which messages a sweep sends, and when, see above
+    damping    share of the old message in a new one's log odds, from 0 to below 1
+    rule       sum: marginals; max: max-marginals, for the most probable labelling
+    track      whether the Bethe log Z is computed after every sweep
 """
 
 from __future__ import annotations

@@ -18,6 +18,11 @@ All is done on log q, so potentials of 1e4 nats do no harm. docs/problem1.md der
 
 Cost of a sweep: 4 H W K^2 multiplications, ELBO included 6 H W K^2. The torch engine's `sequential` is a Python
 loop over pixels, there to be read and to check the compiled one.
+
+Options:
+
+    schedule   the order in which a sweep updates the pixels, see above
+    damping    share of the old log q in the new one, from 0 to below 1
 """
 
 from __future__ import annotations

@@ -12,6 +12,10 @@ no such theorem. Between two equally likely labels P(k -> l) = 1, and pixels tha
 for ever. So with chance `gibbs` a pixel takes a plain Gibbs step instead, which still moves at least as readily.
 
 Cost: 4 H W K additions and H W K exp a sweep. Source: Liu, Biometrika 83 (1996) 681-682.
+
+Options:
+
+    gibbs   chance of a plain Gibbs step in place of a Metropolised one, from 0 to 1
 """
 
 from __future__ import annotations

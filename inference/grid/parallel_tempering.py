@@ -14,6 +14,11 @@ number of copies needed grows as the root of the number of pixels), near 1 it is
 should lie where Gibbs mixes: two labels order at beta (a - b) = log(1 + sqrt 2) = 0.88 for the coupling (a, b)
 and no evidence, 0.11 for the reference's. Cost of a step: that of Gibbs times the number of copies.
 Sources: Swendsen and Wang 1986; Geyer 1991; docs/problem1.md.
+
+Options:
+
+    copies    chains on the ladder of temperatures, at least 2
+    hottest   least inverse temperature on the ladder, between 0 and 1
 """
 
 from __future__ import annotations

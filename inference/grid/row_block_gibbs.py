@@ -15,6 +15,10 @@ the marginal given the other rows. Even rows do not touch, so they are drawn tog
 All is done in logs; potentials of 1e4 nats do no harm.
 
 Cost of a sweep: H W K (K + 1) exp; `lines = "both"` draws every row, then every column, at twice the cost.
+
+Options:
+
+    lines   which lines a sweep draws
 """
 
 from __future__ import annotations

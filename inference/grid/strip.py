@@ -14,6 +14,10 @@ each row and worked out again inside it. With max for sum the same recursion giv
 
 Cost: 3 H W K^(W+1) multiply-adds and about 8 (H + 2 W + 12) K^W bytes (0.6 GB at 20 x 20, K = 2; 12 GB at
 24 x 24); refused beyond `memory_gb`, by default half of the machine's memory.
+
+Options:
+
+    memory_gb   how much memory it may take, in GB; by default half of the machine's
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import run
-from commands import check
+from checks.door import found
 from errors import InputError
 from tests.support import ROOT
 
@@ -95,8 +95,32 @@ def test_a_kernel_that_hands_on_any_latents_is_judged_on_the_plain_model(tmp_pat
                     "    yes = torch.rand(ratio.shape, generator=rng, dtype=ratio.dtype).log() < ratio\n"
                     "    yes = yes[..., None, None]\n"
                     "    return {site: torch.where(yes, new[site], x) for site, x in latents.items()}\n")
-    assert check.found(str(file), "3", None)[0] == "factorization"
-    assert check.found(str(file), "3", "ladder")[0] == "ladder"
-    assert check.found("zoo/variance_as_sd", None, None)[0] == check.found("ladder_gibbs", None, None)[0] == "ladder"
+    assert found(str(file), kind="factorization").problems.name == "factorization"
+    assert found(str(file), problems="ladder").problems.name == "ladder"
+    assert found("zoo/variance_as_sd").problems.name == found("ladder_gibbs").problems.name == "ladder"
     with pytest.raises(InputError, match="row_gibbs is a method of Problem 2 or 3, not of Problem 1"):
-        check.found("row_gibbs", "1", None)
+        found("row_gibbs", kind="grid")
+
+
+@pytest.mark.parametrize("body", [
+    "BATCHED = True\ndef transition(rng, latents, model, data):\n    return {s: latents[s] + 0.1 for s in 'UV'}\n",
+    "import torch\ndef start(rng, model, data):\n    return {'a': torch.zeros(2, dtype=torch.float64)}\n"
+    "def sample(params, noise):\n    return noise\ndef log_density(params, latents):\n    return 0\n"
+    "def elbo(model, data, params, noise, batch=None):\n    return 0\n",
+    "import pyro\ndef guide(data):\n    pass\n",
+], ids=["kernel", "functions", "pyro"])
+def test_a_file_is_executed_once(tmp_path, capsys, body):
+    mine = tmp_path / "mine.py"
+    mine.write_text(f'"""Mine."""\nprint("EXECUTED")\n{body}')
+    assert door("--check", mine, "--out", tmp_path / "out") == 1
+    assert capsys.readouterr().out.count("EXECUTED") == 1
+
+
+def test_what_is_two_things_is_asked_about(tmp_path, capsys):
+    assert door("--check", "mean_field", "--out", tmp_path / "a") == 2
+    said = capsys.readouterr().err
+    assert "mean_field is more than one thing" in said and "--problem 1" in said and "guide_mean_field_pyro" in said
+    assert door("--check", "mean_field", "--problem", "1", "--out", tmp_path / "b") == 0
+    assert "mean_field is right" in capsys.readouterr().out
+    assert door("--check", "mean_field", "--problem", "2", "--out", tmp_path / "c", "--budget", "0.01") == 3
+    assert "guide_mean_field_pyro" in capsys.readouterr().out

@@ -14,6 +14,7 @@ import pytest
 
 import run
 from commands import sweep
+from experiments.problem2.request import Request
 from inference.result import Result
 from runs import cells
 from tests.support import ROOT
@@ -58,12 +59,13 @@ def test_cells_are_the_product_as_ordinary_arguments(tmp_path):
     parser = run.parser_for("2")
     base = sweep.without(["--problem", "2", "--sweep", "rank=1", "seed=0", "--out", "x", "--epochs", "3", "--jobs=4"])
     assert base == ["--problem", "2", "--epochs", "3"]
-    found = cells.cells({"rank": ["1", "2"], "biases": ["yes", "no"]}, base, tmp_path, parser)
+    found = cells.cells({"rank": ["1", "2"], "biases": ["yes", "no"]}, base, tmp_path, parser, Request)
     assert [c.name for c in found] == ["rank=1,biases=yes", "rank=1,biases=no", "rank=2,biases=yes", "rank=2,biases=no"]
-    assert [(c.args.rank, c.args.biases, c.args.bare, c.args.epochs) for c in found] == [
+    assert [tuple(vars(c.request)[n] for n in ("rank", "biases", "bare", "epochs")) for c in found] == [
         (1, True, True, 3), (1, False, True, 3), (2, True, True, 3), (2, False, True, 3)]
-    assert run.parser_for("2").parse_args(list(found[0].argv)) == found[0].args
-    names = [c.name for c in cells.cells({"method": ["a/mine.py", "b/mine.py"]}, base, tmp_path, parser)]
+    again = run.parser_for("2").parse_args(list(found[0].request.argv))
+    assert Request.made(vars(again), found[0].request.argv) == found[0].request
+    names = [c.name for c in cells.cells({"method": ["a/mine.py", "b/mine.py"]}, base, tmp_path, parser, Request)]
     assert names == ["method=mine", "method=mine-1"]
 
 

@@ -10,16 +10,18 @@ import pytest
 import torch
 
 import run
-from comparison import measures, ranking, saved
+from comparison import figures, measures, ranking, reading, saved
+from comparison.compare import compare
 from data.ratings import Split, split
+from errors import InputError
+from inference.diagnostics import ess, least_ess, rhat, worst_rhat
 from inference.drive import drive
 from inference.job import Plan, generator
 from inference.load import method
 from inference.result import Result, import_arviz
 from models.grid import GridMRF
-from runs import fits
+from tests.support.fits import fit_task
 from tests.support.small_ratings import jester_in_small
-from views import curves
 
 
 def door(*argv: object) -> int:
@@ -27,8 +29,7 @@ def door(*argv: object) -> int:
 
 
 def fitted(folder, spec, parts, rank=2, epochs=12, seed=0, chains=1):
-    task = fits.task(fits.parse(spec), parts, rank, epochs=epochs, samples=10, seed=seed, chains=chains,
-                     device=torch.device("cpu"))
+    task = fit_task(spec, parts, rank, epochs=epochs, samples=10, seed=seed, chains=chains)
     return drive(task.method, task.model, task.data, task.plan, task.options, observer=task.observer,
                  record=task.record).save(folder)
 
@@ -60,9 +61,9 @@ def grids(tmp_path_factory):
 
 
 def rows_of(*paths, **options):
-    results, _ = saved.read(paths)
+    results, _ = reading.read(paths)
     saved.check(results)
-    return {line.row["label"]: line.row for line in ranking.lines(results, **options)}
+    return {row.label: row.to_json() for row in ranking.ranked(results, **options)}
 
 
 def test_scores_are_those_of_the_results(runs):
@@ -102,7 +103,7 @@ def test_effective_samples_and_agreement_are_arvizs(runs):
     assert row["z"] == pytest.approx(np.sqrt(((difference / error) ** 2).mean()), rel=0.01)
     sd = judge.draws["prediction"].std((0, 1))
     assert row["sds"] == pytest.approx(np.sqrt(((difference / sd) ** 2).mean()))
-    assert np.isnan(measures.effective(np.ones((2, 9, 3)), "bulk")).all()
+    assert np.isnan(ess(np.ones((2, 9, 3)))).all()
 
 
 def test_time_to_a_quality_is_when_the_trace_gets_there(runs):
@@ -212,22 +213,94 @@ def test_of_a_run_with_other_data_below_it_the_main_results_are_taken(runs, part
     fitted(tmp_path / "rank1", "coordinate_ascent", parts, rank=1, epochs=2)
     part = Split(parts.train.take(torch.arange(99)), parts.validation, parts.test)
     fitted(tmp_path / "part", "coordinate_ascent", part, epochs=2)
-    results, left = saved.read([tmp_path])
+    results, left = reading.read([tmp_path])
     assert [s.label for s in results] == ["coordinate_ascent, K=2", "coordinate_ascent, K=1"]
     assert len(left) == 1 and "part/coordinate_ascent.nc" in left[0]
 
 
 def test_bands_are_means_and_extremes_over_seeds():
-    rows = [{"name": "m", "seed": s, "settings": {"rank": str(K), "seed": str(s), "model": w}, "y": 10 * K + s}
-            for K in (1, 2, 10) for s in (0, 1, 5) for w in ("plain", "biases")]
-    assert curves.axes_of(rows) == ("rank", ["model"])
-    found = curves.bands(rows, "rank", ["model"], lambda r: r["y"])
-    assert found == {f"m, model={w}": {str(K): (10 * K + 2, 10 * K, 10 * K + 5) for K in (1, 2, 10)}
-                     for w in ("plain", "biases")}
+    points = [("m", {"rank": str(K), "seed": str(s), "model": w}, 10 * K + s)
+              for K in (1, 2, 10) for s in (0, 1, 5) for w in ("plain", "biases")]
+    assert figures.axes_of([settings for _, settings, _ in points]) == ("rank", ["model"])
+    assert figures.bands(points, "rank", ["model"]) == {
+        f"m, model={w}": {str(K): (10 * K + 2, 10 * K, 10 * K + 5) for K in (1, 2, 10)} for w in ("plain", "biases")}
 
 
 def test_results_of_one_name_are_told_apart_by_their_folders():
     paths = [Path("a/rank1/x.nc"), Path("b/rank1/x.nc"), Path("b/rank2/x.nc")]
-    assert saved.endings(paths) == ["a/rank1", "b/rank1", "b/rank2"]
-    assert saved.endings(paths[1:]) == ["rank1", "rank2"]
-    assert saved.endings([Path("a/x.nc"), Path("a/x_2.nc")]) == ["a/x", "a/x_2"]
+    assert reading.endings(paths) == ["a/rank1", "b/rank1", "b/rank2"]
+    assert reading.endings(paths[1:]) == ["rank1", "rank2"]
+    assert reading.endings([Path("a/x.nc"), Path("a/x_2.nc")]) == ["a/x", "a/x_2"]
+
+
+def test_results_in_memory_are_compared_as_the_saved_ones_are(grids, tmp_path):
+    files = [grids / f"{name}.nc" for name in ("brute_force", "mean_field", "gibbs")]
+    saved_ones, loaded = compare(files), compare([Result.load(path) for path in files])
+    assert [r.to_json() | {"path": None} for r in saved_ones.rows] == [r.to_json() for r in loaded.rows]
+    assert loaded.sentences == saved_ones.sentences and repr(loaded) == repr(saved_ones)
+    assert compare([grids]).rows[0].label == "brute_force" and repr(compare(str(grids))) == repr(compare([grids]))
+    twice = compare([Result.load(files[1]), Result.load(files[1])])
+    assert [r.label for r in twice.rows] == ["mean_field (1)", "mean_field (2)"]
+    out = loaded.save(tmp_path / "new" / "folder")
+    assert {p.name for p in out.iterdir()} == {"comparison.json", "comparison.png"}
+    assert json.loads((out / "comparison.json").read_text())["command"] is None
+
+
+def test_a_comparison_reads_as_its_table_and_in_html_everything_is_escaped(grids):
+    one, two = Result.load(grids / "gibbs.nc"), replace(Result.load(grids / "gibbs.nc"), name="<b>[red]&")
+    found = compare([one, two, grids / "brute_force.nc"])
+    lines = repr(found).splitlines()
+    assert lines[0].startswith("3 x 3 grid, 2 labels; ranked by max_error")
+    assert sum("<b>[red]&" in line for line in lines) >= 2 and "\x1b" not in repr(found)
+    page = found._repr_html_()
+    assert "&lt;b&gt;[red]&amp;" in page and "<b>" not in page and page.count("<table>") == 2
+
+
+def third_kind(name, family, draws, seconds, **more) -> Result:
+    """A result of a model with two sites of its own, without ratings and without labels."""
+    facts = {"problem": "program", "model": {"class": "Program"}, "data": {"data": {"fingerprint": "f"}},
+             "chains": len(seconds), "warmup": 0} | more
+    expected = {site: value.mean((0, 1)) for site, value in draws.items()}
+    return Result(name, family, "hand", draws, expected, {}, seconds, None, None, None, 0, {}, facts=facts)
+
+
+def test_a_third_kind_of_model_is_ranked_by_agreement_or_by_seconds(tmp_path):
+    rng = np.random.default_rng(0)
+    draws = {n: rng.normal(size=(2, 500, k)) for n, k in (("a", 1), ("b", 2))}
+    long = third_kind("long", "mcmc", draws, np.full((2, 500), 0.1))
+    short = third_kind("short", "mcmc", {n: rng.normal(size=(1, 100, k)) for n, k in (("a", 1), ("b", 2))},
+                       np.full((1, 100), 0.1))
+    off = third_kind("off", "variational", {n: rng.normal(2.0, size=(1, 100, k)) for n, k in (("a", 1), ("b", 2))},
+                     np.full((1, 1), 0.1))
+    found = compare([off, long, short])
+    assert [(r.label, r.standing.place) for r in found.rows] == [("short", 1), ("off", 2), ("long", None)]
+    assert {r.agreement.reference for r in found.rows} == {"long"} and found.rows[0].standing.ranked_by == "sds"
+    x = np.concatenate([draws["a"], draws["b"]], -1)
+    far = np.concatenate([off.expected["a"], off.expected["b"]]) - x.mean((0, 1))
+    assert found.rows[1].agreement.sds == pytest.approx(np.sqrt((far**2 / x.var((0, 1))).mean()))
+    assert any(line.startswith("off: not the posterior of the reference") for line in found.sentences)
+    assert repr(found).replace("\n", " ").startswith("Program; ranked by sds; seconds in all     result ")
+    assert found.rows[0].to_json()["quality"] is None
+    found.save(tmp_path)
+    bare = [third_kind(name, "variational", {}, np.full((1, 1), t)) for name, t in (("slow", 0.2), ("fast", 0.1))]
+    assert [r.label for r in compare(bare).rows] == ["fast", "slow"]
+    with pytest.raises(InputError, match="unknown measure to rank by 'nll': did you mean 'test_nll'"):
+        compare(bare, by="nll")
+    with pytest.raises(InputError, match=r"of different data \(the data: f; and g\)"):
+        compare([long, third_kind("other", "mcmc", draws, long.seconds, data={"data": {"fingerprint": "g"}})])
+
+
+def test_rhat_and_ess_are_arvizs_column_by_column():
+    """The last column stands still: it has neither, unless it is said what it counts for."""
+    az = import_arviz()
+    draws = np.random.default_rng(1).normal(size=(3, 50, 4)) + np.array([0, 0, 1, 0]) * np.arange(3)[:, None, None]
+    draws[..., 3] = 7
+    expected = az.rhat(az.convert_to_dataset({"x": draws[..., :3]}))["x"].values
+    assert np.array_equal(rhat(draws)[:3], expected) and np.isnan(rhat(draws)[3])
+    assert worst_rhat(draws) == expected.max() > 1.1 and worst_rhat(draws[:1]) is None
+    for which in ("bulk", "tail", "mean"):
+        expected = az.ess(az.convert_to_dataset({"x": draws[..., :3]}), method=which)["x"].values
+        assert np.array_equal(ess(draws, which)[:3], expected)
+        assert least_ess(draws, which) == expected.min() and ess(draws, which, still=150)[3] == 150
+    assert worst_rhat(draws[..., 3:]) is None and least_ess(draws[..., 3:]) is None
+    assert worst_rhat(draws[:, :3]) is None and least_ess(draws[:, :3]) is None

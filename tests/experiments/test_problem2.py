@@ -9,19 +9,25 @@ import pytest
 import torch
 
 import run
+from data.ratings import load_ratings
 from errors import InputError
-from experiments import ratings
 from experiments.problem2 import checkpoints as checkpoints2
 from experiments.problem2 import gradients
 from experiments.problem2 import main as problem2
 from experiments.problem2 import words as words2
+from experiments.ratings import recommend, sets
+from experiments.ratings.entries import seconds_to
+from experiments.ratings.request import JESTER
 from inference.job import generator
 from inference.result import Result
 from models.ratings import Ratings
-from runs import fits
+from runs.options import parse
+from runs.request import parse_ranks
+from runs.run import Run
 from tests.support import OUTSIDE, ROOT
+from views import tables
 
-REAL = OUTSIDE / checkpoints2.REAL
+REAL = OUTSIDE / JESTER
 
 
 def door(*argv: object) -> int:
@@ -31,7 +37,6 @@ def door(*argv: object) -> int:
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Without the checkpoints on real ratings, and with fewer samples of the estimators."""
-    monkeypatch.setattr(problem2, "OUTSIDE", Path("nowhere"))
     monkeypatch.setattr(checkpoints2, "SAMPLES", 300)
 
 
@@ -119,17 +124,17 @@ def test_an_estimator_that_is_off_is_seen(monkeypatch):
 
 
 def test_recommendations_are_unrated_items_by_their_own_ids(stars):
-    train = ratings.load_ratings(stars, scale="1,5")
+    train = load_ratings(stars, scale="1,5")
     assert train.item_ids is not None and train.user_ids is not None
-    user, items = ratings.unrated(train, "105")
+    user, items = recommend.unrated(train, "105")
     given = {int(line.split(",")[1]) for line in stars.read_text().splitlines()[1:] if line.startswith("105,")}
     assert {train.item_ids[j] for j in items.tolist()} == set(range(7, 22)) - given
     assert {train.user_ids[i] for i in user.tolist()} == {105}
 
 
 def test_names_of_fits():
-    assert fits.parse("coordinate_ascent").method.name == "coordinate_ascent"
-    fit = fits.parse("maximum_likelihood:algorithm=sgd,map=no,lr=0.1")
+    assert parse("factorization", "coordinate_ascent").method.name == "coordinate_ascent"
+    fit = parse("factorization", "maximum_likelihood:algorithm=sgd,map=no,lr=0.1")
     assert fit.method.name == "maximum_likelihood_sgd_0.1"
     assert fit.options == {"algorithm": "sgd", "map": False, "lr": 0.1}
 
@@ -140,13 +145,13 @@ def test_seconds_to_a_share_of_the_best():
         return Result("x", "variational", "hand", {}, {}, {k: np.array([v]) for k, v in trace.items()},
                       np.full((1, n), 2.0), None, None, None, 0, {})
 
-    assert fits.seconds_to(result(elbo=[-300.0, -102.0, -100.9, -100.0]), 0.01) == 6
-    assert fits.seconds_to(result(objective=[-100.0, -100.5]), 0.01) == 2
-    assert fits.seconds_to(result(test_nll=[1.0, 2.0]), 0.01) is None
+    assert seconds_to(result(elbo=[-300.0, -102.0, -100.9, -100.0]), 0.01) == 6
+    assert seconds_to(result(objective=[-100.0, -100.5]), 0.01) == 2
+    assert seconds_to(result(test_nll=[1.0, 2.0]), 0.01) is None
 
 
 def test_the_noise_of_the_estimators(stars):
-    train = ratings.load_ratings(stars, scale="1,5")
+    train = load_ratings(stars, scale="1,5")
     found = gradients.spreads(train, 2, generator(0, "gradients"))
     noisy, quiet = found.values()
     assert set(noisy) == {"U_mean", "U_log_variance", "V_mean", "V_log_variance"}
@@ -163,10 +168,10 @@ def test_a_user_without_training_ratings_is_said(stars, tmp_path, capsys):
 
 
 def test_ranks():
-    assert problem2.parse_ranks("1-3,5") == [1, 2, 3, 5] and problem2.parse_ranks("none") == []
+    assert parse_ranks("1-3,2,5") == (1, 2, 3, 5) and parse_ranks("none") == ()
     for wrong in ("", "3-1", "1-2-3", "x", "1,"):
         with pytest.raises(InputError, match="--ranks"):
-            problem2.parse_ranks(wrong)
+            parse_ranks(wrong)
 
 
 def test_words_need_something_to_say():
@@ -256,9 +261,8 @@ def test_a_given_test_set_of_jester_is_mapped_to_stars(tmp_path, capsys):
     lines = [f"{i},{j},{9.5 if (i + j) % 2 else -9.5}" for i in range(9) for j in range(9)]
     (tmp_path / "a.csv").write_text("\n".join(["user,item,rating", *lines]))
     (tmp_path / "b.csv").write_text("user,item,rating\n1,9,-9.5\n2,10,9.5\n")
-    args = run.parser_for("2").parse_args(["--problem", "2", "--ratings", str(tmp_path / "a.csv"),
-                                           "--test-ratings", str(tmp_path / "b.csv")])
-    parts = ratings.load(args, problem2.tables.console())
+    request = problem2.Request(ratings=str(tmp_path / "a.csv"), test_ratings=str(tmp_path / "b.csv"))
+    parts = sets.load(request, tables.console())
     assert parts.train.rating.unique().tolist() == [1, 5] and parts.test.rating.tolist() == [1, 5]
     assert "mapped to 1 to 5 stars" in capsys.readouterr().out
 
@@ -269,6 +273,7 @@ def test_words_of_a_recommendation(capsys):
     train = Ratings(three, three, torch.ones(3, dtype=torch.float64), 3, 3, (1.0, 5.0), ("a", "b", "c"), (7, 8, 9))
     expected = {"ask_mean": np.array([2.0, 4.5]), "ask_spread": np.array([0.6, 0.0]), "noise_variance": np.array(0.64)}
     result = Result("known", "variational", "hand", {}, expected, {}, np.ones((1, 1)), None, None, None, 0, {})
-    ratings.recommend(problem2.tables.console(), "a", 2, train, (torch.tensor([0, 0]), torch.tensor([1, 2])), result)
+    this = Run("2", Path(), 0, (), tables.console())
+    recommend.recommend(this, "a", 2, train, (torch.tensor([0, 0]), torch.tensor([1, 2])), result)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["9", "4.50", "3.18", "to", "5.00"] in lines and ["8", "2.00", "1.00", "to", "3.64"] in lines

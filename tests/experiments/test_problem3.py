@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from data.ratings import Ratings
-from errors import InputError
 from experiments.problem3 import checkpoints as checkpoints3
-from experiments.problem3 import measures as chains
+from experiments.problem3 import main, measures
 from experiments.problem3 import words as words3
 from inference.result import Result
 from run import guarded
+from runs.options import parse
 
 
 @pytest.fixture(autouse=True)
@@ -79,18 +79,18 @@ def test_log_joint_of_kept_draws_is_the_models(file):
     from inference.drive import drive
     from inference.job import Plan
     from models.factorization import Factorization
-    from runs.fits import parse
 
     ratings = load_ratings(file)
     nothing = ratings.take(torch.arange(0))
     model = Factorization(ratings.num_users, ratings.num_items, 2)
-    task = chains.task(parse("row_gibbs"), model, Split(ratings, nothing, nothing), Plan(13, 2, 4, 3, seed=1))
+    fit = parse("factorization", "row_gibbs")
+    task = main.scored(fit, model, Split(ratings, nothing, nothing), Plan(13, 2, 4, 3, seed=1))
 
     def run(record):
         return drive(task.method, task.model, task.data, task.plan, task.options, observer=task.observer, record=record)
 
     kept = run(lambda latents: {"joint": model.log_joint(latents, ratings)}).draws["joint"]
-    assert chains.log_joint(run(task.record), len(ratings)) == pytest.approx(kept, rel=1e-9)
+    assert measures.log_joint(run(task.record), len(ratings)) == pytest.approx(kept, rel=1e-9)
 
 
 def test_a_kernel_from_a_file_runs_beside_ours(file, tmp_path):
@@ -119,9 +119,10 @@ def test_the_model_by_name(file, tmp_path):
 
 @pytest.mark.parametrize("more, message", [
     (("--kernel", "row_gibs"), "did you mean 'row_gibbs'"),
-    (("--kernel", "coordinate_ascent"), "is no sampler (its family is variational)"),
-    (("--ranks", "0-3"), "--ranks must lie between 1 and the number of items, 12, not '0-3'"),
+    (("--kernel", "coordinate_ascent"), "is not a sampler (its family is variational)"),
+    (("--ranks", "0-3"), "--ranks must be at least 1, not '0-3'"),
     (("--ranks", "1-x"), "--ranks must be like 1-10 or 1,2,5, or none"),
+    (("--ranks", "1-13"), "the rank must lie between 1 and the number of items, 12, not 13"),
     (("--rank", "13"), "the rank must lie between 1 and the number of items, 12, not 13"),
     (("--burn-in", "20"), "--burn-in must lie between 0 and the sweeps, 20, not 20"),
     (("--chains", "0"), "chains must be at least 1"),
@@ -136,12 +137,6 @@ def test_wrong_arguments_are_one_sentence(file, tmp_path, capsys, more, message)
     assert not (tmp_path / "run").exists()
 
 
-def test_ranks_are_parsed():
-    assert chains.parse_ranks("1-3,2,5", 12) == [1, 2, 3, 5] and chains.parse_ranks("none", 12) == []
-    with pytest.raises(InputError):
-        chains.parse_ranks("3-1", 12)
-
-
 def test_real_split_is_a_tenth():
     n = 10_000
     ratings = Ratings(torch.arange(n), torch.zeros(n, dtype=torch.int64), torch.zeros(n).double(), n, 1)
@@ -151,4 +146,4 @@ def test_real_split_is_a_tenth():
 
 def test_harm_is_of_the_last():
     assert checkpoints3.harm([3.0, 1.0, 1.5]) == 0.5 and checkpoints3.harm([3.0, 1.0]) == 0.0
-    assert words3._nats(123456.0) == "1.2e+05"
+    assert words3.nats(123456.0) == "1.2e+05"

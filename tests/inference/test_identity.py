@@ -5,12 +5,13 @@ from dataclasses import replace
 import torch
 
 from data.ratings import Split
-from experiments.problem3 import measures as chains
+from experiments.problem3 import main as problem3
 from inference.job import Plan
 from models.factorization import Factorization
 from models.grid import GridMRF
 from models.ladder import make
-from runs import fits
+from runs import options
+from tests.support.fits import fit_task
 from tests.support.small_ratings import jester_in_small
 
 IMAGE = torch.eye(2)[torch.tensor([[0, 0, 1], [1, 0, 1]])]
@@ -65,8 +66,8 @@ def test_a_grid_is_its_potentials_however_they_are_stored():
 def test_both_problems_say_the_same_of_the_same_data():
     _, ratings = jester_in_small(30, 8, 100)
     parts = Split(*(ratings.take(torch.arange(*ends)) for ends in ((0, 80), (80, 90), (90, 100))))
-    two = fits.task(fits.parse("coordinate_ascent"), parts, 2, epochs=1, samples=7, seed=0, device=torch.device("cpu"))
-    three = chains.task(fits.parse("row_gibbs"), Factorization(30, 8, 2), parts, Plan(2))
+    two = fit_task("coordinate_ascent", parts, 2, epochs=1, samples=7)
+    three = problem3.scored(options.parse("factorization", "row_gibbs"), Factorization(30, 8, 2), parts, Plan(2))
     a, b = ({**t.model.facts(t.data), **(t.observer.facts() if t.observer else {})} for t in (two, three))
     assert a["samples"] == 7 and two.model.kind == three.model.kind == "factorization"
     assert a["model"] == b["model"] and a["data"] == b["data"]

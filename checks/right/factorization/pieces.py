@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.factorization import gather
+from models.factorization import Factorization, gather
+from models.model import Data, Latents
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Side:
     rows: int
 
 
-def users(data) -> Side:
+def users(data: Data) -> Side:
     return Side("U", "V", data.user, data.item, data.num_users)
 
 
-def items(data) -> Side:
+def items(data: Data) -> Side:
     return Side("V", "U", data.item, data.user, data.num_items)
 
 
@@ -74,7 +75,7 @@ def accept(rng: torch.Generator, log_ratio: Tensor, new: dict, old: dict) -> dic
     return {site: new[site].where(yes[..., None, None], old[site]) for site in old}
 
 
-def gradient(model, latents: dict, data) -> dict:
+def gradient(model: Factorization, latents: Latents, data: Data) -> Latents:
     """Of the log joint with respect to U and V."""
     error = data.rating - model.quantities(latents, data.pairs)["prediction"]
     found = {}

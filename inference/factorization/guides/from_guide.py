@@ -8,6 +8,11 @@ What a guide may be is told in `guide_pyro`. Beside it the file may hold
 The loss is `TraceMeanField_ELBO` where the guide's sites allow it, else `Trace_ELBO`. The reported ELBO is exact
 where q is Gaussian and its sites are independent, else an estimate from 8 samples of log p - log q, which vary little
 where q is good. Cost of an epoch: the guide's own a minibatch, and N K.
+
+Options:
+
+    lr           learning rate of Adam; by default 0.1
+    batch_size   ratings in a minibatch; by default a 32nd of them
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
     q(U, V) = prod_ik N(u_ik | U_mean_ik, exp U_log_variance_ik)  prod_jk N(v_jk | V_mean_jk, exp V_log_variance_jk)
 
 An epoch goes once through the ratings in random minibatches, one step of Adam each (Kingma and Ba 2015).
+
+Options:
+
+    recipe       where a fit starts and how it learns: ours, or the assignment's
+    lr           learning rate of Adam; by default the recipe's, 0.1 or 0.001
+    batch_size   ratings in a minibatch; by default the recipe's, a 32nd or a 352nd of them
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ import torch
 
 from checks.fits.judge import judge_fit
 from checks.guides.guide import Guide
-from checks.guides.judge import judge_guide, test_problem
+from checks.guides.judge import judge_guide
 from checks.guides.quality import quality
 from checks.guides.questions import stein
+from checks.problems.factorization.problems import fitting
 from checks.verdict import Outcome
 from inference import load
 from inference.engine import one_thread
@@ -17,7 +18,6 @@ from inference.user_file import import_file
 from tests.support import ROOT
 
 CHECKS = ROOT / "checks"
-test_problem.__test__ = False  # type: ignore[attr-defined]
 NEEDS_FIT = {"stops_too_early", "step_too_large", "variances_never_fitted"}
 
 
@@ -37,38 +37,39 @@ def files(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", files("right"), ids=lambda p: p.stem)
 def test_right_guides_pass(path):
-    verdict = judge_guide(guide(path), seed=1, fits=0)
+    verdict = judge_guide(guide(path), "factorization", seed=1, fits=0)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", files("right"), ids=lambda p: p.stem)
 def test_right_guides_are_fitted(path):
-    verdict = judge_guide(guide(path), seed=1)
+    verdict = judge_guide(guide(path), "factorization", seed=1)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
 
 
 @pytest.mark.parametrize("path", [p for p in files("zoo") if p.stem not in NEEDS_FIT], ids=lambda p: p.stem)
 def test_planted_mistakes_are_found(path):
-    assert judge_guide(guide(path), seed=2, fits=0).outcome is Outcome.WRONG
+    assert judge_guide(guide(path), "factorization", seed=2, fits=0).outcome is Outcome.WRONG
     assert "\n\nSymptom: " in (import_file(path).__doc__ or "")
 
 
 def test_under_fitting_is_found():
-    verdict = judge_guide(guide(CHECKS / "zoo" / "guides" / "stops_too_early.py"), seed=3, fits=1)
+    verdict = judge_guide(guide(CHECKS / "zoo" / "guides" / "stops_too_early.py"), "factorization", seed=3, fits=1)
     assert verdict.outcome is Outcome.WRONG and "UNDER-FITTED" in verdict.headline
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(NEEDS_FIT))
 def test_mistakes_of_the_fit(name):
-    assert judge_guide(guide(CHECKS / "zoo" / "guides" / f"{name}.py"), seed=3).outcome is Outcome.WRONG
+    path = CHECKS / "zoo" / "guides" / f"{name}.py"
+    assert judge_guide(guide(path), "factorization", seed=3).outcome is Outcome.WRONG
 
 
 def test_how_good_a_fit_is():
     """q the prior's own normal: k-hat of equal weights is low, the truth is covered; a narrower q, not."""
     rng = torch.Generator().manual_seed(6)
-    model = test_problem().model
+    model = fitting().model
     truth = model.prior(rng)
     draws = {s: 2**0.5 * torch.randn(4000, *x.shape, generator=rng, dtype=x.dtype) for s, x in truth.items()}
     shape, covered = quality(model, 0.1 * torch.randn(4000, generator=rng, dtype=torch.float64), draws, truth)

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from checks.contract.faults import blind
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
 from checks.kernels.score import learn
 from checks.kernels.statistic import compare
 from checks.kernels.trial import Trial, suspects
-from checks.problems.load import problems
+from checks.problems.load import problem_set
 from checks.verdict import Outcome
 from errors import InputError
 from inference import load
@@ -107,7 +108,7 @@ def test_every_mistake_says_what_a_user_would_see():
 def test_scores_of_exact_draws_have_the_known_mean(kind):
     """theta' drawn anew with its own data: z is standard normal. Bonferroni over all scores at 1e-6."""
     rng = torch.Generator().manual_seed(0)
-    for problem in problems(kind)[:2]:
+    for problem in problem_set(kind).problems()[:2]:
         scale = learn(rng, problem, 20_000)
         (before, data), (after, other) = problem.joint(rng, 2000), problem.joint(rng, 2000)
         found = compare(scale(before, data), scale(after, other), scale)
@@ -118,7 +119,7 @@ def test_scores_of_exact_draws_have_the_known_mean(kind):
 
 def test_a_rare_indicator_is_left_alone_and_a_missing_one_is_not_infinite():
     """A kernel that never visits what the joint visits in 4% of draws: z is finite and clearly negative."""
-    problem = problems("grid")[0]
+    problem = problem_set("grid").problems()[0]
 
     def free(model, latents, data):
         return {("rare", "here"): latents["rare"].double()}
@@ -158,7 +159,7 @@ def test_rejection_needs_fresh_replicates(monkeypatch):
 def test_conditional_residuals_are_normal():
     """Moments of every N(0, 1) function under the joint, n = 20,000; Bonferroni over 2 x 270 at 1e-6."""
     rng = torch.Generator().manual_seed(2)
-    for problem in problems("factorization") + problems("ladder")[:2]:
+    for problem in problem_set("factorization").problems() + problem_set("ladder").problems()[:2]:
         latents, data = problem.joint(rng, 20_000)
         for name, x in problem.normal(problem.model, latents, data).items():
             assert abs(float(x.mean())) < 6.5 / math.sqrt(20_000), name
@@ -167,11 +168,11 @@ def test_conditional_residuals_are_normal():
 
 def test_grid_residuals_have_mean_zero():
     """By enumeration of one image's posterior: the expectation of every residual is 0 to rounding."""
-    model = problems("grid")[1].model
-    image = problems("grid")[1].joint(torch.Generator().manual_seed(3), 1)[1]
+    model = problem_set("grid").problems()[1].model
+    image = problem_set("grid").problems()[1].joint(torch.Generator().manual_seed(3), 1)[1]
     y = model.configurations
     p = torch.softmax(model.log_joint({"labels": y}, image.expand(len(y), *model.shape)), 0)
-    found = problems("grid")[1].free(model, {"labels": y}, image.expand(len(y), *model.shape))
+    found = problem_set("grid").problems()[1].free(model, {"labels": y}, image.expand(len(y), *model.shape))
     residuals = {name: float(p @ x) for name, x in found.items() if name[0].startswith("residual")}
     assert len(residuals) > 20 and max(map(abs, residuals.values())) < 1e-10
 
@@ -200,7 +201,7 @@ def test_power_is_measured_not_assumed():
 
     rng = torch.Generator().manual_seed(5)
     judged, kind = kernel("right/factorization/row_gibbs")
-    trial = Trial(rng, judged, problems(kind)[0])
+    trial = Trial(rng, judged, problem_set(kind).problems()[0])
     trial.upto(2000)
     size = excluded(rng, judged, [trial], 0.01)["noise variance"]
     assert 0.02 < size < 0.2
@@ -272,4 +273,41 @@ def transition(rng, latents, model, data):
     method = load.method("grid", str(write(tmp_path, body)))
     verdict = judge(Kernel(method), "grid", looks=SMALL, explain=False)
     assert verdict.outcome is Outcome.RIGHT and any("one table only" in w for w in verdict.warnings)
-    assert isinstance(problems("grid")[0].model, GridMRF)
+    assert isinstance(problem_set("grid").problems()[0].model, GridMRF)
+
+
+GRID = """
+BATCHED = True
+def transition(rng, latents, model, data):
+    y = latents["labels"].clone()
+    H, W, K = model.shape
+    field = {field}.expand(*y.shape, K)
+    for i in range(H):
+        for j in range(W):
+            score = field[:, i, j].clone()
+            score += model.right[i, j - 1][y[:, i, j - 1]] if j else 0.0
+            score += model.right[i, j].T[y[:, i, j + 1]] if j + 1 < W else 0.0
+            score += model.down[i - 1, j][y[:, i - 1, j]] if i else 0.0
+            score += model.down[i, j].T[y[:, i + 1, j]] if i + 1 < H else 0.0
+            y[:, i, j] = torch.multinomial(torch.softmax(score, -1), 1, generator=rng)[:, 0]
+    return {{"labels": y}}
+"""
+
+
+def test_a_kernel_that_does_not_use_its_data_is_told_so(tmp_path):
+    """Raster Gibbs with model.unary is what an image inside the model needs; with an image as data, model.field."""
+    method = load.method("grid", str(write(tmp_path, GRID.format(field="model.unary"))))
+    verdict = judge(Kernel(method), "grid", looks=SMALL)
+    assert verdict.outcome is Outcome.WRONG
+    assert re.search(r"does not use the data .* are model\.field\(data\), not model\.unary", verdict.headline)
+    (tmp_path / "right").mkdir()
+    method = load.method("grid", str(write(tmp_path / "right", GRID.format(field="model.field(data)"))))
+    assert judge(Kernel(method), "grid", looks=SMALL, explain=False).outcome is Outcome.RIGHT
+
+
+@pytest.mark.parametrize("path", ["zoo/factorization/only_users", "zoo/factorization/walk_averages",
+                                  "zoo/factorization/does_nothing", "zoo/grid/evidence_twice", "zoo/grid/swaps_only"])
+def test_a_kernel_that_does_use_its_data_is_not(path):
+    judged, kind = kernel(path)
+    for problem in problem_set(kind).problems():
+        assert not blind(judged, problem, *problem.joint(torch.Generator().manual_seed(0), 100))

@@ -95,7 +95,7 @@ def test_stationary_distribution_against_quadrature(name):
 @pytest.mark.parametrize("name, steps", [("collapsed_gibbs", 40), ("random_walk", 100)])
 def test_stationary_distribution_of_many_chains(name, steps):
     """10,000 chains in leading axes, from the prior, on one user, one item and one rating; z scores below 6."""
-    from checks.problems.replicates import Replicates
+    from checks.problems.factorization.replicates import Replicates
 
     n, zero = 10_000, torch.zeros(1, dtype=torch.int64)
     model = Factorization(1, 1, 1, prior_variance=1.5, noise_variance=0.5)

@@ -59,17 +59,18 @@ def test_the_bias_of_sgld_is_there_and_goes_with_the_step():
 
 def test_a_bias_by_design_is_told_and_fails_all_of_none(tmp_path, capsys, monkeypatch):
     """`--check sgld` is wrong and 1; among all it is listed, and the status is that of the others."""
-    from commands import check
+    from checks.asked import of_method
     from run import guarded
 
-    def judged(method, *_):
+    def judge(kernel, *_, **__):
+        method = kernel.method
         outcome = Outcome.WRONG if method.name == "sgld" else Outcome.RIGHT
-        tested = [{"problem": "a", "replicates": 500, "functions": 9}]
-        return Verdict(method.name, outcome, 0.001, ["too wide"] * (method.name == "sgld"), tested=tested)
+        return Verdict(method.name, outcome, 0.001, ["too wide"] * (method.name == "sgld"),
+                       tested=[{"problem": "a", "replicates": 500, "functions": 9}])
 
-    both = [("factorization", load.method("factorization", name)) for name in ("entry_gibbs", "sgld")]
-    monkeypatch.setattr(check, "judged", judged)
-    monkeypatch.setattr(check, "everything", lambda: both)
+    both = [of_method(load.method("factorization", name), "factorization", None) for name in ("entry_gibbs", "sgld")]
+    monkeypatch.setattr("checks.door.judge", judge)
+    monkeypatch.setattr("commands.check.everything", lambda: both)
     assert guarded(["--check", "sgld", "--out", str(tmp_path / "a")]) == 1
     assert "sgld is approximate, as its file says (EXACT = False): too wide" in capsys.readouterr().out
     assert guarded(["--check", "all", "--out", str(tmp_path / "b")]) == 0

@@ -15,14 +15,13 @@ import torch
 import run
 from errors import InputError, Interrupted
 from experiments.problem2 import checkpoints as checkpoints2
-from experiments.problem2 import main as problem2
 from inference import load
 from inference.drive import drive
 from inference.factorization import guide_mean_field_pyro
 from inference.factorization.parts.mean_field_elbo import elbo
 from inference.job import Plan
 from inference.options import choices, option
-from runs import fits
+from runs.options import parse, parse_guide
 from tests.support import ROOT
 from tests.support.small_ratings import some_ratings
 
@@ -189,7 +188,7 @@ def test_options_are_the_keyword_only_arguments(written):
         option(method, "sd", "wide")
     state = method.init(torch.Generator(), model, data, sd=0.25)
     assert torch.allclose(state.params["U_scale"].exp(), torch.tensor(0.25).double())
-    fit = fits.parse(f"{EXAMPLE}:sd=0.3,lr=0.05")
+    fit = parse("factorization", f"{EXAMPLE}:sd=0.3,lr=0.05")
     assert fit.options == {"sd": 0.3, "lr": 0.05} and fit.method.name == "guide_0.3_0.05"
 
 
@@ -203,22 +202,23 @@ def test_a_file_may_hold_several(written):
     assert loaded(path, "narrow_guide").name == "mine_narrow_guide"
     with pytest.raises(InputError, match=r"unknown guide or kernel .*'thin_guide': did you mean"):
         loaded(path, "thin_guide")
-    assert fits.parse(f"{path}:wide_guide:lr=0.05").options == {"lr": 0.05}
+    assert parse("factorization", f"{path}:wide_guide:lr=0.05").options == {"lr": 0.05}
 
 
 def test_guides_by_name(written):
-    assert fits.of_guide("low_rank:columns=2") == "guide_low_rank_pyro:columns=2"
-    assert fits.of_guide("AutoLowRankMultivariateNormal:columns=2").endswith("MultivariateNormal,columns=2")
-    assert fits.of_guide("mine.py:Mine:lr=0.1") == "mine.py:Mine:lr=0.1"
+    fit = parse_guide("factorization", "low_rank:columns=2")
+    assert fit.name == "guide_low_rank_pyro_2" and fit.options == {"columns": 2}
+    fit = parse_guide("factorization", "AutoLowRankMultivariateNormal:lr=0.2")
+    assert fit.options == {"guide": "AutoLowRankMultivariateNormal", "lr": 0.2}
+    assert parse_guide("factorization", f"{EXAMPLE}:guide:lr=0.1").options == {"lr": 0.1}
     with pytest.raises(InputError, match="unknown guide 'AutoNorml': did you mean 'AutoNormal'"):
-        fits.of_guide("AutoNorml")
+        parse_guide("factorization", "AutoNorml")
     automatic = load.method("factorization", "svi_auto_pyro").options["guide"]
     assert choices(automatic.annotation) == load.AUTOMATIC
 
 
 def test_a_swap_at_the_door(tmp_path, capsys, monkeypatch):
     """The example as it stands, beside ours, by one command; --set reaches whoever has the option."""
-    monkeypatch.setattr(problem2, "OUTSIDE", Path("nowhere"))
     monkeypatch.setattr(checkpoints2, "SAMPLES", 100)
     rng = np.random.default_rng(0)
     stars = tmp_path / "stars.csv"

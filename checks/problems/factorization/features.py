@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.special import gammainc, ndtri
 
+from checks.problems.factorization.replicates import Replicates
 from checks.problems.problem import Features
-from checks.problems.replicates import Replicates
 from checks.right.factorization.pieces import Side, add, conditional, items, users
 from inference.method import Latents
 from models.factorization import Factorization

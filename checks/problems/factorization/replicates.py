@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from checks.problems.problem import Index
 from models.ratings import Pairs, Ratings
 
 
@@ -38,7 +38,7 @@ class Replicates:
         """The data of one replicate."""
         return Ratings(self.user, self.item, self.rating[r], self.num_users, self.num_items)
 
-    def replicates(self, index: Any) -> Replicates:
+    def replicates(self, index: Index) -> Replicates:
         return replace(self, rating=self.rating[index])
 
     def joined(self, parts: list[Replicates]) -> Replicates:

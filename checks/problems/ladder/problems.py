@@ -9,28 +9,29 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from checks.problems.factorization import FOUR_BY_FIVE, SIX_BY_FOUR, pairs
-from checks.problems.factorization import problems as plain
-from checks.problems.factorization_features import coordinates
-from checks.problems.ladder_features import free, normal
-from checks.problems.problem import Problem
-from checks.problems.replicates import Replicates
+from checks.problems.factorization.features import coordinates
+from checks.problems.factorization.problems import FOUR_BY_FIVE, USES, fitting, pairs
+from checks.problems.factorization.problems import problems as plain
+from checks.problems.factorization.replicates import Replicates
+from checks.problems.ladder.features import free, normal
+from checks.problems.problem import Problem, ProblemSet
 from inference.method import Latents
 from models.densities import gamma, gaussian_draw
+from models.factorization import SMALL
 from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
 
 
 def problems() -> list[Problem]:
     return [
         problem("6 users x 4 items, rank 2, learned noise",
-                Ladder(6, 4, 2, prior_variance=2.0, pairs=pairs(SIX_BY_FOUR), noise=True)),
+                Ladder(6, 4, 2, prior_variance=2.0, pairs=pairs(SMALL), noise=True)),
         problem("4 users x 5 items, rank 2, learned noise, priors and biases",
                 Ladder(4, 5, 2, pairs=pairs(FOUR_BY_FIVE), noise=True, hierarchical=True, biases=True)),
         plain()[0],
     ]
 
 
-def problem(name: str, model: Ladder) -> Problem:
+def problem(name: str, model: Ladder) -> Problem[Ladder]:
     """Latents and ratings from the model, in the order in which it says they come about."""
     assert model.pairs is not None
     user, item = model.pairs
@@ -55,7 +56,7 @@ def problem(name: str, model: Ladder) -> Problem:
         rating = mean + variance.sqrt()[:, None] * randn(len(user))
         return latents, Replicates(user, item, rating, model.num_users, model.num_items)
 
-    return Problem(name, "ladder", model, joint, Replicates.one, free, normal, changes(model), coordinates)
+    return Problem(name, model, joint, Replicates.one, free, normal, changes(model), coordinates, USES)
 
 
 def wishart(rng: torch.Generator, n: int, D: int) -> Tensor:
@@ -71,3 +72,7 @@ def changes(model: Ladder) -> dict[str, Callable[[float], Ladder]]:
     if model.hierarchical:
         return {}
     return {"prior variance": lambda factor: replace(model, prior_variance=factor * model.prior_variance)}
+
+
+SET = ProblemSet("ladder", "factorization", "Problem 2 or 3", "--problem 3 --model ladder (factorizations)", problems,
+                 fitting, richer=True)

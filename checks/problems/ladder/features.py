@@ -3,7 +3,7 @@
     Phi^-1(P(sigma^2 <= its value | rest)) ~ N(0, 1),    sigma^2 | rest ~ InverseGamma(3 + N/2, 2 + squared errors / 2)
     sqrt(2 + n) L'(mean - m) ~ N(0, I),                  L L' = precision, m = sum of the rows / (2 + n)
 
-and the whitened residuals of the rows, with their biases, as in `factorization_features`.
+and the whitened residuals of the rows, with their biases, as in `checks/problems/factorization/features.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.special import gammaincc, ndtri
 
-from checks.problems import factorization_features as plain
-from checks.problems.factorization_features import chi_square, whitened
+from checks.problems.factorization import features as plain
+from checks.problems.factorization.features import chi_square, whitened
+from checks.problems.factorization.replicates import Replicates
 from checks.problems.problem import Features
-from checks.problems.replicates import Replicates
 from checks.right.factorization.pieces import Side, conditional, items, users
 from inference.method import Latents
 from models.ladder import SCALE, SHAPE, SIDES, STRENGTH, Ladder

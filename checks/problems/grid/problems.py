@@ -11,13 +11,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from checks.problems.grid_features import coordinates, free, normal
-from checks.problems.problem import Problem
+from checks.problems.grid.answers import MeanField
+from checks.problems.grid.features import coordinates, free, normal
+from checks.problems.grid.implied import implied
+from checks.problems.problem import Listed, Problem, ProblemSet
 from inference.method import Latents
 from models.grid import GridMRF
 
 MIXED = (1.2, -0.4)
 ATTRACTIVE = (1.0, 0.4)
+USES = "on a grid the potentials given an image are model.field(data), not model.unary"
 
 
 def problems() -> list[Problem]:
@@ -30,7 +33,7 @@ def problems() -> list[Problem]:
     ]
 
 
-def problem(name: str, model: GridMRF) -> Problem:
+def problem(name: str, model: GridMRF) -> Problem[GridMRF]:
     """(labels, image) ~ p(y) p(x | y), drawn by enumeration; the kernel is given the image as data."""
 
     def joint(rng: torch.Generator, n: int) -> tuple[Latents, Tensor]:
@@ -38,11 +41,11 @@ def problem(name: str, model: GridMRF) -> Problem:
         labels = {"labels": model.configurations[pick]}
         return labels, model.simulate(rng, labels)
 
-    return Problem(name, "grid", model, joint, lambda data, r: data[r], free, normal, {
+    return Problem(name, model, joint, lambda data, r: data[r], free, normal, {
         "evidence": lambda factor: replace(model, evidence=factor * model.evidence),
         "coupling": lambda factor: replace(model, right=factor * model.right, down=factor * model.down),
         "inverse temperature": model.scaled,
-    }, coordinates)
+    }, coordinates, USES, implied, MeanField(model))
 
 
 def potts(H: int, W: int, K: int, coupling: tuple[float, ...]) -> GridMRF:
@@ -60,6 +63,10 @@ def uneven(H: int, W: int, K: int) -> GridMRF:
     return GridMRF(table(H, W, K), table(H, W - 1, K, K), table(H - 1, W, K, K), evidence=1.0)
 
 
-def tiny(K: int) -> GridMRF:
+def tiny() -> Listed:
     """The 2 x 2 grid whose state graph is walked: so flat that every labelling is likely."""
-    return GridMRF.potts(torch.zeros(2, 2, K), 0.1, (0.1, -0.05))
+    model = GridMRF.potts(torch.zeros(2, 2, 3), 0.1, (0.1, -0.05))
+    return Listed(problem("labellings of a 2 x 2 grid", model), {"labels": model.configurations})
+
+
+SET = ProblemSet("grid", "grid", "Problem 1", "--problem 1 (grids)", problems, lambda: problems()[0], tiny)

@@ -1,0 +1,1 @@
+"""Factorizations of ratings, the plain model."""

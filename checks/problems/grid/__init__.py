@@ -1,0 +1,1 @@
+"""Grids small enough to list every labelling."""

@@ -1,0 +1,1 @@
+"""Factorizations where more than U and V is learned: the noise alone, and everything."""

@@ -1,0 +1,78 @@
+"""Any number of results of one problem, in one table and one set of figures.
+
+What can be ranked among what is said in `comparison/ranking.py`. What cannot is refused in one sentence where
+somebody asked to rank by it, and otherwise shown without a rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from rich.console import Console
+
+from comparison import figures, ranking, reading, report, saved, words
+from comparison.reading import Given
+from comparison.row import Row
+from runs import folder
+from views.tables import Table
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Results beside each other, in order of rank within each set of data.
+
+    sentences  what they show, in words
+    left_out   sentences about results that were found and are of other data
+    """
+
+    rows: tuple[Row, ...]
+    sentences: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> list[Table]:
+        """What `python run.py compare` prints."""
+        return [table for group in ranking.by_data(self.rows) for table in report.tables(group)]
+
+    def show(self, console: Console) -> None:
+        """The tables and the sentences."""
+        for table in self.tables:
+            console.print(table.drawn())
+            console.print()
+        for sentence in dict.fromkeys(self.sentences):
+            console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+    def save(self, place: Path | str, command: str | None = None) -> Path:
+        """Write `comparison.json` and the figures into a folder; `command` is what made them, for the JSON."""
+        out = Path(place)
+        out.mkdir(parents=True, exist_ok=True)
+        folder.write_json(out / "comparison.json", folder.finite({
+            "command": command, "said": list(self.sentences), "results": [row.to_json() for row in self.rows]}))
+        figures.draw(out, self.rows)
+        return out
+
+    def __repr__(self) -> str:
+        return "\n".join([*(table.text() + "\n" for table in self.tables), *dict.fromkeys(self.sentences)])
+
+    def _repr_html_(self) -> str:
+        return "".join([*(table.html() for table in self.tables),
+                        *(f"<p>{escape(sentence)}</p>" for sentence in dict.fromkeys(self.sentences))])
+
+
+def compare(results: Given | Sequence[Given], *, by: str | None = None,
+            quality: float | None = None) -> Comparison:
+    """Results, files of results, and folders of runs and sweeps, set beside each other.
+
+    by       what to rank by, a name of `ranking.MEASURES`; by default the first of `ranking.DEFAULT` that there is
+    quality  what time is taken to: a test NLL in nats per rating (by default within 1% of the best), or an error of
+             the marginals (by default 0.01)
+    Errors: InputError for what cannot be compared, or not be ranked so.
+    """
+    found, left_out = reading.read([results] if isinstance(results, Given) else results)
+    saved.check(found)
+    rows = ranking.ranked(found, by, quality)
+    said = [sentence for group in ranking.by_data(rows) for sentence in words.sentences(group)]
+    return Comparison(tuple(rows), tuple(said), tuple(left_out))

@@ -1,0 +1,32 @@
+"""Crosscheck as a library: one model, many ways to infer it, each judged against the others and against exact answers.
+
+    import crosscheck as cc
+
+    model = cc.GridMRF.potts(cc.load_image("small"))
+    exact, fast = cc.run("strip", model), cc.run("mean_field", model, schedule="sequential")
+    cc.compare([exact, fast])
+    cc.check("mean_field", model)
+
+`docs/library.md` has the lines that a notebook needs, for each kind of model.
+"""
+
+from crosscheck.api import check, methods, run, split
+from data.grid_files import read_grid, write_grid
+from data.images import load_image, write_image
+from data.ratings import Split, load_ratings, subsample
+from errors import InputError
+from inference.job import Plan
+from inference.method import Family, Info, Method
+from inference.result import Result
+from models.factorization import Factorization
+from models.grid import GridMRF
+from models.ladder import Ladder
+from models.ladder import make as factorization
+from models.model import Model
+from models.ratings import Ratings
+
+__all__ = [
+    "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan", "Ratings",
+    "Result", "Split", "check", "factorization", "load_image", "load_ratings", "methods", "read_grid",
+    "run", "split", "subsample", "write_grid", "write_image",
+]

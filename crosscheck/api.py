@@ -1,0 +1,91 @@
+"""What a notebook calls: run a method, judge it, compare results. The work is done in the rooms below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from checks import door, planted
+from checks.verdict import Verdict
+from data import ratings as data_ratings
+from data.ratings import Split
+from inference import load
+from inference.drive import drive
+from inference.job import Plan, generator
+from inference.method import Family, Method
+from inference.options import typed
+from inference.result import Result
+from models.model import Data, Model
+from models.ratings import Ratings
+from runs.task import Task, trial
+
+What = str | Path | Method | Callable[..., Any] | type  # a name, a file, or the kernel or guide itself
+
+STEPS = {Family.EXACT: 1, Family.MCMC: 1000, Family.VARIATIONAL: 100, Family.POINT: 100}  # unless others are asked for
+CHAINS = 2
+TOLERANCE = 1e-9  # of the residual, where a method that improves q or a point stops
+
+
+def run(what: What, model: Model, data: Data = None, *, steps: int | None = None, chains: int | None = None,
+        warmup: int | None = None, seed: int = 0, score: Mapping[str, Data] | None = None,
+        save_to: Path | None = None, options: Mapping[str, Any] | None = None, **more: Any) -> Result:
+    """The result of one method on one model.
+
+    what       a method's name (`methods(model.kind)`), a file `mine.py` or `mine.py:Name`, or what such a file holds: a
+               function `transition(rng, latents, model, data)`, a Pyro guide, a class of Pyro kernels
+    steps      sweeps of every chain, warm-up included (default 1000 for samplers, at most 100 for the others)
+    score      data to score every step on, by name: {"test": ratings} gives `result.expected["test_nll"]`
+    options    of the method, as are all further arguments: `run("loopy_bp", model, damping=0.5)`
+    Errors: InputError, in the words of the command line, for what there is not or cannot be.
+    """
+    method = found(what, model.kind)
+    settings = typed(method, {**(options or {}), **more})
+    scorer = load.scorer(model.kind)(model, score, method.family) if score else None
+    task = Task(method, model, data, plan(method.family, steps, chains, warmup, seed), settings, observer=scorer)
+    trial(task)
+    return drive(method, model, data, task.plan, settings, save_to=save_to, observer=scorer)
+
+
+def plan(family: Family, steps: int | None, chains: int | None, warmup: int | None, seed: int) -> Plan:
+    """How long, unless it is said."""
+    steps = STEPS[family] if steps is None else steps
+    if family is not Family.MCMC:
+        return Plan(steps, tolerance=TOLERANCE, seed=seed)
+    return Plan(steps, CHAINS if chains is None else chains, steps // 5 if warmup is None else warmup, seed=seed)
+
+
+def found(what: What, kind: str) -> Method:
+    """The method that is meant, for that kind of model."""
+    if isinstance(what, Method):
+        return what
+    if isinstance(what, str | Path):
+        return load.method(kind, planted.resolved(str(what)))
+    return load.of_thing(kind, what)
+
+
+def check(what: What, model: Model | str | None = None, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
+          options: Mapping[str, Any] | None = None, **more: Any) -> Verdict:
+    """Is this method right? A verdict with its error probability, found on small problems whose answers are known.
+
+    what      as in `run`; a mistake of the zoo is `zoo/stale_u`
+    model     the kind of model it is for, "grid" or "factorization", or any model of that kind; where several could be
+              meant it must be said
+    level     the probability that a right method is called wrong
+    budget    seconds
+    """
+    kind = model if model is None or isinstance(model, str) else model.kind
+    if not isinstance(what, str | Path | Method):
+        what = load.of_thing(kind or "", what)
+    return door.check(what, kind=kind, options={**(options or {}), **more}, seed=seed, level=level, budget=budget)
+
+
+def methods(kind: str | None = None) -> dict[str, str]:
+    """Every method for a kind of model ("grid", "factorization"; all of them without it), and what it does."""
+    kinds = load.kinds() if kind is None else [kind]
+    return {name: line for k in kinds for name, line in load.names(k).items()}
+
+
+def split(ratings: Ratings, fractions: Sequence[float] = (0.8, 0.1, 0.1), *, seed: int = 0) -> Split:
+    """Training, validation and test set, at random by `seed`."""
+    return data_ratings.split(ratings, fractions, rng=generator(seed, "split"))

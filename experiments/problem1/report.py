@@ -1,0 +1,41 @@
+"""Problem 1's table, figures and sentences, an image at a time."""
+
+from __future__ import annotations
+
+from experiments.problem1 import words
+from experiments.problem1.study import GridEntry, Study
+from runs.run import Run
+from views import grid as views
+from views import tables
+
+
+def show(this: Run, study: Study) -> list[GridEntry]:
+    """The table, the sentences and the figures; returns the lines of `summary.json`."""
+    case, results, judge = study.case, study.results, study.judge
+    entries = [GridEntry.on(study, result) for result in results]
+    H, W, K = case.model.shape
+    tables.show(this.console, f"{case.name}: {H} x {W}, {K} labels"
+                + (f"; errors are against {judge.name}" if judge else "; too large for an exact answer"),
+                ("method", "by", "log Z", "", "max error", "mean error", "wrong pixels", "residual",
+                 "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries])
+    compared = words.comparison(judge, results) if judge else []
+    this.say(*words.unsettled(results), *words.unmixed(entries), *compared)
+    for method, why in study.refused.items():
+        this.console.print(f"[dim]{method} was left out: {why}[/]", soft_wrap=True)
+    this.console.print()
+    place = this.folder / case.folder
+    views.denoised(place, case.name, None if case.observed is None else case.observed.numpy(), case.clean, results)
+    views.entropy(place, case.name, results)
+    views.convergence(place, case.name, results)
+    if judge:
+        views.marginals(place, case.name, judge, results)
+        views.evidence_ladder(place, case.name, judge, results)
+    return entries
+
+
+def row(e: GridEntry) -> tuple[object, ...]:
+    """An entry as a line of the table."""
+    return (e.name, e.by, None if e.log_evidence is None else f"{e.log_evidence:.9g}", e.log_evidence_kind, e.max_error,
+            e.mean_error, None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%",
+            "oscillates" if e.oscillating else e.residual, e.rhat, None if e.ess is None else round(e.ess), e.steps,
+            e.seconds)

@@ -1,0 +1,73 @@
+"""What Problem 1 is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from checks import planted
+from errors import InputError
+from experiments.problem1 import checkpoints
+from inference import load
+from runs import options, request
+from runs.options import Fit
+from runs.request import option
+
+IMAGE, MODEL, METHODS = "the image", "the model", "the methods"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(request.Request):
+    """Which image, under which model, by which methods."""
+
+    problem: ClassVar[str] = "1"
+    image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .uai or .fg file (default: "
+                               "small, then spiral)", metavar="IMAGE", group=IMAGE)
+    labels: int | None = option(None, "number of labels (default: what the image has)", metavar="K", group=IMAGE)
+    palette: tuple[str, ...] = option((), "colours of the labels of a PNG, as '#rrggbb' '#rrggbb' ...",
+                                      metavar="COLOUR", group=IMAGE, several=True)
+    export: Path | None = option(None, "write the image as .npy or .png, or the whole model as .uai, and stop",
+                                 metavar="FILE", group=IMAGE)
+    evidence: float = option(10.0, "log-potential of a label that was observed (default 10)", group=MODEL)
+    coupling: str = option("10,2", "log-potentials of neighbours by label distance 0, 1, ... (default 10,2), or the "
+                           "whole table, rows separated by semicolons", metavar="A,B,...", group=MODEL)
+    beta: float = option(1.0, "inverse temperature: multiplies all log-potentials (default 1)", group=MODEL)
+    method: tuple[str, ...] = option((), "a method by name or from a file, with options of its own (--list NAME shows "
+                                     "them); repeatable", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
+    schedule: str | None = option(None, "order of the updates, for methods that have a choice (see --list NAME)",
+                                  group=METHODS)
+    damping: float | None = option(None, "share of the old value kept in an update, from 0 to below 1", group=METHODS)
+    sweeps: int | None = option(None, "default 30; for MCMC 2,000 on small images and 100 on large ones",
+                                group=METHODS)
+    chains: int | None = option(None, "for MCMC (default 4 on small images, 2 on large ones)", group=METHODS)
+    outside: Path | None = option(None, "a directory with grids that others have solved (uai/, fg/), for the "
+                                  "checkpoints that use them", metavar="DIR")
+
+    def __post_init__(self) -> None:
+        if not all(np.isfinite([self.evidence, self.beta])):
+            raise InputError("--evidence and --beta must be finite numbers")
+        if self.outside and not checkpoints.available(self.outside):
+            raise InputError(f"--outside {self.outside} holds none of "
+                             f"{', '.join(g.path for g in checkpoints.OUTSIDE)}")
+
+    def chosen(self, otherwise: tuple[str, ...] = ()) -> list[Fit]:
+        """The methods asked for, else those named, else all; each with the options that it takes."""
+        specs = self.method or otherwise or tuple(load.names("grid"))
+        fits = options.distinct([options.parse("grid", planted.resolved(spec)) for spec in specs])
+        return options.given(fits, options.taken(fits, {"schedule": self.schedule, "damping": self.damping}),
+                             options.taken(fits, self.set, "--set "))
+
+    @property
+    def table(self) -> list[float] | list[list[float]]:
+        """--coupling: numbers by label distance, or a whole table with its rows separated by semicolons."""
+        try:
+            rows = [[float(word) for word in row.split(",")] for row in self.coupling.split(";")]
+        except ValueError:
+            rows = [[np.nan]]
+        if not all(np.isfinite(row).all() and len(row) == len(rows[0]) for row in rows):
+            raise InputError(f"--coupling must be finite numbers by label distance, like 10,2, or a square table, "
+                             f"like '10,2;2,10', not '{self.coupling}'")
+        return rows[0] if len(rows) == 1 else rows

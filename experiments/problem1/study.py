@@ -1,0 +1,54 @@
+"""What Problem 1 has made of an image, as its report and its sentences read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from experiments.problem1.cases import Case
+from inference.diagnostics import chains_of_labels
+from inference.result import Result
+from runs.records import Entry
+
+JUDGES = ("strip", "brute_force", "variable_elimination_pgmpy", "junction_tree_pgmpy")  # the first that ran
+
+
+@dataclass(frozen=True)
+class Study:
+    """An image, what every method made of it, and why some did not run."""
+
+    case: Case
+    results: Sequence[Result]
+    refused: Mapping[str, str]
+
+    @property
+    def judge(self) -> Result | None:
+        """The exact result that the others are held against."""
+        return next((r for name in JUDGES for r in self.results if r.name == name), None)
+
+
+@dataclass(frozen=True)
+class GridEntry(Entry):
+    """A method's line of `summary.json` on one image."""
+
+    image: str
+    share_wrong: float | None  # of the pixels, where the truth is known
+    max_error: float | None  # of a marginal, against the judge
+    mean_error: float | None
+    oscillating: bool
+    rhat: float | None
+    ess: float | None
+
+    @classmethod
+    def on(cls, study: Study, result: Result) -> Self:
+        judge, clean, marginals = study.judge, study.case.clean, result.expected.get("labels")
+        error = None if judge is None or marginals is None else np.abs(marginals - judge.expected["labels"])
+        return cls.of(result, image=study.case.name,
+                      share_wrong=None if clean is None or marginals is None else
+                      float((marginals.argmax(-1) != clean).mean()),
+                      max_error=None if error is None else float(error.max()),
+                      mean_error=None if error is None else float(error.mean()),
+                      oscillating=bool(result.facts.get("oscillating")), **chains_of_labels(result))

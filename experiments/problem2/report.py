@@ -1,0 +1,88 @@
+"""Problem 2's tables, figures and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from experiments.problem2 import gradients, words
+from experiments.problem2.checkpoints import TRAJECTORY
+from experiments.problem2.request import RANKED_SCORES
+from experiments.problem2.study import Study
+from experiments.ratings.entries import RatingsEntry
+from inference.job import generator
+from inference.result import Result
+from runs.run import Run
+from views import factorization as views
+from views import tables
+
+PREDICTED = ("coordinate_ascent", "guide_mean_field_pyro", "maximum_likelihood_als", "maximum_likelihood_als_map")
+
+
+def show(this: Run, study: Study) -> list[RatingsEntry]:
+    """The tables, the words and the figures; returns the lines of `summary.json`."""
+    request, results, N = study.request, study.results, study.num_ratings
+    told = [r for r in results if "elbo" in r.trace and r.by != "hand"] or [r for r in results if "elbo" in r.trace]
+    for result in told if request.method else told[:1]:
+        epochs(this, result, N, request.samples)
+    entries = [RatingsEntry.fitted(r, request.rank, N) for r in results]
+    comparison(this, entries, request.rank)
+    ladder = [RatingsEntry.fitted(r, K, N) for K, r in study.ranked.items()]
+    if ladder:
+        ranks(this, ladder, request.ranked_samples)
+    figures(this, study)
+    entries += [e for e in ladder if e.rank != request.rank or e.name not in [r.name for r in results]]
+    return entries
+
+
+def comparison(this: Run, entries: Sequence[RatingsEntry], rank: int) -> None:
+    tables.show(this.console, f"Comparison at K = {rank}: ELBO and NLL in nats per rating; seconds of fitting, in all "
+                "and to 1% of the best", (
+                "method", "by", "ELBO", "train NLL", "valid.", "test", "test RMSE", "epochs", "seconds", "to 1%"), [
+        (e.name, e.by, number(e.elbo_per_rating), number(e.train_nll), number(e.validation_nll),
+         number(e.test_nll), number(e.test_rmse), e.steps, e.seconds, e.seconds_to_1_percent)
+        for e in entries])
+
+
+def ranks(this: Run, ladder: Sequence[RatingsEntry], samples: int) -> None:
+    tables.show(this.console, f"{ladder[0].name} at each rank; NLLs over {samples} samples, train NLL of 1 in "
+                f"{RANKED_SCORES} ratings", (
+        "K", "ELBO", "train NLL", "test NLL", "test RMSE", "epochs", "seconds"), [
+        (e.rank, number(e.elbo_per_rating), number(e.train_nll), number(e.test_nll),
+         number(e.test_rmse), e.steps, e.seconds) for e in ladder])
+
+
+def figures(this: Run, study: Study) -> None:
+    """The figures, and the sentences that go with them."""
+    request, parts, results, N = study.request, study.parts, study.results, study.num_ratings
+    if study.ranked:
+        views.by_rank(this.folder, study.ranked, N)
+    noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device))
+    views.gradients(this.folder, noise)
+    this.say(*words.comparison(results, N), *words.ranks(study.ranked, N), gradients.in_words(noise))
+    this.console.print()
+    views.learning(this.folder, results, N, TRAJECTORY if request.recipe == "reference" else None)
+    views.predictions(this.folder, parts.test.rating.cpu().numpy(),
+                      [r for r in results if r.name in PREDICTED] or results[:4])
+    count = torch.bincount(parts.train.user, minlength=parts.train.num_users)
+    views.uncertainty(this.folder, count[parts.test.user].cpu().numpy(), results)
+
+
+def epochs(this: Run, result: Result, num_ratings: int, samples: int) -> None:
+    """The reference's printout: per epoch the ELBO as a loss, the time, and the three NLLs."""
+    t = {name: values.mean(0) for name, values in result.trace.items()}
+    seconds = result.seconds.mean(0).cumsum()
+    steps = [s for s in range(result.steps) if s < 10 or (s + 1) % 10 == 0 or s == result.steps - 1]
+    this.console.print(f"[bold]{result.name}[/]: the ELBO as a loss, and the NLL over {samples} samples of U and V; "
+                       f"nats per rating, log(2 pi) / 2 = 0.919 included", soft_wrap=True, highlight=False)
+    tables.show(this.console, "",
+                ("epoch", "ELBO", "seconds", "train NLL", "validation NLL", "test NLL"),
+                [(s + 1, number(-t["elbo"][s] / num_ratings), float(seconds[s]),
+                  *(number(t[n][s]) if n in t else None for n in ("train_nll", "validation_nll", "test_nll")))
+                 for s in steps])
+
+
+def number(value: float | None) -> str | None:
+    """Four decimals: what an NLL over some ten thousand ratings can tell apart."""
+    return None if value is None else f"{value:.4f}"

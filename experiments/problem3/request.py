@@ -1,0 +1,84 @@
+"""What Problem 3 is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks import planted
+from errors import InputError
+from experiments.ratings import request
+from experiments.ratings.request import METHODS
+from inference.job import Plan
+from inference.method import Family
+from runs import options
+from runs.options import Fit
+from runs.request import option, parse_ranks
+
+KERNELS = ("row_gibbs", "kernel_row_gibbs_pyro")  # the same sweep by hand and inside Pyro
+LADDER_KERNEL = "ladder_gibbs"  # where more is learned
+POINT = "maximum_likelihood"
+COMPARED = "coordinate_ascent,guide_mean_field_pyro"
+RANKS = "1,2,3,5,10"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(request.Request):
+    """Which ratings, under which model, by which samplers, for how long."""
+
+    problem: ClassVar[str] = "3"
+    kernel: tuple[str, ...] = option((), "a sampler by name or from a file; repeatable (default: "
+                                     f"{', '.join(KERNELS)})", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
+    model: str = option("plain", "plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), "
+                        f"biases, or several joined by + (default plain; others are sampled by {LADDER_KERNEL})",
+                        metavar="NAME", group=METHODS)
+    rank: int = option(2, "number of factors (default 2)", metavar="K", group=METHODS)
+    ranks: str = option(RANKS, f"then the first kernel and {POINT} at each of these ranks, on all of the training set "
+                        f"and on a tenth (default {RANKS}; all of the assignment's: 1-10; none: leave it out)",
+                        metavar="A-B|A,B,...", group=METHODS)
+    compare: str = option(COMPARED, "other methods whose predictions are compared with the first kernel's (default "
+                          f"{COMPARED})", metavar="NAME,...|none", group=METHODS)
+    sweeps: int = option(100, "of every chain, burn-in included (default 100)", group=METHODS)
+    burn_in: int | None = option(None, "sweeps whose draws do not count in the end (default a fifth)", group=METHODS)
+    thin: int = option(1, "keep one draw in so many for the diagnostics (default 1: all)", group=METHODS)
+    chains: int = option(2, "at --rank (default 2); the ladder of ranks has one", group=METHODS)
+    samples: int = option(100, "draws from q for the NLL of methods that are not chains", group=METHODS)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.outside and not self.outside.is_dir():
+            raise InputError(f"--outside {self.outside} is not a directory")
+        if self.sweeps < 1:
+            raise InputError(f"--sweeps must be at least 1, not {self.sweeps}")
+        if not 0 <= self.plan_burn_in < self.sweeps:
+            raise InputError(f"--burn-in must lie between 0 and the sweeps, {self.sweeps}, not {self.plan_burn_in}: "
+                             f"some sweeps must be left to keep")
+
+    @property
+    def plan_burn_in(self) -> int:
+        return self.sweeps // 5 if self.burn_in is None else self.burn_in
+
+    @property
+    def plan(self) -> Plan:
+        """Of the chains at --rank."""
+        return Plan(self.sweeps, self.chains, self.plan_burn_in, self.thin, seed=self.seed)
+
+    @property
+    def ranked(self) -> tuple[int, ...]:
+        return parse_ranks("none" if self.bare else self.ranks)
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Their names, as asked for or by default."""
+        return self.kernel or (KERNELS if self.model == "plain" else (LADDER_KERNEL,))
+
+    def chosen(self) -> list[Fit]:
+        """The kernels asked for, or the default ones; then what is compared with them."""
+        kernels = [options.parse("factorization", planted.resolved(spec)) for spec in self.kernels]
+        for kernel in kernels:
+            if kernel.method.family is not Family.MCMC:
+                raise InputError(f"--kernel {kernel.name} is not a sampler (its family is {kernel.method.family}): "
+                                 f"name one under --compare, or run Problem 2")
+        others = [] if self.compare == "none" or self.bare or self.model != "plain" else self.compare.split(",")
+        fits = kernels + [options.parse("factorization", name) for name in others]
+        return options.given(options.distinct(fits), options.taken(fits, self.set, "--set "))

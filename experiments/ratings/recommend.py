@@ -1,0 +1,45 @@
+"""Recommendations: what a user has not rated, and the best of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from data.ratings import Ratings
+from errors import InputError
+from inference.result import Result
+from models.ratings import Pairs
+from runs.run import Run
+from views import tables
+
+NORMAL_90 = 1.6448536269514722  # 90% of a Gaussian lies within so many standard deviations of its mean
+
+
+def unrated(train: Ratings, user: str) -> Pairs:
+    """The user of that original id, with every item that has no rating of theirs in the training set."""
+    ids = [str(i) for i in (train.user_ids if train.user_ids is not None else range(train.num_users))]
+    if user not in ids:
+        raise InputError(f"--recommend {user}: there is no user {user}; "
+                         f"the ids of the {len(ids):,} users run from {ids[0]} to {ids[-1]}")
+    place = ids.index(user)
+    rated = torch.zeros(train.num_items, dtype=torch.bool, device=train.device)
+    rated[train.item[train.user == place]] = True
+    items = torch.nonzero(~rated).flatten()
+    if not len(items):
+        raise InputError(f"--recommend {user}: user {user} has rated every item")
+    return torch.full_like(items, place), items
+
+
+def recommend(this: Run, user: str, top: int, train: Ratings, pairs: Pairs, result: Result) -> None:
+    """The items with the highest predictive mean, by original id, with 90% predictive intervals."""
+    mean = result.expected["ask_mean"]
+    sd = np.sqrt(result.expected["ask_spread"] ** 2 + result.expected["noise_variance"])
+    low, high = mean - NORMAL_90 * sd, mean + NORMAL_90 * sd
+    if train.scale:
+        low, high = np.clip(low, *train.scale), np.clip(high, *train.scale)
+    ids = train.item_ids if train.item_ids is not None else range(train.num_items)
+    best = np.argsort(-mean, kind="stable")[:top]
+    known = bool((train.user == pairs[0][0]).any())
+    why = "" if known else ", who has no rating in the training set: from the prior, which prefers nothing"
+    tables.show(this.console, f"For user {user}{why}, by {result.name}", ("item", "predicted rating", "90% interval"),
+                [(str(ids[int(pairs[1][n])]), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}") for n in best])

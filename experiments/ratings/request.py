@@ -1,0 +1,40 @@
+"""What Problems 2 and 3 are asked alike: which ratings, and what to make of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import InputError
+from runs import request
+from runs.request import option
+
+RATINGS, METHODS = "the ratings", "the methods"
+SHARES = "0.98,0.01,0.01"  # of training, validation and test set: the reference's
+JESTER = "jester-5k.csv.gz"  # real ratings with published numbers, in the directory that --outside names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(request.Request):
+    """Which ratings, split how."""
+
+    ratings: str = option("jester-like", "jester-like (made from the seed; the default), jester (downloaded), or a "
+                          "file: CSV, TSV, MovieLens, Jester's matrix, Parquet, gzipped or not", metavar="NAME|FILE",
+                          group=RATINGS)
+    test_ratings: str | None = option(None, "a given test set, like u1.test beside --ratings u1.base", metavar="FILE",
+                                      group=RATINGS)
+    scale: str = option("auto", "auto, jester (-10..10 to 1..5 stars), keep, or LOW,HIGH", group=RATINGS)
+    split: str | None = option(None, f"shares of train, validation and test (default {SHARES})", metavar="A,B,C",
+                               group=RATINGS)
+    subsample: float = option(1.0, "train on this share of the training set", metavar="SHARE", group=RATINGS)
+    recommend: str | None = option(None, "after the fit, list the best unrated items for this user", metavar="USER",
+                                   group=RATINGS)
+    top: int = option(10, "how many to list (default 10)", metavar="N", group=RATINGS)
+    outside: Path | None = option(None, f"a directory with {JESTER}, for the checkpoints on real ratings",
+                                  metavar="DIR")
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise InputError(f"--top must be at least 1, not {self.top}")
+        if self.test_ratings and self.split:
+            raise InputError("--test-ratings is a given test set, --split makes one: give one of the two")

@@ -1,0 +1,63 @@
+"""A fit of the factorization as a task: on which ratings, for how long, scored on which sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from data.ratings import Split
+from errors import InputError
+from inference.factorization.predictive import Predictive
+from inference.job import Plan
+from inference.method import Family, Latents, Method
+from models.factorization import Factorization
+from models.ratings import Pairs
+from runs.options import Fit
+from runs.task import Task
+
+KEPT_PAIRS = 256  # whose predictions are kept draw by draw, for the diagnostics of chains
+TOLERANCE = 1e-5  # of the residual: nats per rating that a sweep gains, or rating units that a point moves
+EPOCHS = {Family.MCMC: 100, Family.VARIATIONAL: 50, Family.POINT: 50}  # at most; less where TOLERANCE is reached
+EPOCHS_OF_SVI = 10  # as in the reference
+
+
+def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Path = Path(), label: str = "",
+         samples: int = 100, ask: Pairs | None = None, train_every: int | None = 1, joint: bool = False) -> Task:
+    """The fit on `parts.train`, scored after every step on all three sets.
+
+    train_every    one in so many of the training ratings is scored; None for none of them
+    joint          keep the log prior of every draw too, so that the chains of the log joint can be diagnosed
+    """
+    kept = parts.test if len(parts.test) else parts.train
+    model = replace(model, pairs=kept.pairs)
+    first = kept.user[:KEPT_PAIRS], kept.item[:KEPT_PAIRS]
+    nothing = model.blank()
+
+    def record(latents: Latents) -> Latents:
+        found = model.quantities(latents, first)
+        return found | {"log_prior": model.log_joint(latents, nothing)} if joint else found
+
+    sets = {"validation": parts.validation, "test": parts.test}
+    if train_every is not None:
+        few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
+        sets = {"train": parts.train.take(few) if train_every > 1 else parts.train} | sets
+    observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask)
+    return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record)
+
+
+def plan(method: Method, epochs: int | None, seed: int) -> Plan:
+    """As many passes over the ratings as are asked for, at most, or as the method needs."""
+    if epochs is not None and epochs < 1:
+        raise InputError(f"--epochs must be at least 1, not {epochs}")
+    steps = default_epochs(method) if epochs is None else epochs
+    warmup = steps // 5 if method.family is Family.MCMC else 0
+    return Plan(steps, warmup=warmup, draws=0, tolerance=TOLERANCE, seed=seed)
+
+
+def default_epochs(method: Method) -> int:
+    """Stochastic gradients (methods with a learning rate or a recipe) stop by the clock, the others when settled."""
+    if method.family is Family.VARIATIONAL and {"lr", "recipe"} & method.options.keys():
+        return EPOCHS_OF_SVI
+    return EPOCHS.get(method.family, 1)

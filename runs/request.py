@@ -1,0 +1,140 @@
+"""What is asked of a run, as a value: a frozen dataclass, made once from the arguments. Every option is a field.
+
+    @dataclass(frozen=True, kw_only=True)
+    class Request(runs.request.Request):
+        rank: int = option(2, "number of factors", metavar="K")
+
+declares `--rank K`, its type, its default and its help; `Request.add_arguments` gives them all to a parser.
+What can be said of a request by itself is checked when it is made: errors are InputError, before anything is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+import torch
+
+from errors import InputError
+from runs.options import Fit
+
+HELD = "the run"  # the group of the options that every run has
+
+
+def option(default: object, help: str, *, metavar: str | None = None, flag: str | None = None, group: str = HELD,
+           several: bool = False) -> Any:
+    """A field that is an option: `--its-name`, unless `flag` says otherwise; `several`: values after one flag."""
+    said = {"help": help, "metavar": metavar, "flag": flag, "group": group, "several": several}
+    return field(default=default, metadata=said)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(ABC):
+    """What every run is asked. `argv` are the words that it was made of; `resume` is the folder to go on in."""
+
+    problem: ClassVar[str]
+    argv: tuple[str, ...] = ()
+    resume: Path | None = None
+    out: Path | None = option(None, "where the results go: a new or empty directory (default: a new one under "
+                              "results/)", metavar="DIR")
+    seed: int = option(0, "the seed of the methods; the same seed gives the same bytes (default 0)", metavar="N")
+    data_seed: int | None = option(None, "the seed of data that are made or split at random, where --seed is to be "
+                                   "that of the methods only", metavar="N")
+    device: str = option("cpu", "cpu or cuda (default cpu)")
+    bare: bool = option(False, "fit and save, and no more: no further ranks or comparisons, no checkpoints, no figures")
+    settings: tuple[str, ...] = option((), "an option of the methods, for every one chosen that has it (--list NAME "
+                                       "shows them); repeatable", metavar="OPTION=VALUE", flag="--set")
+
+    @property
+    def seed_of_data(self) -> int:
+        return self.seed if self.data_seed is None else self.data_seed
+
+    @property
+    def set(self) -> dict[str, str]:
+        """What `--set` asks for."""
+        return settings(self.settings)
+
+    @property
+    def place(self) -> torch.device:
+        """The device, if there is one here."""
+        return device(self.device)
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """The options, in groups; those that every run has come last."""
+        own, kinds = [f for f in fields(cls) if f.metadata], get_type_hints(cls)
+        for name in sorted({f.metadata["group"]: None for f in own}, key=lambda group: group == HELD):
+            group = parser.add_argument_group(name)
+            for f in own:
+                if f.metadata["group"] == name:
+                    group.add_argument(f.metadata["flag"] or f"--{f.name.replace('_', '-')}", dest=f.name,
+                                       help=f.metadata["help"], **_read(f, kinds[f.name]))
+
+    @classmethod
+    def made(cls, arguments: Mapping[str, Any], argv: Sequence[str], resume: Path | None = None) -> Self:
+        """From what a parser found, by name."""
+        found: dict[str, Any] = {f.name: arguments[f.name] for f in fields(cls) if f.metadata}
+        found = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+        return cls(**found, argv=tuple(argv), resume=resume)
+
+    @abstractmethod
+    def chosen(self) -> list[Fit]:
+        """The methods, with the options that each of them takes. Errors: InputError for one that there is not, or that
+        does not have an option."""
+
+
+def _read(f: Field[Any], kind: Any) -> dict[str, Any]:
+    """How a parser reads a field of that type."""
+    if kind is bool:
+        return {"action": "store_true"}
+    named = {"metavar": f.metadata["metavar"], "default": f.default}
+    if get_origin(kind) is tuple:
+        return named | ({"nargs": "+"} if f.metadata["several"] else {"action": "append", "default": []})
+    inner = next((k for k in get_args(kind) if k is not type(None)), kind)
+    return named | ({} if inner is str else {"type": inner})
+
+
+def settings(words: Sequence[str]) -> dict[str, str]:
+    """What `--set name=value` asks for. Errors: InputError for words that are not of this form."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or name in found:
+            raise InputError(f"--set takes OPTION=VALUE, once for each option, not '{word}'"
+                             + (" again" if equals else ""))
+        found[name] = value
+    return found
+
+
+def device(name: str) -> torch.device:
+    """The device of that name, if there is one here."""
+    try:
+        found = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"--device must be cpu or cuda, not '{name}'") from None
+    if found.type not in ("cpu", "cuda"):
+        raise InputError(f"--device must be cpu or cuda, not '{name}'")
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device is available here; leave --device out to run on the CPU")
+    return found
+
+
+def parse_ranks(text: str) -> tuple[int, ...]:
+    """'1-10', '1,2,5' or a mixture of them, in order; 'none' is none."""
+    found: set[int] = set()
+    for word in [] if text == "none" else text.split(","):
+        low, dash, high = word.partition("-")
+        try:
+            ranks = range(int(low), int(high if dash else low) + 1)
+        except ValueError:
+            ranks = range(0)
+        if not ranks:
+            raise InputError(f"--ranks must be like 1-10 or 1,2,5, or none, not '{text}'")
+        found |= set(ranks)
+    if found and min(found) < 1:
+        raise InputError(f"--ranks must be at least 1, not '{text}'")
+    return tuple(sorted(found))

@@ -1,0 +1,60 @@
+"""One run: its folder, its seed, the words it was asked in, and whom it talks to; and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from errors import Interrupted
+from inference.result import Result
+from runs import folder
+from runs.records import Checkpoint, Entry
+from runs.request import Request
+from views import tables
+
+
+@dataclass(frozen=True)
+class Run:
+    """What reports and endings need to know of a run."""
+
+    problem: str
+    folder: Path
+    seed: int
+    argv: Sequence[str]
+    console: Console
+
+    def say(self, *sentences: str) -> None:
+        """A line each, whole however long, and as it is."""
+        for sentence in sentences:
+            self.console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+    def conclude(self, checkpoints: Sequence[Checkpoint], entries: Sequence[Entry]) -> int:
+        """The table of checkpoints and `summary.json`; 0 if all passed, else 1."""
+        tables.checkpoints(self.console, [asdict(c) for c in checkpoints])
+        folder.write_summary(self.folder, self.problem, self.argv, self.seed, checkpoints, entries)
+        failed = sum(not c.passed for c in checkpoints)
+        self.console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
+                           f"figures and results are in {self.folder}", soft_wrap=True)
+        return 1 if failed else 0
+
+    def bare(self, results: Sequence[Result]) -> int:
+        """The end under --bare: no checkpoints, no figures; exit status 0."""
+        folder.write_summary(self.folder, self.problem, self.argv, self.seed, [], [Entry.of(r) for r in results])
+        print(f"{len(results)} result{'s' * (len(results) > 1)} in {self.folder}; "
+              f"`python run.py compare {self.folder}` shows them")
+        return 0
+
+
+@contextmanager
+def begun(request: Request, console: Console) -> Iterator[Run]:
+    """The run of a request, in a new folder or the one to go on in. Ctrl-C, wherever it comes within, is Interrupted
+    with how to go on."""
+    out = request.resume or folder.create(request.out, request.problem, request.argv)
+    try:
+        yield Run(request.problem, out, request.seed, request.argv, console)
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        raise Interrupted(f"{str(stopped) or 'stopped'}; go on with: python run.py --resume {out}") from None

@@ -1,0 +1,39 @@
+"""One method on one model, as the runner takes it; and its trial, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from checks.contract.preflight import at_size, preflight
+from inference.job import Observer, Plan, generator
+from inference.method import Latents, Method
+from models.model import Data, Model
+
+
+@dataclass(frozen=True)
+class Task:
+    """One method on one model."""
+
+    method: Method
+    model: Model
+    data: Data
+    plan: Plan
+    options: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = Path()  # below the run's own
+    label: str = ""
+    observer: Observer | None = None
+    record: Callable[[Latents], Latents] = lambda latents: latents  # what to keep of a draw
+
+
+def trial(task: Task) -> None:
+    """What cannot run is said before anything is written. Errors: InputError of the method, or of its pre-flight."""
+    method, model, data = task.method, task.model, task.data
+    preflight(method, task.options, model)
+    rng = generator(task.plan.seed, "trial", model.device)
+    state = method.init(rng, model, data, **task.options)
+    at_size(method, state, model)
+    if method.preflight:
+        method.preflight(rng, state, model, data)

@@ -1,0 +1,74 @@
+"""`import crosscheck`: docs/library.md runs as it stands, and says what the command line says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import crosscheck as cc
+import run
+from inference.engine import one_thread
+from tests.support import ROOT
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.DOTALL)
+
+
+def test_the_lines_of_the_document_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    known: dict[str, object] = {}
+    with one_thread():
+        for block in BLOCKS:
+            exec(compile(block, "library.md", "exec"), known)
+    assert len(BLOCKS) == 5 and "did you mean 'damping'" in capsys.readouterr().out
+    exact, fast, chains, fit, gibbs = (known[n] for n in ("exact", "fast", "chains", "fit", "gibbs"))
+    assert isinstance(exact, cc.Result) and isinstance(fast, cc.Result) and isinstance(chains, cc.Result)
+    assert isinstance(fit, cc.Result) and isinstance(gibbs, cc.Result)
+    enumerated = cc.run("brute_force", known["model"] if isinstance(known["model"], cc.GridMRF) else
+                        cc.GridMRF.potts(cc.load_image("small"), 1.0, (1.0, 0.2)))
+    assert abs(exact.expected["labels"] - enumerated.expected["labels"]).max() < 1e-12
+    assert 0 < abs(fast.expected["labels"] - enumerated.expected["labels"]).max() < 0.1
+    assert abs(float(fit.expected["test_nll"]) - float(gibbs.expected["test_nll"])) < 0.2
+    assert str(known["verdict"]).startswith("transition is right")
+    assert (known["again"].expected["labels"] == exact.expected["labels"]).all()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("words, call", [
+    (["--method", "mean_feild"], lambda model: cc.run("mean_feild", model)),
+    (["--method", "mean_field", "--schedule", "checkerbord"],
+     lambda model: cc.run("mean_field", model, schedule="checkerbord")),
+    (["--method", "mean_field:dampin=0.1"], lambda model: cc.run("mean_field", model, dampin=0.1)),
+    (["--method", "mean_field", "--damping", "much"], None),
+    (["--method", "absent.py"], lambda model: cc.run("absent.py", model)),
+])
+def test_the_same_sentences_as_the_command_line(words, call, capsys, tmp_path):
+    assert run.guarded(["--problem", "1", "--image", "small", *words, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.removeprefix("error: ").strip()
+    if call:
+        with pytest.raises(cc.InputError) as error:
+            call(cc.GridMRF.potts(cc.load_image("small")))
+        assert str(error.value) == said
+
+
+def test_a_run_is_the_command_lines_to_the_byte(tmp_path):
+    """The same seed, the same chains."""
+    argv = ["--problem", "1", "--image", "small", "--method", "gibbs", "--sweeps", "50", "--chains", "2", "--seed", "3",
+            "--bare", "--out", str(tmp_path / "out")]
+    assert run.guarded(argv) == 0
+    theirs = cc.Result.load(tmp_path / "out" / "gibbs.nc")
+    ours = cc.run("gibbs", cc.GridMRF.potts(cc.load_image("small")), steps=50, chains=2, seed=3)
+    assert (ours.draws["labels"] == theirs.draws["labels"]).all()
+
+
+def test_it_is_imported_without_the_slow_libraries():
+    program = "import sys, crosscheck; sys.exit(any(m in sys.modules for m in ('pyro', 'pgmpy', 'matplotlib')))"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=60).returncode == 0
+
+
+def test_every_public_name_is_there():
+    assert not [name for name in cc.__all__ if not hasattr(cc, name)]
+    for kind in ("grid", "factorization"):
+        assert {p.stem for p in Path(ROOT / "inference" / kind).glob("*.py")} > set(cc.methods(kind)) > {"prior"} - {
+            "prior"}

@@ -1,0 +1,63 @@
+"""A third kind of model is one file in models/ and one folder in inference/, checks/problems/ and experiments/ each.
+
+Those of coins stand in `third_kind/`; laid over a copy of the house they are listed, run, compared, swept and judged,
+and no other file has changed.
+"""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import ROOT
+
+ROOMS = ("models", "data", "inference", "checks", "views", "runs", "comparison", "experiments", "commands", "crosscheck")
+LIBRARY = """
+import crosscheck as cc
+from models.coins import Coins
+import torch
+
+heads = torch.tensor([1.0, 3.0, 5.0], dtype=torch.float64)
+exact, chains = cc.run("conjugate", Coins(), heads), cc.run("independence", Coins(), heads, steps=4000, seed=1)
+right = (2 + heads) / (2 + 3 + 5)  # the mean of the conjugate Beta
+assert abs(exact.expected["p"] - right.numpy()).max() < 1e-12
+assert abs(chains.expected["p"] - right.numpy()).max() < 0.03
+print(cc.compare([exact, chains]))
+assert cc.check("conjugate").outcome == "right", cc.check("conjugate")
+assert cc.check("independence", budget=60).outcome != "wrong"
+assert cc.check("conjugate", more=1.0).outcome == "wrong"
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    root = tmp_path_factory.mktemp("house")
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, root / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("run.py", "errors.py"):
+        shutil.copy(ROOT / file, root / file)
+    shutil.copytree(ROOT / "tests" / "third_kind", root, dirs_exist_ok=True)
+    return root
+
+
+def said(house, *words) -> str:
+    run = subprocess.run([sys.executable, *map(str, words)], cwd=house, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_in_a_notebook(house):
+    (house / "cell.py").write_text(LIBRARY)
+    assert "conjugate" in said(house, "cell.py")
+
+
+def test_at_the_doors(house, tmp_path):
+    listed = said(house, "run.py", "--list")
+    assert "Problem 4, coins" in listed and "An independence sampler" in listed
+    out = tmp_path / "out"
+    assert "2 results" in said(house, "run.py", "--problem", "4", "--out", out, "--seed", "3")
+    assert "conjugate" in said(house, "run.py", "compare", out, "--out", tmp_path / "compared")
+    said(house, "run.py", "--problem", "4", "--sweep", "method=conjugate,independence", "seed=0-1", "--out",
+         tmp_path / "swept")
+    assert "right" in said(house, "run.py", "--check", "conjugate", "--out", tmp_path / "checked")

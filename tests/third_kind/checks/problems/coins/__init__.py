@@ -1,0 +1,1 @@
+"""Three coins, whose posterior is known."""

@@ -1,0 +1,45 @@
+"""Numbers as people read them; None stays None, which a table shows as a dash."""
+
+from __future__ import annotations
+
+from math import inf
+
+
+def decimals(value: float | None, digits: int = 4, below: float = inf, figures: int = 3) -> str | None:
+    """`digits` decimals; where a fit that diverged reaches `below`, so many figures instead.
+
+    >>> decimals(1.3055), decimals(27182.8, below=1e4), decimals(None)
+    ('1.3055', '2.72e+04', None)
+    """
+    return None if value is None else f"{value:.{digits}f}" if abs(value) < below else f"{value:.{figures}g}"
+
+
+def three(value: float | None) -> str | None:
+    """Three figures, as 1,230 rather than 1.23e+03.
+
+    >>> three(1234.5), three(0.06831), three(2.5e7)
+    ('1,230', '0.0683', '2.5e+07')
+    """
+    return None if value is None else f"{float(f'{value:.3g}'):,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def whole(value: float | None) -> int | None:
+    """Rounded."""
+    return None if value is None else round(value)
+
+
+def cell(value: object) -> str:
+    """One cell of a table.
+
+    >>> [cell(v) for v in (None, True, 12345, 0.5, 1234.5, "word")]
+    ['-', 'yes', '12,345', '0.5', '1,234.500', 'word']
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:,.3f}" if abs(value) < 1e6 else f"{value:.6g}"
+    return str(value)
