@@ -19,7 +19,7 @@ from inference.job import generator
 from inference.method import Family, Method
 from inference.user_file import UserFile
 
-What = str | Path | Method | ModuleType
+What = str | Path | Method | ModuleType | UserFile
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def found(what: What, *, kind: str | None = None, problems: str | ProblemSet | N
         kind, what = its.kind, planted.resolved(what)
     if isinstance(what, Path) or (isinstance(what, str) and user_file.is_file(what)):
         asked = in_file(user_file.read(str(what)), kind, wanted)
+    elif isinstance(what, UserFile):
+        asked = in_file(what, kind, wanted)
     elif isinstance(what, ModuleType):
         asked = in_file(UserFile(Path(what.__file__ or what.__name__), "", what), kind, wanted)
     elif isinstance(what, str):

@@ -38,9 +38,7 @@ def check(what: What, *, problems: str | ProblemSet | None = None, options: Mapp
 
 
 def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: float, budget: float) -> Verdict:
-    """The verdict, by what is asked. Errors: InputError for a level or a budget that is none."""
-    if not 0 < level < 0.5:
-        raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {level}")
+    """The verdict, by what is asked. Errors: InputError for a budget that is none."""
     if not budget > 0:
         raise InputError(f"the budget must be a positive number of seconds, not {budget:g}")
     what, problems = asked.what, asked.problems

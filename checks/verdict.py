@@ -9,6 +9,8 @@ from enum import StrEnum
 from html import escape
 from typing import NotRequired, TypedDict
 
+from errors import InputError
+
 COLUMNS = ("quantity", "where", "is", "sd", "z", "mean", "should be")  # of a table of findings
 SHOWN = 8  # findings in it
 
@@ -80,6 +82,10 @@ class Verdict:
     scores: dict[str, list[Score]] = field(default_factory=dict)  # problem -> what the figure draws
     seconds: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 0.5:
+            raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {self.level}")
 
     @property
     def headline(self) -> str:

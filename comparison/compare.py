@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from comparison import figures, ranking, reading, report, saved, words
+from comparison import ranking, reading, report, saved, words
 from comparison.reading import Given
 from comparison.row import Row
 from runs import folder
@@ -47,6 +47,8 @@ class Comparison:
 
     def save(self, place: Path | str, command: str | None = None) -> Path:
         """Write `comparison.json` and the figures into a folder; `command` is what made them, for the JSON."""
+        from comparison import figures  # which imports matplotlib
+
         out = Path(place)
         out.mkdir(parents=True, exist_ok=True)
         folder.write_json(out / "comparison.json", folder.finite({

@@ -10,6 +10,8 @@
 `docs/library.md` has the lines that a notebook needs, for each kind of model.
 """
 
+from checks.verdict import Verdict
+from comparison.compare import Comparison, compare
 from crosscheck.api import check, methods, run, split
 from data.grid_files import read_grid, write_grid
 from data.images import load_image, write_image
@@ -26,7 +28,7 @@ from models.model import Model
 from models.ratings import Ratings
 
 __all__ = [
-    "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan", "Ratings",
-    "Result", "Split", "check", "factorization", "load_image", "load_ratings", "methods", "read_grid",
-    "run", "split", "subsample", "write_grid", "write_image",
+    "Comparison", "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan",
+    "Ratings", "Result", "Split", "Verdict", "check", "compare", "factorization", "load_image", "load_ratings",
+    "methods", "read_grid", "run", "split", "subsample", "write_grid", "write_image",
 ]

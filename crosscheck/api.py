@@ -10,7 +10,7 @@ from checks import door, planted
 from checks.verdict import Verdict
 from data import ratings as data_ratings
 from data.ratings import Split
-from inference import load
+from inference import load, user_file
 from inference.drive import drive
 from inference.job import Plan, generator
 from inference.method import Family, Method
@@ -75,9 +75,9 @@ def check(what: What, model: Model | str | None = None, *, seed: int = 0, level:
     budget    seconds
     """
     kind = model if model is None or isinstance(model, str) else model.kind
-    if not isinstance(what, str | Path | Method):
-        what = load.of_thing(kind or "", what)
-    return door.check(what, kind=kind, options={**(options or {}), **more}, seed=seed, level=level, budget=budget)
+    asked = door.found(what if isinstance(what, str | Path | Method) else user_file.held(what), kind=kind)
+    given = door.chosen_options(asked, {**(options or {}), **more})
+    return door.judged(asked, given, seed=seed, level=level, budget=budget)
 
 
 def methods(kind: str | None = None) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -89,8 +88,7 @@ def in_file(kind: str, file: UserFile) -> Method:
 
 def of_thing(kind: str, thing: Callable[..., Any]) -> Method:
     """A transition, a guide or a class of Pyro kernels itself, as a method."""
-    file = user_file.held(thing)
-    return replace(in_file(kind, file), name=file.path.stem)
+    return in_file(kind, user_file.held(thing))
 
 
 def scorer(kind: str) -> Callable[..., Observer]:

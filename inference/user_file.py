@@ -15,6 +15,7 @@ from typing import Any
 
 from errors import InputError
 
+SAID = ("BATCHED", "EXACT")  # what a file may say of its kernel, and a function at hand as an attribute
 GUIDE = "guide"  # what a file calls its guide, if it holds several functions
 
 
@@ -25,11 +26,12 @@ class UserFile:
     path: Path
     wanted: str
     module: ModuleType
+    called: str = ""
 
     @property
     def name(self) -> str:
         """What its method is called."""
-        return f"{self.path.stem}_{self.wanted}" if self.wanted else self.path.stem
+        return self.called or (f"{self.path.stem}_{self.wanted}" if self.wanted else self.path.stem)
 
     @property
     def kernels(self) -> dict[str, type]:
@@ -79,7 +81,8 @@ def held(thing: Callable[..., Any]) -> UserFile:
     first = next(iter(inspect.signature(thing).parameters), "")
     moves = first == "rng" and not isinstance(thing, type)
     setattr(module, "transition" if moves else name, thing)
-    return UserFile(Path(f"{name}.py"), "" if moves else name, module)
+    vars(module).update({word: getattr(thing, word) for word in SAID if hasattr(thing, word)})
+    return UserFile(Path(f"{name}.py"), "" if moves else name, module, name)
 
 
 def import_file(path: Path) -> ModuleType:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.support import ROOT
 
-ROOMS = ("models", "data", "inference", "checks", "views", "runs", "comparison", "experiments", "commands", "crosscheck")
+ROOMS = ("models", "data", "inference", "checks", "views", "runs", "comparison", "experiments", "commands",
+         "crosscheck")
 LIBRARY = """
 import crosscheck as cc
 from models.coins import Coins

@@ -63,8 +63,6 @@ class Budget:
 def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
           looks: tuple[int, ...] | None = None, explain: bool = True) -> Verdict:
     """The verdict on a kernel by a set of test problems, perhaps by its name; `explain` adds the hints."""
-    if not 0 < level < 0.5:
-        raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {level}")
     clock, looks = Budget(budget, time.perf_counter()), looks or LOOKS
     rng = torch.Generator().manual_seed(seed)
     with one_thread():

@@ -9,11 +9,9 @@ from typing import Self
 import numpy as np
 
 from experiments.problem1.cases import Case
-from inference.diagnostics import chains_of_labels
+from inference.diagnostics import JUDGES, chains_of_labels
 from inference.result import Result
 from runs.records import Entry
-
-JUDGES = ("strip", "brute_force", "variable_elimination_pgmpy", "junction_tree_pgmpy")  # the first that ran
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from inference.result import Result
 from runs.run import Run
 from views import factorization as views
 from views import tables
+from views.numbers import decimals
 
 PREDICTED = ("coordinate_ascent", "guide_mean_field_pyro", "maximum_likelihood_als", "maximum_likelihood_als_map")
 
@@ -40,8 +41,8 @@ def comparison(this: Run, entries: Sequence[RatingsEntry], rank: int) -> None:
     tables.show(this.console, f"Comparison at K = {rank}: ELBO and NLL in nats per rating; seconds of fitting, in all "
                 "and to 1% of the best", (
                 "method", "by", "ELBO", "train NLL", "valid.", "test", "test RMSE", "epochs", "seconds", "to 1%"), [
-        (e.name, e.by, number(e.elbo_per_rating), number(e.train_nll), number(e.validation_nll),
-         number(e.test_nll), number(e.test_rmse), e.steps, e.seconds, e.seconds_to_1_percent)
+        (e.name, e.by, decimals(e.elbo_per_rating), decimals(e.train_nll), decimals(e.validation_nll),
+         decimals(e.test_nll), decimals(e.test_rmse), e.steps, e.seconds, e.seconds_to_1_percent)
         for e in entries])
 
 
@@ -49,8 +50,8 @@ def ranks(this: Run, ladder: Sequence[RatingsEntry], samples: int) -> None:
     tables.show(this.console, f"{ladder[0].name} at each rank; NLLs over {samples} samples, train NLL of 1 in "
                 f"{RANKED_SCORES} ratings", (
         "K", "ELBO", "train NLL", "test NLL", "test RMSE", "epochs", "seconds"), [
-        (e.rank, number(e.elbo_per_rating), number(e.train_nll), number(e.test_nll),
-         number(e.test_rmse), e.steps, e.seconds) for e in ladder])
+        (e.rank, decimals(e.elbo_per_rating), decimals(e.train_nll), decimals(e.test_nll),
+         decimals(e.test_rmse), e.steps, e.seconds) for e in ladder])
 
 
 def figures(this: Run, study: Study) -> None:
@@ -78,11 +79,6 @@ def epochs(this: Run, result: Result, num_ratings: int, samples: int) -> None:
                        f"nats per rating, log(2 pi) / 2 = 0.919 included", soft_wrap=True, highlight=False)
     tables.show(this.console, "",
                 ("epoch", "ELBO", "seconds", "train NLL", "validation NLL", "test NLL"),
-                [(s + 1, number(-t["elbo"][s] / num_ratings), float(seconds[s]),
-                  *(number(t[n][s]) if n in t else None for n in ("train_nll", "validation_nll", "test_nll")))
+                [(s + 1, decimals(-t["elbo"][s] / num_ratings), float(seconds[s]),
+                  *(decimals(t[n][s]) if n in t else None for n in ("train_nll", "validation_nll", "test_nll")))
                  for s in steps])
-
-
-def number(value: float | None) -> str | None:
-    """Four decimals: what an NLL over some ten thousand ratings can tell apart."""
-    return None if value is None else f"{value:.4f}"

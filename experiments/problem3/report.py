@@ -12,7 +12,7 @@ import torch
 from experiments.problem3 import measures, words
 from experiments.problem3.study import Study
 from experiments.ratings.entries import RatingsEntry, score
-from experiments.ratings.tasks import KEPT_PAIRS
+from inference.diagnostics import KEPT
 from inference.result import Result
 from runs.run import Run
 from views import sampling, tables
@@ -74,7 +74,7 @@ def entry(result: Result, rank: int, num_ratings: int, share: float = 1.0) -> Ch
 
 def methods(this: Run, entries: Sequence[ChainEntry], rank: int) -> None:
     tables.show(this.console, f"K = {rank}; NLL in nats per rating; R-hat and ESS are the worst of "
-                f"{KEPT_PAIRS} predictions, and of the log joint",
+                f"{KEPT} predictions, and of the log joint",
                 ("method", "train NLL", "validation", "test NLL", "RMSE", "R-hat", "bulk ESS", "tail ESS", "ESS/s",
                  "R-hat, joint", "steps", "seconds"),
                 [(e.name, *map(digits, (e.train_nll, e.validation_nll, e.test_nll, e.test_rmse)),

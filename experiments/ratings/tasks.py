@@ -9,6 +9,7 @@ import torch
 
 from data.ratings import Split
 from errors import InputError
+from inference.diagnostics import KEPT
 from inference.factorization.predictive import Predictive
 from inference.job import Plan
 from inference.method import Family, Latents, Method
@@ -17,7 +18,6 @@ from models.ratings import Pairs
 from runs.options import Fit
 from runs.task import Task
 
-KEPT_PAIRS = 256  # whose predictions are kept draw by draw, for the diagnostics of chains
 TOLERANCE = 1e-5  # of the residual: nats per rating that a sweep gains, or rating units that a point moves
 EPOCHS = {Family.MCMC: 100, Family.VARIATIONAL: 50, Family.POINT: 50}  # at most; less where TOLERANCE is reached
 EPOCHS_OF_SVI = 10  # as in the reference
@@ -32,7 +32,7 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     """
     kept = parts.test if len(parts.test) else parts.train
     model = replace(model, pairs=kept.pairs)
-    first = kept.user[:KEPT_PAIRS], kept.item[:KEPT_PAIRS]
+    first = kept.user[:KEPT], kept.item[:KEPT]
     nothing = model.blank()
 
     def record(latents: Latents) -> Latents:

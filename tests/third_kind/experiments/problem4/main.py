@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from models.coins import Coins
 
 from inference.job import Plan, generator
-from models.coins import Coins
 from runs import options, request
 from runs.options import Fit
 from runs.request import option

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from models.coins import Coins, beta
 from torch import Tensor
 
 from inference.method import Family, Info, Latents, Quantities
-from models.coins import Coins, beta
 
 FAMILY = Family.EXACT
 BATCHED = True

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from models.coins import Coins, beta
 from torch import Tensor
 from torch.distributions import Binomial
 
 from inference.method import Family, Info, Latents
-from models.coins import Coins, beta
 
 FAMILY = Family.MCMC
 

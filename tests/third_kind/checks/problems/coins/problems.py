@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
+from models.coins import Coins, beta
 from scipy.special import betainc
 from torch import Tensor
 from torch.special import ndtri
 
 from checks.problems.problem import Features, Problem, ProblemSet
 from inference.method import Latents
-from models.coins import Coins, beta
 
 
 def joint(rng: torch.Generator, n: int) -> tuple[Latents, Tensor]:
@@ -26,7 +26,7 @@ def free(model: Coins, latents: Latents, heads: Tensor) -> Features:
 
 
 def normal(model: Coins, latents: Latents, heads: Tensor) -> Features:
-    u = torch.from_numpy(betainc(model.a + heads, model.b + model.tosses - heads, latents["p"].numpy()))
+    u = torch.from_numpy(betainc(*(x.numpy() for x in (model.a + heads, model.b + model.tosses - heads, latents["p"]))))
     return {("residual", f"coin {k}"): ndtri(u.clamp(1e-12, 1 - 1e-12))[:, k] for k in range(model.count)}
 
 
