@@ -26,7 +26,7 @@ from data.ratings import Ratings, Split, load_ratings, read_ratings, split
 from experiments.ratings import tasks
 from experiments.ratings.entries import seconds_to
 from inference.drive import drive
-from inference.factorization.parts.stochastic import begin
+from inference.factorization.parts.stochastic import init
 from inference.factorization.predictive import Predictive
 from inference.job import generator
 from inference.method import Family
@@ -93,7 +93,7 @@ def quality(parts: Split, K: int) -> None:
     target = SHARE * courses["coordinate_ascent"][1].rmse[-1]
     batch = -(-N // 32)
     model = Factorization(parts.train.num_users, parts.train.num_items, K)
-    start = begin(generator(0, "bench"), model, parts.train, "default", None, None).params
+    start = init(generator(0, "bench"), model, parts.train).params
     same_start = {name: value.numpy() for name, value in start.items()}
     peers = {f"NumPyro, SVI, {'double' if double else 'single (its default)'}": numpyro_svi(
                  parts.train, parts.test, model, same_start, 10, batch, LR, DECAY, double) for double in (True, False)}

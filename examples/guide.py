@@ -11,7 +11,7 @@ import torch
 from pyro.distributions import constraints
 from torch import Tensor
 
-from inference.factorization.parts.gaussian import spectral_start
+from inference.factorization.parts.spectral_start import spectral_start
 from models.factorization import Factorization
 from models.ratings import Ratings
 

@@ -22,7 +22,7 @@ from torch import Tensor
 TREE = "__tree__"
 
 
-def save(path: Path, value: Any) -> None:
+def save(path: Path, value: object) -> None:
     """Write `value` to `path` as one .npz; a reader sees the old file or the new one, never a half."""
     arrays: dict[str, np.ndarray] = {}
     tree = json.dumps(_pack(value, arrays)).encode()
@@ -59,7 +59,7 @@ class whole:
             self.aside.unlink(missing_ok=True)
 
 
-def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _pack(value: object, arrays: dict[str, np.ndarray]) -> object:
     if isinstance(value, Tensor):
         name = f"a{len(arrays)}"
         arrays[name] = value.detach().cpu().numpy()

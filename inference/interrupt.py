@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
 
 
 class Asked:
@@ -19,7 +19,7 @@ def finish_step_first() -> Iterator[Asked]:
     """The first Ctrl-C sets `asked`; a second one raises KeyboardInterrupt at once."""
     request = Asked()
 
-    def ask(signum: int, frame: Any) -> None:
+    def ask(signum: int, frame: FrameType | None) -> None:
         if request.asked:
             raise KeyboardInterrupt
         request.asked = True

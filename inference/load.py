@@ -31,14 +31,16 @@ def kinds() -> dict[str, str]:
 
 @cache
 def names(kind: str) -> dict[str, str]:
-    """Every method of ours for a kind of model and the first line of its docstring.
+    """Every method of ours for a kind of model and the first line of its docstring: files that define the contract's
+    functions, or import them from the part that several methods share.
 
     Read from the source, so that listing imports no library.
     """
     found = {}
     for path in sorted((HERE / kind).glob("*.py")):
         tree = ast.parse(path.read_text())
-        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} | {
+            name.asname or name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names}
         if functions.issuperset(NEEDED) or GUIDE in functions:
             found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
     return found
@@ -106,7 +108,11 @@ def from_guide(kind: str, module: ModuleType, guide: object, name: str, by: str)
 
 
 def author(name: str) -> str:
-    """Who does the inference in a method of ours: "hand", or the library that its name ends with."""
+    """Who does the inference in a method of ours: "hand", or the library that its name ends with.
+
+    >>> author("gibbs"), author("gibbs_pgmpy")
+    ('hand', 'pgmpy')
+    """
     last = name.rpartition("_")[2]
     return last if last in LIBRARIES else "hand"
 

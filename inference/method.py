@@ -22,9 +22,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from types import ModuleType
-from typing import Any
+from typing import Any, Concatenate
 
-from models.model import Latents, Quantities
+import torch
+
+from models.model import Data, Latents, Quantities
 
 __all__ = ["Family", "Info", "Kind", "Latents", "Method", "Quantities", "dataclasses_in"]
 
@@ -62,6 +64,17 @@ class Info:
     oscillating: bool | None = None  # it goes round in circles instead of converging
 
 
+State = Any  # a method's own, which only its functions look into
+M = Any  # the one class of Model that a method is for
+Init = Callable[Concatenate[torch.Generator, M, Data, ...], State]
+Step = Callable[[torch.Generator, State, M, Data], tuple[State, Info]]
+Draw = Callable[[torch.Generator, State, M], Latents]
+Expect = Callable[[State, M], Quantities | None]
+Warm = Callable[[State], State]
+Start = Callable[Concatenate[torch.Generator, M, Data, Latents, ...], State]
+Preflight = Callable[[torch.Generator, State, M, Data], None]
+
+
 @dataclass(frozen=True)
 class Method:
     """A method as the loop sees it, from a module of ours or a file of the user's (see `load`).
@@ -74,13 +87,13 @@ class Method:
     family: Family
     by: str  # "hand", or the library
     module: ModuleType
-    init: Callable[..., Any]
-    step: Callable[..., tuple[Any, Any]]
-    draw: Callable[..., Latents]
-    expect: Callable[..., Quantities | None] | None = None
-    warm: Callable[..., Any] | None = None
-    start: Callable[..., Any] | None = None
-    preflight: Callable[..., None] | None = None
+    init: Init
+    step: Step
+    draw: Draw
+    expect: Expect | None = None
+    warm: Warm | None = None
+    start: Start | None = None
+    preflight: Preflight | None = None
     states: tuple[type, ...] = ()
     guide: Callable[..., Any] | None = None
 

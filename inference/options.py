@@ -18,12 +18,16 @@ def typed(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: option(method, name, value) for name, value in options.items()}
 
 
-def choices(annotation: Any) -> tuple[Any, ...]:
-    """The values a Literal allows, or nothing."""
+def choices(annotation: object) -> tuple[Any, ...]:
+    """The values a Literal allows, or nothing.
+
+    >>> choices(Literal["rows", "columns"]), choices(int)
+    (('rows', 'columns'), ())
+    """
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
-def option(method: Method, name: str, value: Any) -> Any:
+def option(method: Method, name: str, value: object) -> Any:
     """`value`, perhaps a word, as the type the method's signature asks for. Errors: as `typed`."""
     if name not in method.options:
         raise unknown(f"option of {method.name}", name, method.options)

@@ -52,12 +52,16 @@ class UserFile:
                 found[name] = thing
         return found
 
-    def _own(self, thing: Any) -> bool:
+    def _own(self, thing: object) -> bool:
         return getattr(thing, "__module__", None) == self.module.__name__
 
 
 def is_file(word: str) -> bool:
-    """Whether a word means a file, `file.py` or `file.py:Name`, and not one of our names."""
+    """Whether a word means a file, `file.py` or `file.py:Name`, and not one of our names.
+
+    >>> is_file("mine.py"), is_file("mine.py:Kernel"), is_file("gibbs")
+    (True, True, False)
+    """
     return word.endswith(".py") or ".py:" in word
 
 
@@ -115,7 +119,7 @@ def last_line(error: BaseException, path: Path | str) -> int | str:
     return line
 
 
-def derived(thing: Any, base: str) -> bool:
+def derived(thing: object, base: str) -> bool:
     """Whether it is a class derived from Pyro's class of that name; asked without importing Pyro."""
     return isinstance(thing, type) and any(c.__name__ == base and c.__module__.startswith("pyro.")
                                            for c in thing.__mro__)

@@ -9,12 +9,20 @@ from torch import Tensor
 
 
 def log_normal(x: Tensor, mean: Tensor | float, variance: float) -> Tensor:
-    """log N(x | mean, variance), elementwise, in nats."""
+    """log N(x | mean, variance), elementwise, in nats.
+
+    >>> log_normal(torch.tensor([0.0, 1.0]), 0.0, 1.0)
+    tensor([-0.9189, -1.4189])
+    """
     return -0.5 * ((x - mean) ** 2 / variance + math.log(2 * math.pi * variance))
 
 
 def log_gaussian(x: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
-    """log N(x | mean, precision^-1) over the last axis, in nats."""
+    """log N(x | mean, precision^-1) over the last axis, in nats.
+
+    >>> log_gaussian(torch.zeros(2), torch.zeros(2), torch.eye(2))
+    tensor(-1.8379)
+    """
     L = torch.linalg.cholesky(precision)
     y = (L.mT @ (x - mean)[..., None])[..., 0]
     return L.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * ((y**2).sum(-1) + x.shape[-1] * math.log(2 * math.pi))

@@ -142,6 +142,10 @@ class Factorization:
         """The latents that `rows` was made of."""
         return {side: rows}
 
+    def regressors(self, other: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What a row's ratings are linear in, given the other side's rows, and what comes off them first: nothing."""
+        return other, None
+
     def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
         """Two matrices, (users, any) and (items, as many), whose rows' inner products are the predictions."""
         return latents["U"], latents["V"]
@@ -174,8 +178,8 @@ class Factorization:
         import pyro
         import pyro.distributions as dist
 
-        if batch_size is not None and not 1 <= batch_size <= len(data):
-            raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+        if batch_size is not None:
+            data.check_batch(batch_size)
         ratings = pyro.plate("ratings", len(data), batch_size, subsample=batch, device=str(data.device))
         with ratings:
             here = data if batch is None and batch_size is None else data.take(ratings.indices)
@@ -184,5 +188,11 @@ class Factorization:
 
 
 def gather(rows: Tensor, index: Tensor) -> Tensor:
-    """Rows of (..., n, K) at `index`: (..., N, K)."""
+    """Rows of (..., n, K) at `index`: (..., N, K).
+
+    >>> gather(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1, 1, 0]))
+    tensor([[3., 4.],
+            [3., 4.],
+            [1., 2.]])
+    """
     return rows.index_select(-2, index)

@@ -142,6 +142,11 @@ class GridMRF:
         """The unary log-potentials given an observed image: unary + evidence * data.
 
         Without `data` the image is already in `unary` (`potts`), or there is none.
+
+        >>> image = torch.tensor([[[1, 0], [0, 1]]])
+        >>> GridMRF.potts(image).field()
+        tensor([[[10.,  0.],
+                 [ 0., 10.]]], dtype=torch.float64)
         """
         return self.unary if data is None else self.unary + self.evidence * data
 
@@ -246,7 +251,13 @@ class GridMRF:
 
 
 def pair_table(coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor, K: int) -> Float64[Tensor, "K K"]:
-    """The K x K table of pair log-potentials from a table by label distance, or itself if it is K x K."""
+    """The K x K table of pair log-potentials from a table by label distance, or itself if it is K x K.
+
+    >>> pair_table((10.0, 2.0), 3)
+    tensor([[10.,  2.,  0.],
+            [ 2., 10.,  2.],
+            [ 0.,  2., 10.]], dtype=torch.float64)
+    """
     table = torch.as_tensor(coupling, dtype=torch.float64)
     if table.shape == (K, K):
         return table
@@ -260,7 +271,11 @@ def pair_table(coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor, K
 
 
 def distinct(table: Tensor) -> Tensor:
-    """A table of pair potentials without the leading axes along which it does not change, view or not."""
+    """A table of pair potentials without the leading axes along which it does not change, view or not.
+
+    >>> distinct(torch.eye(2).expand(5, 4, 2, 2)).shape
+    torch.Size([1, 1, 2, 2])
+    """
     for axis in range(max(table.ndim - 2, 0)):
         if table.shape[axis] > 1 and torch.equal(table, table.narrow(axis, 0, 1).expand(table.shape)):
             table = table.narrow(axis, 0, 1)

@@ -33,7 +33,8 @@ SIDES = (("U", "user_bias"), ("V", "item_bias"))
 
 @dataclass(frozen=True, eq=False)
 class Ladder(Factorization):
-    """A factorization with any of the rungs. Further latents, by rung:
+    """A factorization with any of the rungs: a subclass, because it is the same kind of model with more sites, and
+    with no rung it is the plain one. Further latents, by rung:
 
     noise           sigma2, ()
     biases          user_bias, (users,); item_bias, (items,)
@@ -121,6 +122,12 @@ class Ladder(Factorization):
             mean = found["prediction"] + gather(latents["user_bias"][..., None], user)[..., 0]
             found["prediction"] = mean + gather(latents["item_bias"][..., None], item)[..., 0]
         return found
+
+    def regressors(self, other: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(v_j, 1) and c_j of whole rows (v_j, c_j)."""
+        if not self.biases:
+            return super().regressors(other)
+        return torch.cat([other[:, :-1], torch.ones_like(other[:, :1])], 1), other[:, -1]
 
     def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
         """(u, b, 1) and (v, 1, c): their inner products are the predictions."""

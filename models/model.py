@@ -89,7 +89,11 @@ def like(model: Model) -> Latents:
 
 
 def fingerprint(tensors: Iterable[Tensor]) -> str:
-    """SHA-256 of shapes, types and bytes; 12 digits of it."""
+    """SHA-256 of shapes, types and bytes; 12 digits of it.
+
+    >>> fingerprint([torch.arange(3)]) == fingerprint([torch.tensor([0, 1, 2])])
+    True
+    """
     digest = hashlib.sha256()
     for tensor in tensors:
         array = tensor.detach().cpu().contiguous().numpy()

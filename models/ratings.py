@@ -64,13 +64,38 @@ class Ratings:
         """Of the triples in their order."""
         return fingerprint((*self.pairs, self.rating))
 
+    @cached_property
+    def order(self) -> Int64[Tensor, "N"]:
+        """The positions of the ratings by user, those of one in the order given."""
+        return torch.argsort(self.user, stable=True)
+
+    @cached_property
+    def by_user(self) -> Ratings:
+        """The same ratings in that order, so that the rows of U are read one after another.
+
+        >>> Ratings(torch.tensor([1, 0]), torch.tensor([0, 2]), torch.tensor([3.0, 4.0]), 2, 3).by_user.rating
+        tensor([4., 3.])
+        """
+        return self if bool((self.user[1:] >= self.user[:-1]).all()) else self.take(self.order)
+
     @property
     def facts(self) -> dict[str, Any]:
         """How many, and which."""
         return {"ratings": len(self), "fingerprint": self.fingerprint}
 
+    def check_batch(self, size: int) -> int:
+        """`size`. Errors: InputError where a minibatch of these ratings cannot have it."""
+        if not 1 <= size <= len(self):
+            raise InputError(f"a batch must hold between 1 and {len(self)} ratings, all there are, not {size}")
+        return size
+
     def take(self, index: Tensor) -> Ratings:
-        """The ratings at `index` (positions or a mask), of the same users, items and scale."""
+        """The ratings at `index` (positions or a mask), of the same users, items and scale.
+
+        >>> ratings = Ratings(torch.tensor([0, 0, 1]), torch.tensor([0, 2, 1]), torch.tensor([5.0, 1.0, 3.0]), 2, 3)
+        >>> ratings.take(ratings.rating > 2).pairs
+        (tensor([0, 1]), tensor([0, 1]))
+        """
         index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
         user, item, rating = (column.index_select(0, index) for column in (*self.pairs, self.rating))
         return replace(self, user=user, item=item, rating=rating)

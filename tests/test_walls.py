@@ -121,7 +121,10 @@ def test_methods_do_not_import_methods():
 
 
 def is_method(path: Path) -> bool:
-    functions = {n.name for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)}
+    """It defines the contract's functions, or imports them from the part that several methods share."""
+    body = ast.parse(path.read_text()).body
+    functions = {n.name for n in body if isinstance(n, ast.FunctionDef)}
+    functions |= {a.name for n in body if isinstance(n, ast.ImportFrom) for a in n.names}
     return {"init", "step", "draw"} <= functions
 
 

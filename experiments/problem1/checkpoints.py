@@ -17,7 +17,7 @@ from data import grid_files, images
 from errors import InputError
 from inference import load
 from inference.drive import drive
-from inference.grid.mean_field import elbo
+from inference.grid.mean_field import elbo_gradient
 from inference.job import Plan
 from inference.result import Result
 from models.grid import GridMRF
@@ -77,7 +77,8 @@ def run(methods: Iterable[str], outside: Path | None = None) -> list[Checkpoint]
                                       apart, 0.0, apart, 1e-8))
     if "mean_field" in methods:
         fixed = drive(load.method("grid", "mean_field"), model, None, Plan(200, tolerance=1e-15, draws=0))
-        slope = free_energy_slope(model, torch.from_numpy(fixed.expected["labels"]))
+        q = torch.from_numpy(fixed.expected["labels"])
+        slope = float(elbo_gradient(q, model.field(), model).abs().max())
         found.append(Checkpoint.close("1.2", "slope of the free energy at the fixed point", slope, 0.0, slope, 1e-8))
         found.append(_marginals("1.3", "mean field on small, 30 sweeps", _on_small("mean_field", model),
                                 MEAN_FIELD, 1e-8))
@@ -93,14 +94,6 @@ def run(methods: Iterable[str], outside: Path | None = None) -> list[Checkpoint]
 def available(folder: Path) -> list[Outside]:
     """Those of the outside grids that are in `folder`."""
     return [grid for grid in OUTSIDE if (folder / grid.path).is_file()]
-
-
-def free_energy_slope(model: GridMRF, q: torch.Tensor) -> float:
-    """Largest derivative of the mean-field free energy in the logits of q, in nats."""
-    logits = q.log().requires_grad_(True)
-    elbo(torch.log_softmax(logits, -1), model.field(), model).backward()
-    assert logits.grad is not None
-    return float(logits.grad.abs().max())
 
 
 def _on_small(name: str, model: GridMRF) -> Result:

@@ -166,6 +166,7 @@ def _randn(rng: torch.Generator, like: Tensor) -> Tensor:
     return torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)
 
 
+# Worked out once for each data set; no property of the ratings, which are not always allowed to be what it asks.
 _known: WeakKeyDictionary[Ratings, tuple[tuple[Tensor, ...], Tensor, list[int]]] = WeakKeyDictionary()
 
 

@@ -23,11 +23,12 @@ from torch import Tensor
 
 from errors import unknown
 from inference.engine import Engine, choose
+from inference.factorization import ladder_gibbs
 from inference.factorization.compiled.normals import normals
-from inference.factorization.parts import ladder_conditional
+from inference.generators import global_one
 from inference.method import Family, Info, Latents
 from inference.pyro import from_kernel
-from inference.pyro.from_kernel import State
+from inference.pyro.from_kernel import State, draw
 from inference.pyro.gibbs import Block, Gibbs
 from models.factorization import Factorization
 from models.ladder import Ladder
@@ -35,6 +36,8 @@ from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 NoiseBy = Literal["conditional", "nuts"]
+
+__all__ = ["FAMILY", "State", "blocks", "draw", "init", "kernel", "start", "step"]
 
 
 def blocks(model: Factorization, noise_by: str = "conditional", engine: str = "auto") -> list[Block]:
@@ -77,25 +80,15 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     return from_kernel.advance(rng, state, model, data, lambda model: kernel(model, **state.options))
 
 
-def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    return state.latents
-
-
 def _rows(model: Factorization, engine: str, sites: list[str], values: Latents, data: Ratings) -> Latents:
-    z_U, z_V = (normals(_global(model), n, model.width) for n in (model.num_users, model.num_items))
-    new = ladder_conditional.factors(model, values, data, z_U, z_V, engine)
+    z_U, z_V = (normals(global_one(model.device), n, model.width) for n in (model.num_users, model.num_items))
+    new = ladder_gibbs.rows(model, values, data, z_U, z_V, engine)
     return {site: new[site] for site in sites}
 
 
 def _noise(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latents:
-    return ladder_conditional.noise(_global(model), model, values, data, engine)
+    return ladder_gibbs.noise(global_one(model.device), model, values, data, engine)
 
 
 def _hyper(model: Ladder, values: Latents, data: Ratings) -> dict[str, Tensor]:
-    return ladder_conditional.hyper(_global(model), model, values)
-
-
-def _global(model: Factorization) -> torch.Generator:
-    """torch's own generator, which every Pyro kernel draws from."""
-    device = torch.device(model.device)
-    return torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
+    return ladder_gibbs.normal_wishart(global_one(model.device), model, values)

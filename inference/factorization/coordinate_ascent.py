@@ -32,8 +32,9 @@ from errors import InputError, unknown
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import Rows, sides
-from inference.factorization.parts.gaussian import expected, spectral_start
-from inference.factorization.parts.row_conditional import Posterior, Prior, posterior, regressors, sample
+from inference.factorization.parts.gaussian import expected
+from inference.factorization.parts.row_conditional import Posterior, Prior, posterior, sample
+from inference.factorization.parts.spectral_start import spectral_start
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -77,18 +78,18 @@ def init(
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     """U given V, then V given U. The residual is what the step added to the ELBO, in nats a rating."""
     users, items = sides(model, data)
-    U = _best(users, model, state.mean_V, state.spread_V, state.engine)
-    V = _best(items, model, U.mean, U.spread, state.engine)
-    bound = _elbo(model, data, U, V)
-    gain = None if state.elbo is None else max(0.0, bound - state.elbo) / max(1, len(data))
-    new = State(U.mean, U.spread, V.mean, V.spread, bound, state.engine)
-    return new, Info(log_evidence=bound, kind=Kind.LOWER, elbo=bound, residual=gain)
+    U = update(users, model, state.mean_V, state.spread_V, state.engine)
+    V = update(items, model, U.mean, U.spread, state.engine)
+    value = elbo(model, data, U, V)
+    gain = None if state.elbo is None else max(0.0, value - state.elbo) / max(1, len(data))
+    new = State(U.mean, U.spread, V.mean, V.spread, value, state.engine)
+    return new, Info(log_evidence=value, kind=Kind.LOWER, elbo=value, residual=gain)
 
 
-def _best(rows: Rows, model: Factorization, mean: Tensor, spread: Tensor, engine: str) -> Posterior:
+def update(rows: Rows, model: Factorization, mean: Tensor, spread: Tensor, engine: str) -> Posterior:
     """The best q of one side, given the moments of the other."""
     shape: Literal["entry", "row"] = "entry" if spread.ndim == 2 else "row"
-    mean, offset = regressors(model, mean)
+    mean, offset = model.regressors(mean)
     if offset is not None:
         spread = torch.cat([spread[:, :-1], torch.zeros_like(spread[:, :1])], 1)
     return posterior(rows, mean, Prior.of(model), model.noise_variance, spread, shape, column_offset=offset,
@@ -99,7 +100,7 @@ def biased(model: Factorization) -> bool:
     return "user_bias" in model.sites
 
 
-def _elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> float:
+def elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> float:
     """sum_j bound_j - KL(q(U) || p(U)) - 1/2 sum_n [E r_n^2 / sigma^2 + log(2 pi sigma^2)], V being the best for U;
     r_n less b_i where there are biases.
 
@@ -114,7 +115,18 @@ def _elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> fl
         rating = rating - U.mean[:, -1].index_select(0, data.user)
         spread = float(U.spread[:, -1].index_select(0, data.user).sum())
     constant = 0.5 * ((float(rating @ rating) + spread) / noise + len(data) * math.log(2 * math.pi * noise))
-    return float(V.bound(Prior.of(model)).sum() - divergence) - constant
+    return float(bound(V, Prior.of(model)).sum() - divergence) - constant
+
+
+def bound(posterior: Posterior, prior: Prior) -> Float64[Tensor, "rows"]:
+    """bound_j, the part of the ELBO that the best q of row j decides, in nats:
+
+        1/2 mu_j' Sigma_j^-1 mu_j + 1/2 log |S_j| + 1/2 log |Lambda| - 1/2 mu' Lambda mu
+
+    With covariances it is the log of the integral of N(v | mu, Lambda^-1) exp(the likelihood's terms in v).
+    """
+    normalizer = 0.5 * (torch.logdet(prior.precision) - prior.mean @ prior.shift)
+    return posterior.fit + 0.5 * posterior.log_det + normalizer
 
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:

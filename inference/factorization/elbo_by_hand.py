@@ -16,14 +16,13 @@ Cost of an epoch: N K, and users x K a minibatch. Source: CS281 (2017), assignme
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from inference.factorization.parts.gaussian import draw_normal, expected, kl_normal
-from inference.factorization.parts.stochastic import State, Tensors, begin, epoch, moments
-from inference.method import Family, Info, Latents, Quantities
+from inference.factorization.parts.kl import kl_normal
+from inference.factorization.parts.stochastic import State, Tensors, draw, epoch, expect, init, moments
+from inference.method import Family, Info
 from models.densities import log_normal
 from models.factorization import Factorization, gather
 from models.ratings import Ratings
@@ -31,14 +30,6 @@ from models.ratings import Ratings
 FAMILY = Family.VARIATIONAL
 
 __all__ = ["FAMILY", "State", "draw", "estimate", "expect", "gradient", "init", "step"]
-
-
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *, recipe: Literal["default", "reference"] = "default",
-    lr: float | None = None, batch_size: int | None = None,
-) -> State:
-    """`lr` and `batch_size` in place of the recipe's (see `stochastic.begin`)."""
-    return begin(rng, model, data, recipe, lr, batch_size)
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
@@ -82,11 +73,3 @@ def gradient(
         ascent[f"{site}_mean"] = torch.add(g, mean, alpha=-1 / s)
         ascent[f"{site}_log_variance"] = g.mul_(sd[site]).mul_(noise[site]).sub_(ratio.sub_(1)).mul_(0.5)
     return value, ascent
-
-
-def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    return draw_normal(rng, moments(state.params))
-
-
-def expect(state: State, model: Factorization) -> Quantities:
-    return expected(model, moments(state.params))

@@ -9,18 +9,15 @@ Cost of an epoch: N K, and users x K a minibatch.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 
-from inference.factorization.parts.gaussian import draw_normal, expected
-from inference.factorization.parts.stochastic import ITEMS, State, begin, moments, report
-from inference.factorization.parts.stochastic_pyro import borrowed, epoch
-from inference.method import Family, Info, Latents, Quantities
+from inference.factorization.parts.stochastic import ITEMS, State, draw, expect, init, report
+from inference.factorization.parts.stochastic_pyro import epoch, fitting
+from inference.method import Family, Info
 from models.factorization import Factorization
 from models.ratings import Ratings
 
@@ -42,25 +39,9 @@ def guide(data: Ratings, batch_size: int | None = None, batch: Tensor | None = N
                     pyro.sample(site, dist.Normal(mean, torch.exp(0.5 * log_variance)).to_event(mean.ndim - 1))
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *, recipe: Literal["default", "reference"] = "default",
-    lr: float | None = None, batch_size: int | None = None,
-) -> State:
-    """`lr` and `batch_size` in place of the recipe's (see `stochastic.begin`)."""
-    return begin(rng, model, data, recipe, lr, batch_size)
-
-
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
-    with borrowed(rng):
+    with fitting(rng):
         for name, value in state.params.items():
             pyro.param(name, value.clone())
         state = epoch(rng, state, model, data, guide, TraceMeanField_ELBO())
     return state, report(model, data, state)
-
-
-def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    return draw_normal(rng, moments(state.params))
-
-
-def expect(state: State, model: Factorization) -> Quantities:
-    return expected(model, moments(state.params))

@@ -13,26 +13,31 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
+from torch.distributions import Transform
 
 from errors import InputError, unknown
 from inference.engine import Engine
 from inference.factorization import row_gibbs
+from inference.generators import global_one
 from inference.job import generator
 from inference.method import Family, Info, Latents
 from inference.pyro import from_kernel
-from inference.pyro.from_kernel import State
+from inference.pyro.from_kernel import State, draw
 from inference.pyro.kernel_memory import same_kind
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
+T = TypeVar("T")
 DERIVED = ("log_joint", "prediction")
+
+__all__ = ["FAMILY", "RowGibbs", "State", "draw", "init", "start", "step"]
 
 
 class RowGibbs(MCMCKernel):
@@ -49,7 +54,7 @@ class RowGibbs(MCMCKernel):
             raise InputError(f"RowGibbs samples a models.factorization.Factorization, not a {type(model).__name__}")
         self.factorization, self.engine, self.seed = model, engine, seed
         self.model = model.program  # MCMC asks for both
-        self.transforms: dict[str, Any] = {}  # U and V are unconstrained
+        self.transforms: dict[str, Transform] = {}  # U and V are unconstrained
         self._chains = self._sweeps = 0
         self._stream: Tensor | None = None  # our generator between two samples, where there is a seed
         self._start: dict[str, Tensor] | None = None
@@ -57,7 +62,7 @@ class RowGibbs(MCMCKernel):
         self._last: dict[str, Tensor] | None = None
         self._saved: list[str] | None = None
 
-    def setup(self, warmup_steps: int, *args: Any, **kwargs: Any) -> None:
+    def setup(self, warmup_steps: int, *args: object, **kwargs: object) -> None:
         """A new chain. There is nothing to adapt, so warm-up sweeps are sweeps like any other."""
         if len(args) != 1 or kwargs or not isinstance(args[0], Ratings):
             raise InputError("RowGibbs is run on one argument, the ratings: mcmc.run(data), data being Ratings")
@@ -140,13 +145,11 @@ class RowGibbs(MCMCKernel):
         self._last = sample
         return sample
 
-    def _with_rng(self, what: Any) -> Any:
+    def _with_rng(self, what: Callable[[torch.Generator], T]) -> T:
         """what(generator): the global one, or ours, kept as a tensor between two samples."""
-        device = torch.device(self.factorization.device)
         if self._stream is None:
-            return what(torch.default_generator if device.type == "cpu"
-                        else torch.cuda.default_generators[device.index or 0])
-        rng = torch.Generator(device)
+            return what(global_one(self.factorization.device))
+        rng = torch.Generator(self.factorization.device)
         rng.set_state(self._stream)
         result = what(rng)
         self._stream = rng.get_state()
@@ -166,7 +169,3 @@ def start(
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     return from_kernel.advance(rng, state, model, data, RowGibbs)
-
-
-def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    return state.latents

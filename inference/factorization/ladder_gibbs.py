@@ -1,7 +1,13 @@
 """Gibbs sampling with learned noise, learned priors and biases, whichever the model has; `row_gibbs` where none.
 
-A sweep draws, each from its exact conditional (`ladder_conditional`): the noise variance, the mean and precision of
-the rows of each side, then all users (with their biases) given the items, then all items given the users.
+A sweep draws, each from its exact conditional: the noise variance, the mean and precision of the rows of each side,
+then all users (with their biases) given the items, then all items given the users.
+
+    sigma^2 | rest         InverseGamma(3 + N/2, 2 + 1/2 sum_n (r_n - prediction_n)^2)
+    precision | rows       Wishart(D + n, (I + S + 2 n / (2 + n) m m')^-1),    m, S the rows' mean and scatter
+    mean | precision, rows N(n m / (2 + n), ((2 + n) precision)^-1)            (n rows; Salakhutdinov and Mnih 2008)
+    (u_i, b_i) | rest      as `row_conditional`, with regressors (v_j, 1) and the ratings less c_j
+
 Cost of a step: N D^2 + (users + items) D^3, D = K or with biases K + 1, and one pass over the ratings for the noise.
 """
 
@@ -16,10 +22,13 @@ from torch import Tensor
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import sides
-from inference.factorization.parts.ladder_conditional import factors, hyper, noise
+from inference.factorization.parts.predict import predict
+from inference.factorization.parts.row_conditional import Prior
+from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
+from models.densities import gamma, gaussian_draw, wishart_draw
 from models.factorization import Factorization
-from models.ladder import Ladder
+from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
@@ -51,11 +60,55 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
         if model.noise:
             latents |= noise(rng, model, latents, data, state.engine)
         if model.hierarchical:
-            latents |= hyper(rng, model, latents)
+            latents |= normal_wishart(rng, model, latents)
     z_U, z_V = normals(rng, model.num_users, model.width), normals(rng, model.num_items, model.width)
-    return State(factors(model, latents, data, z_U, z_V, state.engine), state.engine), Info()
+    return State(rows(model, latents, data, z_U, z_V, state.engine), state.engine), Info()
 
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     return state.latents
 
+
+def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V: Tensor, engine: str) -> Latents:
+    """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D)."""
+    latents = dict(latents)
+    variance = float(latents.get("sigma2", model.noise_variance))
+    for side, other, ratings, z in zip("UV", "VU", sides(model, data), (z_U, z_V), strict=True):
+        table, offset = model.regressors(model.rows(latents, other))
+        drawn = draw_rows(ratings, table, row_prior(model, latents, side), variance, z, column_offset=offset,
+                          engine=engine)
+        latents |= model.from_rows(drawn, side)
+    return latents
+
+
+def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
+    """N(mean, precision^-1) of a side's rows."""
+    if isinstance(model, Ladder) and model.hierarchical:
+        return Prior(latents[f"mean_{side}"], latents[f"precision_{side}"])
+    return Prior.of(model)
+
+
+def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
+    """The noise variance, (), in squared rating units."""
+    error = data.rating - predict(*model.product(latents), data.user, data.item, engine)
+    shape = torch.tensor(SHAPE + len(data) / 2, dtype=torch.float64, device=error.device)
+    return {"sigma2": (SCALE + 0.5 * (error @ error)) / gamma(rng, shape)}
+
+
+def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Latents:
+    """Mean and precision of the rows of both sides."""
+    found: Latents = {}
+    for side in "UV":
+        X = model.rows(latents, side)
+        n, D = X.shape
+        eye = torch.eye(D, dtype=X.dtype, device=X.device)
+        m = X.mean(0)
+        scatter = (X - m).mT @ (X - m)
+        inverse_scale = eye + scatter + STRENGTH * n / (STRENGTH + n) * torch.outer(m, m)
+        # by Cholesky: an inverse by LU is not positive definite where the rows' scatter is near 1e12, as it can be
+        scale = torch.cholesky_inverse(torch.linalg.cholesky(inverse_scale))
+        precision = wishart_draw(rng, float(D + n), scale)
+        z = torch.randn(D, generator=rng, dtype=X.dtype, device=X.device)
+        found[f"precision_{side}"] = precision
+        found[f"mean_{side}"] = gaussian_draw(z, n * m / (STRENGTH + n), (STRENGTH + n) * precision)
+    return found

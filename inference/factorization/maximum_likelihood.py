@@ -36,10 +36,11 @@ from torch import Tensor
 from errors import InputError, unknown
 from inference.engine import Engine, choose
 from inference.factorization.parts.by_row import Rows, sides
-from inference.factorization.parts.gaussian import spectral_start
 from inference.factorization.parts.predict import predict
-from inference.factorization.parts.row_conditional import Prior, regressors
+from inference.factorization.parts.row_conditional import Prior
 from inference.factorization.parts.row_conditional import draw as draw_rows
+from inference.factorization.parts.spectral_start import spectral_start
+from inference.factorization.parts.stochastic import check_rate
 from inference.method import Family, Info, Latents
 from models.densities import log_normal
 from models.factorization import Factorization
@@ -81,16 +82,11 @@ def init(
         raise InputError("maximum_likelihood by sgd is for the model without biases: take algorithm=als")
     if len(data) == 0:
         raise InputError("there are no ratings to fit: the training set is empty")
-    batch_size = min(BATCH, len(data)) if batch_size is None else batch_size
-    if not 1 <= batch_size <= len(data):
-        raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+    batch_size = data.check_batch(min(BATCH, len(data)) if batch_size is None else batch_size)
     users, items = sides(model, data)
     start = spectral_start(rng, model, data)
     U, V = (model.rows(start, side) * (rows.counts > 0)[:, None] for side, rows in (("U", users), ("V", items)))
-    if lr is None:
-        lr = steady_rate(model, data, U, V, batch_size)
-    if not 0 < lr < math.inf:
-        raise InputError(f"the learning rate must be a positive finite number, not {lr}")
+    lr = check_rate(steady_rate(model, data, U, V, batch_size) if lr is None else lr)
     return State(U, V, None, 0, algorithm, map, lr, batch_size,
                  choose("maximum_likelihood", engine, torch.device(model.device)))
 
@@ -110,7 +106,7 @@ def steady_rate(model: Factorization, data: Ratings, U: Tensor, V: Tensor, batch
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     """One sweep or pass. The residual is the change of the objective, in nats a rating."""
-    move = _als if state.algorithm == "als" else _sgd
+    move = als if state.algorithm == "als" else sgd
     U, V = move(rng, state, model, data)
     value = objective(model, data, U, V, state.map, state.engine)
     if not math.isfinite(value):
@@ -134,7 +130,8 @@ def objective(model: Factorization, data: Ratings, U: Tensor, V: Tensor, map: bo
     return value + sum(float(log_normal(x, 0.0, model.prior_variance).sum()) for x in (U, V) if map)
 
 
-def _als(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:
+def als(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:
+    """The best U given V, then the best V given the new U."""
     prior, jitter = Prior.of(model), 0.0
     if not state.map:
         share = 0.5**state.sweeps if state.sweeps < RELEASED else 0.0
@@ -142,7 +139,7 @@ def _als(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     users, items = sides(model, data)
 
     def best(rows: Rows, other: Tensor) -> Tensor:
-        other, offset = regressors(model, other)
+        other, offset = model.regressors(other)
         return draw_rows(rows, other, prior, model.noise_variance, column_offset=offset, jitter=jitter,
                          engine=state.engine)
 
@@ -150,7 +147,8 @@ def _als(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     return U, best(items, U)
 
 
-def _sgd(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:
+def sgd(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:
+    """U and V after one pass over minibatches in random order."""
     order = torch.randperm(len(data), generator=rng, device=data.device)
     rate, U, V = state.lr / (1 + state.sweeps / SLOWDOWN), state.U.clone(), state.V.clone()
     # What a rating owes to the prior of its user and of its item, per unit of u and v.

@@ -18,12 +18,14 @@ from pyro.infer import NUTS
 from errors import InputError
 from inference.method import Family, Info, Latents
 from inference.pyro import from_kernel
-from inference.pyro.from_kernel import State
+from inference.pyro.from_kernel import State, draw
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 LARGEST = 20_000  # latent numbers; above, a step takes minutes
+
+__all__ = ["FAMILY", "State", "draw", "init", "start", "step"]
 
 
 def init(
@@ -58,7 +60,3 @@ def start(
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     return from_kernel.advance(rng, state, model, data, lambda model: NUTS(model.program))
-
-
-def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    return state.latents

@@ -16,7 +16,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -86,9 +85,12 @@ class Predictive:
         if ask is not None:
             nothing = torch.zeros(len(ask[0]), dtype=torch.float64, device=ask[0].device)
             self.detailed["ask"] = Ratings(*ask, nothing, model.num_users, model.num_items)
-        self.sorted = {name: by_user(ratings) for name, ratings in self.sets.items()}
+        self.sorted = {name: ratings.by_user for name, ratings in self.sets.items()}
         chosen = choose("the scorer", engine, torch.device(model.device))
         self.compiled = chosen == "compiled"
+        self.arrays, self.detailed_arrays = (
+            {name: arrays(ratings) for name, ratings in each.items() if self.compiled}
+            for each in (self.sorted, self.detailed))
 
     def facts(self) -> dict[str, Any]:
         """The sets; the training set is scored_train, as it may be a part of what is trained on."""
@@ -142,7 +144,7 @@ class Predictive:
             if name != "ask":
                 arrays[f"{name}_pit"] = (torch.stack([p.below for p in parts]).sum(0) / draws).cpu().numpy()
                 density = torch.empty_like(logs[name])
-                density[order(self.sets[name])] = logs[name] - HALF_LOG_2PI - math.log(draws)
+                density[self.sets[name].order] = logs[name] - HALF_LOG_2PI - math.log(draws)
                 arrays[f"{name}_log_density"] = density.cpu().numpy()
         return arrays
 
@@ -153,14 +155,14 @@ class Predictive:
         factors = (*self._stacked(stack), np.array(noise)) if self.compiled else None
         for name, sums in memory.moments.items():
             if factors:
-                predictive_numba.detail(*factors, *arrays(self.detailed[name]),
+                predictive_numba.detail(*factors, *self.detailed_arrays[name],
                                         *(x.numpy() for x in vars(sums).values()))
             else:
                 predictive_torch.detail(self.model, self.detailed[name], stack, noise, **vars(sums))
         last, pooled = {}, {}
         for name, total in memory.total.items():
             if factors:
-                energy, log_total = predictive_numba.score(*factors, *arrays(self.sorted[name]), total.numpy())
+                energy, log_total = predictive_numba.score(*factors, *self.arrays[name], total.numpy())
             else:
                 energy, log_total = predictive_torch.score(self.model, self.sorted[name], total, stack, noise)
             last[name] = HALF_LOG_2PI + 0.5 * math.log(noise[-1]) + energy
@@ -183,27 +185,7 @@ class Predictive:
         return found
 
 
-_sorted: WeakKeyDictionary[Ratings, Ratings] = WeakKeyDictionary()
-_arrays: WeakKeyDictionary[Ratings, Arrays] = WeakKeyDictionary()
-
-
-def by_user(ratings: Ratings) -> Ratings:
-    """The same ratings ordered by user, so that the rows of U are read one after another; made once."""
-    if bool((ratings.user[1:] >= ratings.user[:-1]).all()):
-        return ratings
-    if ratings not in _sorted:
-        _sorted[ratings] = ratings.take(order(ratings))
-    return _sorted[ratings]
-
-
-def order(ratings: Ratings) -> Tensor:
-    """The positions of the ratings, by user."""
-    return torch.argsort(ratings.user, stable=True)
-
-
 def arrays(ratings: Ratings) -> Arrays:
-    """Users, items and ratings as the compiled code reads them; made once."""
-    if ratings not in _arrays:
-        user, item = (index.numpy().astype(np.uint32) for index in ratings.pairs)
-        _arrays[ratings] = user, item, ratings.rating.numpy()
-    return _arrays[ratings]
+    """Users, items and ratings as the compiled code reads them."""
+    user, item = (index.numpy().astype(np.uint32) for index in ratings.pairs)
+    return user, item, ratings.rating.numpy()

@@ -13,14 +13,13 @@ which also uses the likelihood's slope. Source: Ranganath, Gerrish and Blei, Bla
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-from inference.factorization.parts.gaussian import draw_normal, expected, kl_normal, prediction_moments
-from inference.factorization.parts.stochastic import ITEMS, State, Tensors, begin, epoch, moments
-from inference.method import Family, Info, Latents, Quantities
+from inference.factorization.parts.gaussian import prediction_moments
+from inference.factorization.parts.kl import kl_normal
+from inference.factorization.parts.stochastic import ITEMS, State, Tensors, draw, epoch, expect, init, moments
+from inference.method import Family, Info
 from models.densities import log_normal
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -28,14 +27,6 @@ from models.ratings import Ratings
 FAMILY = Family.VARIATIONAL
 
 __all__ = ["FAMILY", "State", "draw", "expect", "gradient", "init", "step"]
-
-
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *, recipe: Literal["default", "reference"] = "default",
-    lr: float | None = None, batch_size: int | None = None,
-) -> State:
-    """`lr` and `batch_size` in place of the recipe's (see `stochastic.begin`)."""
-    return begin(rng, model, data, recipe, lr, batch_size)
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
@@ -65,11 +56,3 @@ def gradient(
         ascent[f"{site}_log_variance"] = 0.5 * (own * (z**2 - 1) - (variance / model.prior_variance - 1))
         value = value - kl_normal(mean, variance, 0.0, model.prior_variance).sum()
     return value, ascent
-
-
-def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
-    return draw_normal(rng, moments(state.params))
-
-
-def expect(state: State, model: Factorization) -> Quantities:
-    return expected(model, moments(state.params))

@@ -42,9 +42,9 @@ from errors import InputError
 from inference.engine import one_thread
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import Rows, check_plain, sides
-from inference.factorization.parts.gaussian import spectral_start
 from inference.factorization.parts.row_conditional import Prior, posterior
 from inference.factorization.parts.row_conditional import draw as draw_rows
+from inference.factorization.parts.spectral_start import spectral_start
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -96,8 +96,7 @@ def start(
         raise InputError(f"step_size of sgld must be a positive finite number, not {step_size}")
     if not 0 <= decay <= 1:
         raise InputError(f"decay of sgld must lie between 0 (a fixed step) and 1, not {decay}")
-    if not 1 <= batch_size <= len(data):
-        raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {batch_size}")
+    data.check_batch(batch_size)
     check_plain("sgld", model)
     users, items = sides(model, data)
     prior, noise = Prior.of(model), model.noise_variance

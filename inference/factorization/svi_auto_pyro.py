@@ -38,8 +38,9 @@ from pyro.infer.autoguide import (
 from torch.distributions import transform_to
 
 from errors import InputError, unknown
-from inference.factorization.parts.gaussian import expected, spectral_start, standard_normal
+from inference.factorization.parts.gaussian import expected, standard_normal
 from inference.factorization.parts.mean_field_elbo import elbo
+from inference.factorization.parts.spectral_start import spectral_start
 from inference.factorization.parts.stochastic import (
     ITEMS,
     State,
@@ -50,7 +51,7 @@ from inference.factorization.parts.stochastic import (
     refuse_divergence,
     with_adam,
 )
-from inference.factorization.parts.stochastic_pyro import borrowed, epoch
+from inference.factorization.parts.stochastic_pyro import epoch, fitting
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -68,7 +69,7 @@ def init(
     guide: Literal["AutoNormal", "AutoMultivariateNormal", "AutoLowRankMultivariateNormal", "AutoDelta"] = "AutoNormal",
     columns: int = 10, lr: float | None = None, batch_size: int | None = None,
 ) -> State:
-    """`columns` of F for the low-rank guide; the start, batches and learning rates are those of `stochastic.begin`,
+    """`columns` of F for the low-rank guide; the start, batches and learning rates are those of `stochastic.init`,
     but 0.03 for the low-rank guide, whose w moves everything at once and makes every gradient noisy; and for the
     whole covariance, of D entries, 4/D of the rate for F, for D numbers add up in every entry."""
     entries = sum(math.prod(shape) for shape in model.sites.values())
@@ -81,7 +82,7 @@ def init(
     lr = check_rate((0.03 if guide == LOW_RANK else 0.1) if lr is None else lr)
     size = check_batch(model, data, batch_size, 32)
     start = spectral_start(rng, model, data)
-    with borrowed(rng):
+    with fitting(rng):
         automatic(guide, model, data, columns, 0.05 * math.sqrt(model.prior_variance), init_to_value(values=start))
         params = {name: value.detach() for name, value in pyro.get_param_store().named_parameters()}
     slower = {name: 4 / entries for name in params if name.endswith("scale_tril")}
@@ -107,7 +108,7 @@ def automatic(
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
-    with borrowed(rng):
+    with fitting(rng):
         guide = automatic(kind(state), model, data, columns(state))
         for name, value in pyro.get_param_store().named_parameters():
             value.data.copy_(state.params[name])

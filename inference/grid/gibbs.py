@@ -14,7 +14,7 @@ One 64-bit key per sweep comes from `rng`; pixel n in raster order then uses num
 stream of that seed (Steele, Lea, Flood 2014), 53 bits of it, whichever engine, schedule or device.
 
 Cost of a sweep: 4 H W K additions and H W K exp, or H W K look-ups where the grid is homogeneous with few
-distinct fields (`gibbs_numba`). The torch engine's `raster` is a Python loop over pixels, there to be read.
+distinct fields (`compiled.gibbs`). The torch engine's `raster` is a Python loop over pixels, there to be read.
 
 Options:
 
@@ -24,7 +24,7 @@ Options:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float64, UInt8
@@ -32,6 +32,7 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, choose
+from inference.grid.parts.single_site import batches, conditional, given_labels, pick, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
@@ -60,17 +61,13 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
         raise InputError(f"gibbs' raster schedule visits one pixel at a time, which is of no use on {model.device}: "
                          f"use the schedule 'checkerboard'")
     H, W, K = model.shape
-    if K > 256:
-        raise InputError(f"gibbs keeps a label in a byte, so at most 256 labels, not {K}")
-    one = torch.randint(K + 1, (1, 1), generator=rng, device=rng.device)
-    each = torch.randint(K, (H, W), generator=rng, device=rng.device)
-    labels = torch.where(one < K, one, each).to(torch.uint8)
-    return State(labels, model.unary.new_zeros(K - 1, H, W), 0, schedule, engine_)
+    return State(random_labels(rng, model), model.unary.new_zeros(K - 1, H, W), 0, schedule, engine_)
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          schedule: Schedule = "checkerboard", engine: Engine = "auto") -> State:
     """A chain at given labels."""
-    return replace(init(rng, model, data, **options), labels=latents["labels"].to(torch.uint8))
+    return replace(init(rng, model, data, schedule=schedule, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
@@ -105,28 +102,15 @@ def warm(state: State) -> State:
 def sweep(
     model: GridMRF, data: Tensor | None, labels: Tensor, sums: Tensor, key: int, schedule: str,
 ) -> tuple[Tensor, Tensor]:
-    """New labels and sums, as one reads them in the docstring: the twin of `gibbs_numba.sweep`."""
+    """New labels and sums, as one reads them in the docstring: the twin of `compiled.gibbs.sweep`."""
     field = model.field(data)
     u = uniforms(key, field.shape[0], field.shape[1], field.device)
     y = labels.to(torch.int64)
-    for pixels in _batches(schedule, y):
-        probability = torch.softmax(conditional(y, field, model), -1)
-        drawn = (u[..., None] >= probability.cumsum(-1)[..., :-1]).sum(-1)
-        y = torch.where(pixels, drawn, y)
+    for pixels in batches(schedule, field):
+        probability = torch.softmax(conditional(y, field, model.right, model.down), -1)
+        y = torch.where(pixels, pick(probability, u), y)
         sums = sums + torch.where(pixels, probability[..., 1:].permute(2, 0, 1), 0.0)
     return y.to(torch.uint8), sums
-
-
-def conditional(y: Tensor, field: Float64[Tensor, "H W K"], model: GridMRF) -> Float64[Tensor, "H W K"]:
-    """log p(y_ij = k | rest) + const of every pixel, in nats, given labels (H, W)."""
-    K = field.shape[2]
-    as_first, as_second = (y[..., None, None].expand(*y.shape, *shape) for shape in ((1, K), (K, 1)))
-    total = field.clone()
-    total[:, :-1] += model.right.gather(3, as_second[:, 1:])[..., 0]
-    total[:, 1:] += model.right.gather(2, as_first[:, :-1])[:, :, 0]
-    total[:-1] += model.down.gather(3, as_second[1:])[..., 0]
-    total[1:] += model.down.gather(2, as_first[:-1])[:, :, 0]
-    return total
 
 
 def uniforms(key: int, H: int, W: int, device: torch.device) -> Float64[Tensor, "H W"]:
@@ -140,12 +124,3 @@ def uniforms(key: int, H: int, W: int, device: torch.device) -> Float64[Tensor, 
 def _shift(z: Tensor, bits: int) -> Tensor:
     """Shift right as unsigned."""
     return (z >> bits) & ((1 << (64 - bits)) - 1)
-
-
-def _batches(schedule: str, y: Tensor) -> list[Tensor]:
-    """Masks (H, W) of the pixels updated together, in turn."""
-    pixel = torch.arange(y.numel(), device=y.device).reshape(y.shape)
-    if schedule == "raster":
-        return [pixel == n for n in range(y.numel())]
-    colour = (pixel // y.shape[1] + pixel % y.shape[1]) % 2
-    return [colour == 0, colour == 1]

@@ -24,7 +24,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
-from inference.grid.parts.clique_tables import borrowed_globals
+from inference.grid.parts.clique_tables import pgmpy_at_work
 from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
@@ -65,7 +65,7 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     names = _names(H, W)
     seed = int(torch.randint(2**32, (), device=rng.device, generator=rng))
     tables = state.conditionals.cpu().numpy().copy()  # pgmpy rounds them in place
-    with borrowed_globals():
+    with pgmpy_at_work():
         from pgmpy.factors.discrete import State as Assignment
         from pgmpy.sampling import GibbsSampling
 
@@ -92,7 +92,7 @@ def _names(H: int, W: int) -> list[str]:
 
 def _conditionals(model: GridMRF, data: Tensor | None) -> Float64[Tensor, "H*W others K"]:
     """The tables that pgmpy's sampler makes of the network."""
-    with borrowed_globals():
+    with pgmpy_at_work():
         from pgmpy.factors.discrete import DiscreteFactor
         from pgmpy.models import DiscreteMarkovNetwork
         from pgmpy.sampling import GibbsSampling
@@ -105,7 +105,7 @@ def _conditionals(model: GridMRF, data: Tensor | None) -> Float64[Tensor, "H*W o
     renamed.add_edges_from([(name[a], name[b]) for a, b in network.edges()])
     renamed.add_factors(*(DiscreteFactor([name[pixel] for pixel in factor.variables], factor.cardinality, factor.values)
                           for factor in network.factors))
-    with borrowed_globals():
+    with pgmpy_at_work():
         tables = GibbsSampling(renamed).transition_models
     stacked = np.stack([np.stack(list(tables[variable].values())) for variable in name.values()])
     if not np.isfinite(stacked).all():

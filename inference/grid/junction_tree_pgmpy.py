@@ -64,7 +64,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> State:
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """Calibrate, and check: neighbours agree, and the tree gives p~ of labellings drawn from it."""
-    with clique_tables.borrowed_globals():
+    with clique_tables.pgmpy_at_work():
         calibrated, log_scale = _calibrated(model, data)
         disagreement = _disagreement(calibrated)
     beliefs = _from_one_end(calibrated)

@@ -11,9 +11,9 @@ is the residual (nats), and damping d makes them (1 - d) new + d old. Under `sum
 under `max` the max-marginals, whose largest labels are the MAP on a tree.
 Schedules of one sweep: `flooding` sends every message at once from the last sweep's; `sequential` goes right, left,
 down and up through the image; `residual` sends, as often as there are messages, the one that would change most.
-Engines: `torch` is the formulas above, for any device; `compiled` does the same in logs (`loopy_bp_numba`). For
+Engines: `torch` is the formulas above, for any device; `compiled` does the same in logs (`compiled.loopy_bp`). For
 undamped flooding sum-product on a homogeneous grid it takes odds instead of log odds, tens of times faster, if the
-potentials are so small that no product can leave double precision (`loopy_bp_odds_numba.is_safe`).
+potentials are so small that no product can leave double precision (`compiled.loopy_bp_odds.is_safe`).
 Cost of a sweep: 4 H W K^2, and about half as much for the Bethe log Z (none with `track` off). A step holds the old
 and the new messages, 4 (K-1) H W numbers each, and now and then those of two sweeps ago.
 
@@ -29,20 +29,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError, unknown
+from inference.engine import Engine, choose
 from inference.grid.compiled import loopy_bp as logs
 from inference.grid.compiled import loopy_bp_odds as odds
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
+At = tuple[slice | Tensor, ...]  # an index of some pixels
 FAMILY = Family.VARIATIONAL
-WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"), engine=("auto", "compiled", "torch"))
+WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"))
 CONVERGED = 1e-8  # nats
 WATCH = 10  # sweeps between two looks at whether the messages go round in circles
 BAND = 2**18  # pixels that the torch engine works on at a time, so that it needs little memory besides messages
@@ -77,22 +79,19 @@ def init(
     damping: float = 0.0,
     rule: Literal["sum", "max"] = "sum",
     track: bool = True,
-    engine: Literal["auto", "compiled", "torch"] = "auto",
+    engine: Engine = "auto",
 ) -> State:
     """Uniform messages. With `track` off no Bethe log Z is computed, for speed."""
-    for what, given in (("schedule", schedule), ("rule", rule), ("engine", engine)):
+    for what, given in (("schedule", schedule), ("rule", rule)):
         if given not in WORDS[what]:
             raise unknown(f"{what} of loopy_bp", given, WORDS[what])
     if not 0 <= damping < 1:
         raise InputError(f"damping of loopy_bp must be at least 0 and below 1, not {damping}")
-    on_cpu = model.device.type == "cpu"
-    if engine == "compiled" and not on_cpu:
-        raise InputError(f"loopy_bp's compiled engine runs on the CPU, not on {model.device}: use engine 'torch'")
-    engine = "compiled" if on_cpu and engine != "torch" else "torch"
-    if schedule == "residual" and engine == "torch":
+    chosen = choose("loopy_bp", engine, model.device)
+    if schedule == "residual" and chosen == "torch":
         raise InputError("loopy_bp's residual schedule needs the compiled engine, on the CPU: use 'sequential' here")
     messages = model.unary.new_zeros(4, model.shape[2] - 1, *model.shape[:2])
-    state = State(messages, messages.new_empty(0, *messages.shape), messages[0], 0.0, "log", False, engine, schedule,
+    state = State(messages, messages.new_empty(0, *messages.shape), messages[0], 0.0, "log", False, chosen, schedule,
                   rule, float(damping), bool(track) and rule == "sum", 0, float("inf"), False)
     return _see(state, model, data)
 
@@ -135,7 +134,7 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 
 def expect(state: State, model: GridMRF) -> Quantities:
     """The beliefs: approximate marginals under `sum`, max-marginals scaled to sum to 1 under `max`."""
-    return {"labels": torch.softmax(_cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()}
+    return {"labels": torch.softmax(cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()}
 
 
 def pair_beliefs(state: State, model: GridMRF) -> dict[str, Tensor]:
@@ -157,7 +156,7 @@ def sweep(messages: Tensor, local: Tensor, model: GridMRF, schedule: str, dampin
     for side, table in enumerate((model.right, model.right.mT, model.down, model.down.mT)):
         for sender, target, edge in _batches(schedule, side, *local.shape[1:]):
             now = messages if schedule == "flooding" else new
-            sent = _pass_on(_cavity(now, local, sender, side ^ 1), table[edge], rule)
+            sent = bp_message(cavity(now, local, sender, side ^ 1), table[edge], rule)
             update, old = sent[1:] - sent[0], now[side][:, *target]
             residual = torch.maximum(residual, (update - old).abs().max())
             new[side][:, *target] = (1 - damping) * update + damping * old
@@ -173,27 +172,31 @@ def bethe(messages: Tensor, local: Tensor, model: GridMRF) -> Tensor:
     Its derivatives by the messages vanish at a fixed point of sum-product, and on a tree it is log Z there.
     """
     bands = torch.arange(local.shape[1], device=local.device).split(-(-BAND // local.shape[2]))
-    log_z = torch.cat([torch.logsumexp(_cavity(messages, local, (rows,)), 0) for rows in bands])
+    log_z = torch.cat([torch.logsumexp(cavity(messages, local, (rows,)), 0) for rows in bands])
     total = log_z.sum()
     for name, near, far, log_h, log_g in _edges(messages, local):
-        log_pair = torch.logsumexp(_pass_on(log_h, getattr(model, name)[near], "sum") + log_g, 0)
+        log_pair = torch.logsumexp(bp_message(log_h, getattr(model, name)[near], "sum") + log_g, 0)
         total = total + (log_pair - log_z[near] - log_z[far]).sum()
     return total
 
 
-def _pass_on(log_h: Float64[Tensor, "K h w"], table: Tensor, rule: str) -> Float64[Tensor, "K h w"]:
-    """lambda(l) = log sum_k exp(log h(k) + table(k, l)), or max_k, label by label to save memory."""
+def bp_message(log_h: Float64[Tensor, "K h w"], table: Tensor, rule: str) -> Float64[Tensor, "K h w"]:
+    """lambda(l) = log sum_k exp(log h(k) + table(k, l)), or max_k, label by label to save memory.
+
+    >>> bp_message(torch.tensor([0.0, 1.0])[:, None, None], 2.0 * torch.eye(2)[None, None], "max").flatten()
+    tensor([2., 3.])
+    """
     reduce = torch.logsumexp if rule == "sum" else torch.amax
     return torch.stack([reduce(log_h + table[..., l].movedim(-1, 0), 0) for l in range(len(log_h))])
 
 
-def _cavity(messages: Tensor, local: Tensor, at: Any = (), but: int | None = None) -> Float64[Tensor, "K h w"]:
+def cavity(messages: Tensor, local: Tensor, at: At = (), but: int | None = None) -> Float64[Tensor, "K h w"]:
     """log h(k) relative to label 0 of some pixels: the evidence and all messages, save that from one side."""
     total = sum((messages[side][:, *at] for side in range(4) if side != but), local[:, *at])
     return torch.cat((torch.zeros_like(total[:1]), total))
 
 
-def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[Any, Any, Any]]:
+def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[At, At, At]]:
     """Pixels that send at once to the neighbour whose `side` they are on, those neighbours, and their edges."""
     across, last = (H, W - 1) if side < 2 else (W, H - 1)
     step = 1 if schedule == "sequential" else -(-BAND // across)
@@ -204,11 +207,11 @@ def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[Any, An
         yield (b, a, a) if side & 1 else (a, b, a)
 
 
-def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, Any, Any, Tensor, Tensor]]:
+def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, At, At, Tensor, Tensor]]:
     """Of the edges to the right, then of those down: name, the pixels at either end, and the log h of these."""
     for name, side in (("right", 0), ("down", 2)):
         for near, far, _ in _batches("flooding", side, *local.shape[1:]):
-            yield name, near, far, _cavity(messages, local, near, side ^ 1), _cavity(messages, local, far, side)
+            yield name, near, far, cavity(messages, local, near, side ^ 1), cavity(messages, local, far, side)
 
 
 def _see(state: State, model: GridMRF, data: Tensor | None) -> State:

@@ -36,6 +36,7 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, choose
+from inference.grid.parts.single_site import batches, pick
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
@@ -86,8 +87,8 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
             field, model.right, model.down, state.log_q, state.schedule, state.damping)
     else:
         log_q = state.log_q
-        for pixels in _batches(state.schedule, log_q):
-            new = torch.log_softmax(messages(log_q.exp(), field, model), -1)
+        for pixels in batches(state.schedule, log_q):
+            new = mean_field_update(log_q.exp(), field, model)
             if state.damping:
                 new = torch.log_softmax((1 - state.damping) * new + state.damping * log_q, -1)
             log_q = torch.where(pixels[..., None], new, log_q)
@@ -98,23 +99,24 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
 
 def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
     """Labels from q: independent pixels."""
-    below = state.log_q.exp().cumsum(-1)[..., :-1]
-    uniform = torch.rand(below.shape[:2], dtype=torch.float64, device=below.device, generator=rng)
-    return {"labels": (uniform[..., None] >= below).sum(-1)}
+    uniform = torch.rand(model.shape[:2], dtype=torch.float64, device=model.device, generator=rng)
+    return {"labels": pick(state.log_q.exp(), uniform)}
 
 
 def expect(state: State, model: GridMRF) -> Quantities:
     return {"labels": state.log_q.exp()}
 
 
-def messages(q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF) -> Tensor:
-    """lambda_ij(k) of equation 4: the field and what the four neighbours expect, in nats (H, W, K)."""
+def mean_field_update(
+    q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF,
+) -> Float64[Tensor, "H W K"]:
+    """Equation 4 at every pixel: log softmax_k lambda_ij(k), of the field and what the four neighbours expect."""
     total = field.clone()
     total[:, :-1] += _expected(model.right, q[:, 1:])
     total[:, 1:] += _expected(model.right.mT, q[:, :-1])
     total[:-1] += _expected(model.down, q[1:])
     total[1:] += _expected(model.down.mT, q[:-1])
-    return total
+    return torch.log_softmax(total, -1)
 
 
 def elbo(log_q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF) -> Tensor:
@@ -127,21 +129,21 @@ def elbo(log_q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model
     )
 
 
+def elbo_gradient(
+    q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF,
+) -> Float64[Tensor, "H W K"]:
+    """dELBO / d eta of q = softmax(eta), by torch: the slope of the free energy, but for its sign. 0 at a fixed point.
+
+        q_ij(k) (r_ij(k) - sum_l q_ij(l) r_ij(l)),    r_ij(k) = lambda_ij(k) - log q_ij(k)
+    """
+    eta = q.log().requires_grad_(True)
+    (slope,) = torch.autograd.grad(elbo(torch.log_softmax(eta, -1), field, model), eta)
+    return slope
+
+
 def _expected(table: Tensor, q: Tensor) -> Tensor:
     """sum_l table[..., k, l] q[..., l], label by label: K times less memory than all products at once."""
     total = torch.zeros_like(q)
     for label in range(q.shape[-1]):
         total += table[..., label] * q[..., label, None]
     return total
-
-
-def _batches(schedule: str, log_q: Tensor) -> list[Tensor]:
-    """The masks (H, W) of the pixels that are updated together, in turn."""
-    H, W, _ = log_q.shape
-    pixel = torch.arange(H * W, device=log_q.device).reshape(H, W)
-    if schedule == "synchronous":
-        return [pixel >= 0]
-    if schedule == "checkerboard":
-        colour = (pixel // W + pixel % W) % 2
-        return [colour == 0, colour == 1]
-    return [pixel == one for one in range(H * W)]

@@ -21,28 +21,35 @@ Options:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.parts.single_site import colours, given_labels, potentials, random_labels
-from inference.method import Family, Info, Latents, Quantities
+from inference.grid.parts.single_site import (
+    Chain,
+    colours,
+    conditional,
+    draw,
+    expect,
+    given_labels,
+    random_labels,
+    warm,
+)
+from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
 
+__all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
+
 
 @dataclass(frozen=True)
-class State:
-    """The chain's position and its Rao-Blackwellised average."""
+class State(Chain):
+    """`sums` is of pi(k), over `count` sweeps."""
 
-    labels: UInt8[Tensor, "H W"]
-    sums: Float64[Tensor, "H W K"]  # of pi(k), over `count` sweeps
-    count: int
     gibbs: float
     engine: str  # compiled | torch
 
@@ -57,9 +64,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, gibbs: fl
                  choose("metropolised_gibbs", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          gibbs: float = 0.1, engine: Engine = "auto") -> State:
     """At given labels."""
-    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+    return replace(init(rng, model, data, gibbs=gibbs, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
@@ -70,8 +78,9 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
         from inference.grid.compiled import single_site as single_site_numba
 
         labels, sums = state.labels.clone(), state.sums.clone()
-        arguments = *(t.numpy() for t in (labels, sums, *tables, uniform)), state.gibbs
-        moved = single_site_numba.metropolised_sweep(*arguments) / labels.numel()
+        field, right, down = (t.numpy() for t in tables)
+        moved = single_site_numba.metropolised_sweep(labels.numpy(), sums.numpy(), field, right, down, uniform.numpy(),
+                                                     state.gibbs) / labels.numel()
     else:
         labels, pi = sweep(state.labels.long(), *tables, uniform, state.gibbs)
         sums, moved = state.sums + pi, float((labels != state.labels).double().mean())
@@ -83,30 +92,17 @@ def sweep(labels: Int64[Tensor, "*copies H W"], field: Tensor, right: Tensor, do
     """New labels, and pi(k) at every pixel when it was visited."""
     pi = torch.empty(*labels.shape, field.shape[2], dtype=field.dtype, device=field.device)
     for pixels in colours(field):
-        now = torch.softmax(potentials(labels, field, right, down), -1)
-        leave = moves(now, labels, gibbs).cumsum(-1)  # beyond its end the label stays
+        now = torch.softmax(conditional(labels, field, right, down), -1)
+        leave = transition_probability(now, labels, gibbs).cumsum(-1)  # beyond its end the label stays
         to = (uniform[..., None] >= leave).sum(-1)
         labels = torch.where(pixels & (to < leave.shape[-1]), to, labels)
         pi = torch.where(pixels[..., None], now, pi)
     return labels, pi
 
 
-def moves(pi: Float64[Tensor, "*copies H W K"], labels: Int64[Tensor, "*copies H W"], gibbs: float
+def transition_probability(pi: Float64[Tensor, "*copies H W K"], labels: Int64[Tensor, "*copies H W"], gibbs: float
           ) -> Float64[Tensor, "*copies H W K"]:
     """P(k -> l) for l != k, and 0 at l = k."""
     own = pi.gather(-1, labels[..., None])
     leave = pi * (gibbs + (1 - gibbs) / (1 - torch.minimum(own, pi)))
     return leave.scatter(-1, labels[..., None], 0.0)
-
-
-def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
-    return {"labels": state.labels}
-
-
-def expect(state: State, model: GridMRF) -> Quantities:
-    """Marginals: the average of pi(k) over the sweeps; the labels themselves before the first."""
-    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels})
-
-
-def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), count=0)

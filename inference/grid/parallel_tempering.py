@@ -25,28 +25,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import torch
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.parts.single_site import colours, given_labels, pick, potentials, random_labels
+from inference.grid.parts.single_site import Chain, colours, conditional, given_labels, pick, random_labels, warm
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
 
+__all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
+
 
 @dataclass(frozen=True)
-class State:
-    """All copies, the coldest first, and its Rao-Blackwellised average."""
+class State(Chain):
+    """All copies, (copies, H, W), the coldest first; `sums` is of copy 0's p(y_ij = k | the rest)."""
 
-    labels: UInt8[Tensor, "copies H W"]
-    sums: Float64[Tensor, "H W K"]  # of copy 0's p(y_ij = k | the rest), over `count` sweeps
-    count: int
     betas: Float64[Tensor, "copies"]
     engine: str  # compiled | torch
 
@@ -64,12 +62,13 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: i
                  choose("parallel_tempering", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          copies: int = 8, hottest: float = 0.1, engine: Engine = "auto") -> State:
     """Given labels in copy 0; the others are drawn exactly, by enumeration (small grids).
 
     Then labels drawn from p(y) make the whole state a draw from what the kernel leaves invariant.
     """
-    state = init(rng, model, data, **options)
+    state = init(rng, model, data, copies=copies, hottest=hottest, engine=engine)
     log_joint = _listed(model).clone()
     for pixel, seen in enumerate((model.field(data) - model.unary).flatten(0, 1)):
         K = len(seen)
@@ -112,7 +111,7 @@ def sweep(labels: Int64[Tensor, "copies H W"], field: Tensor, right: Tensor, dow
     """Checkerboard Gibbs of every copy; and p(y_ij = k | the rest) at every pixel of copy 0 when it was visited."""
     p = torch.empty_like(field)
     for pixels in colours(field):
-        now = torch.softmax(betas[:, None, None, None] * potentials(labels, field, right, down), -1)
+        now = torch.softmax(betas[:, None, None, None] * conditional(labels, field, right, down), -1)
         labels = torch.where(pixels, pick(now, uniform), labels)
         p = torch.where(pixels[..., None], now[0], p)
     return labels, p
@@ -131,7 +130,11 @@ def swaps(betas: Tensor, log_joint: Tensor, uniform: Float64[Tensor, "copies-1"]
 
 
 def log_swap_ratio(beta_r: float, beta_s: float, L_r: float, L_s: float) -> float:
-    """Log of what a swap is accepted with, before the min with 0."""
+    """Log of what a swap is accepted with, before the min with 0.
+
+    >>> log_swap_ratio(1.0, 0.5, L_r=-3.0, L_s=-1.0)
+    1.0
+    """
     return (beta_r - beta_s) * (L_s - L_r)
 
 
@@ -142,7 +145,3 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 def expect(state: State, model: GridMRF) -> Quantities:
     """Marginals: copy 0's average over the sweeps; its labels themselves before the first."""
     return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels[0]})
-
-
-def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), count=0)

@@ -24,7 +24,7 @@ Options:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float64, Int64, UInt8
@@ -32,27 +32,27 @@ from torch import Tensor
 
 from errors import unknown
 from inference.engine import Engine, choose
-from inference.grid.parts.single_site import given_labels, pick, random_labels
-from inference.method import Family, Info, Latents, Quantities
+from inference.grid.parts.single_site import Chain, draw, expect, given_labels, pick, random_labels, warm
+from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
+Lines = Literal["rows", "columns", "both"]
 LINES = {"rows": ("rows",), "columns": ("columns",), "both": ("rows", "columns")}
+
+__all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
 
 
 @dataclass(frozen=True)
-class State:
-    """The chain's position and its Rao-Blackwellised average."""
+class State(Chain):
+    """`sums` is of s_j, over `count` sweeps."""
 
-    labels: UInt8[Tensor, "H W"]
-    sums: Float64[Tensor, "H W K"]  # of s_j, over `count` sweeps
-    count: int
     lines: str
     engine: str  # compiled | torch
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
-         lines: Literal["rows", "columns", "both"] = "rows",
+         lines: Lines = "rows",
          engine: Engine = "auto") -> State:
     """Labels at random."""
     if lines not in LINES:
@@ -61,9 +61,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
                  choose("row_block_gibbs", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          lines: Lines = "rows", engine: Engine = "auto") -> State:
     """At given labels."""
-    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+    return replace(init(rng, model, data, lines=lines, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
@@ -95,8 +96,8 @@ def sweep(labels: UInt8[Tensor, "H W"], field: Tensor, right: Tensor, down: Tens
     labels, marginals = labels.to(torch.int64, copy=True), torch.empty_like(field)
     for parity in range(min(2, len(labels))):
         rows = torch.arange(parity, len(labels), 2, device=labels.device)
-        last, left = chain(row_field(labels, field, down, rows), right[rows])
-        labels[rows], marginals[rows] = backwards(last, left, uniform[rows])
+        last, left = forward_filter(row_field(labels, field, down, rows), right[rows])
+        labels[rows], marginals[rows] = backward_sample(last, left, uniform[rows])
     return labels, marginals
 
 
@@ -111,7 +112,7 @@ def row_field(labels: Tensor, field: Tensor, down: Tensor, rows: Tensor) -> Floa
     return phi
 
 
-def chain(phi: Float64[Tensor, "rows W K"], right: Float64[Tensor, "rows W-1 K K"]
+def forward_filter(phi: Float64[Tensor, "rows W K"], right: Float64[Tensor, "rows W-1 K K"]
           ) -> tuple[Float64[Tensor, "rows K"], Float64[Tensor, "rows W-1 K K"]]:
     """The distribution of the last label of each row, and B_j(l | k) of all others."""
     log_f = torch.log_softmax(phi[:, 0], -1)
@@ -123,7 +124,7 @@ def chain(phi: Float64[Tensor, "rows W K"], right: Float64[Tensor, "rows W-1 K K
     return log_f.exp(), left
 
 
-def backwards(last: Tensor, left: Tensor, uniform: Float64[Tensor, "rows W"]
+def backward_sample(last: Tensor, left: Tensor, uniform: Float64[Tensor, "rows W"]
               ) -> tuple[Int64[Tensor, "rows W"], Float64[Tensor, "rows W K"]]:
     """A draw of the rows, and their exact marginals."""
     row = torch.arange(len(last), device=last.device)
@@ -132,16 +133,3 @@ def backwards(last: Tensor, left: Tensor, uniform: Float64[Tensor, "rows W"]
         labels.append(pick(left[row, j, :, labels[-1]], uniform[:, j]))
         marginals.append((left[:, j] @ marginals[-1][..., None])[..., 0])
     return torch.stack(labels[::-1], 1), torch.stack(marginals[::-1], 1)
-
-
-def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
-    return {"labels": state.labels}
-
-
-def expect(state: State, model: GridMRF) -> Quantities:
-    """Marginals: the average of s over the sweeps; the labels themselves before the first."""
-    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels})
-
-
-def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), count=0)

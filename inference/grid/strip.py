@@ -67,18 +67,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     tables = _lengthwise(model, model.field(data), model.right, model.down)
     arithmetic = _sums(state.engine, *tables)
-    log_forward, log_Z = _forward(arithmetic.forward, tables)
-    L, S, K = tables[0].shape
-    labels, right, down = (torch.empty(t.shape, dtype=t.dtype, device=t.device) for t in tables)
-    free = log_b = log_forward.new_zeros(1).expand(K**S)
-    for i in reversed(range(L)):
-        log_b, joint = arithmetic.backward(log_forward[i - 1] if i else free, log_b, _line(*tables, i))
-        joint /= joint.sum((1, 2, 3), keepdim=True)
-        labels[i], right[i] = joint.sum((1, 2)), joint.sum(2)[1:]
-        if i:
-            down[i - 1] = joint.sum(1)
-    labels, right, down = _lengthwise(model, labels, right, down)
-    return (State(labels.contiguous(), right.contiguous(), down.contiguous(), log_forward, state.engine),
+    log_forward, log_Z = forward(arithmetic.forward, tables)
+    labels, right, down = (t.contiguous() for t in _lengthwise(model, *marginals(arithmetic, tables, log_forward)))
+    _, S, K = tables[0].shape
+    return (State(labels, right, down, log_forward, state.engine),
             Info(log_evidence=log_Z - S * math.log(K), kind=Kind.EXACT, converged=True))
 
 
@@ -92,22 +84,22 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
         u = torch.rand(1, dtype=torch.float64, generator=rng, device=rng.device)
         return torch.searchsorted(total, u * total[-1], right=True).clamp(max=len(total) - 1)[0]
 
-    return {"labels": _backwards(state.log_forward, model, pick)}
+    return {"labels": trace_back(state.log_forward, model, pick)}
 
 
 def expect(state: State, model: GridMRF) -> Quantities:
     return {"labels": state.labels, "right": state.right, "down": state.down}
 
 
-def most_probable(model: GridMRF, data: Tensor | None = None, *,
+def map_estimate(model: GridMRF, data: Tensor | None = None, *,
                   memory_gb: float | None = None, engine: Engine = "auto") -> Int64[Tensor, "H W"]:
     """The labelling of highest log p~ (the MAP estimate), by max in place of sum; of several, one of them."""
     if _check(model, memory_gb, engine) == "compiled":
         from inference.grid.compiled.strip import maxima
     else:
         maxima = LogSpace(torch.amax).forward
-    log_forward, _ = _forward(maxima, _lengthwise(model, model.field(data), model.right, model.down))
-    return _backwards(log_forward, model, torch.argmax)
+    log_forward, _ = forward(maxima, _lengthwise(model, model.field(data), model.right, model.down))
+    return trace_back(log_forward, model, torch.argmax)
 
 
 class Arithmetic(Protocol):
@@ -122,7 +114,7 @@ class Arithmetic(Protocol):
 
 
 class LogSpace:
-    """The recursion in logs, to be read: any range, any device. The twin of `strip_numba`.
+    """The recursion in logs, to be read: any range, any device. The twin of `compiled.strip`.
 
     The newest label is the leading digit of the frontier's state, the oldest the last one, so that one
     site is the same operation everywhere: (p, rest, l) -> (k, p, rest).
@@ -156,7 +148,7 @@ class LogSpace:
         return log_b - log_b.max(), joint
 
 
-def _forward(forward: Callable[[Tensor, Tensor, Tensor], float], tables: Tables) -> tuple[Tensor, float]:
+def forward(along: Callable[[Tensor, Tensor, Tensor], float], tables: Tables) -> tuple[Tensor, float]:
     """log a after every line, normalised, and log of the sum of the last.
 
     Above the first line stands a free one, which multiplies the sum by K^S.
@@ -165,12 +157,26 @@ def _forward(forward: Callable[[Tensor, Tensor, Tensor], float], tables: Tables)
     log_forward, log_Z = tables[0].new_empty(L, K**S), 0.0
     log_a = log_forward.new_zeros(1).expand(K**S)
     for i in range(L):
-        log_Z += forward(log_a, _line(*tables, i), log_forward[i])
+        log_Z += along(log_a, transfer_tables(*tables, i), log_forward[i])
         log_a = log_forward[i]
     return log_forward, log_Z
 
 
-def _backwards(log_forward: Tensor, model: GridMRF, pick: Callable[[Tensor], Tensor]) -> Int64[Tensor, "H W"]:
+def marginals(arithmetic: Arithmetic, tables: Tables, log_forward: Tensor) -> Tables:
+    """Of pixels, pairs to the right and pairs down, line by line from the last: sums of p(p, l, k)."""
+    L, S, K = tables[0].shape
+    labels, right, down = (torch.empty(t.shape, dtype=t.dtype, device=t.device) for t in tables)
+    free = log_b = log_forward.new_zeros(1).expand(K**S)
+    for i in reversed(range(L)):
+        log_b, joint = arithmetic.backward(log_forward[i - 1] if i else free, log_b, transfer_tables(*tables, i))
+        joint /= joint.sum((1, 2, 3), keepdim=True)
+        labels[i], right[i] = joint.sum((1, 2)), joint.sum(2)[1:]
+        if i:
+            down[i - 1] = joint.sum(1)
+    return labels, right, down
+
+
+def trace_back(log_forward: Tensor, model: GridMRF, pick: Callable[[Tensor], Tensor]) -> Int64[Tensor, "H W"]:
     """A labelling, line by line from the last: `pick` chooses a state given log weights of all of them."""
     H, W, K = model.shape
     _, _, down = _lengthwise(model, model.unary, model.right, model.down)
@@ -184,7 +190,7 @@ def _backwards(log_forward: Tensor, model: GridMRF, pick: Callable[[Tensor], Ten
     return y.T.contiguous() if W > H else y
 
 
-def _line(field: Tensor, right: Tensor, down: Tensor, i: int) -> Float64[Tensor, "S P K K"]:
+def transfer_tables(field: Tensor, right: Tensor, down: Tensor, i: int) -> Float64[Tensor, "S P K K"]:
     """T of every site of line i."""
     _, S, K = field.shape
     T = field[i, :, None, None].repeat(1, K if S > 1 else 1, K, 1)

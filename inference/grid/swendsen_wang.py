@@ -27,28 +27,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import torch
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.parts.single_site import given_labels, pick, random_labels
-from inference.method import Family, Info, Latents, Quantities
+from inference.grid.parts.single_site import Chain, draw, expect, given_labels, pick, random_labels, warm
+from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
 
+__all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
+
 
 @dataclass(frozen=True)
-class State:
-    """The chain's position and its Rao-Blackwellised average."""
+class State(Chain):
+    """`sums` is of the probabilities each pixel's cluster was drawn from, over `count` sweeps."""
 
-    labels: UInt8[Tensor, "H W"]
-    sums: Float64[Tensor, "H W K"]  # of the probabilities each pixel's cluster was drawn from, over `count` sweeps
-    count: int
     engine: str  # compiled | torch
 
 
@@ -61,9 +59,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, engine: E
                  choose("swendsen_wang", engine, model.device))
 
 
-def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, **options: Any) -> State:
+def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: Latents, *,
+          engine: Engine = "auto") -> State:
     """At given labels."""
-    return replace(init(rng, model, data, **options), labels=given_labels(model, latents))
+    return replace(init(rng, model, data, engine=engine), labels=given_labels(model, latents))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
@@ -109,7 +108,7 @@ def split(model: GridMRF
 def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tensor, uniform: Float64[Tensor, "3 H W"]
           ) -> tuple[Tensor, Tensor]:
     """New labels, and the probabilities that each pixel's cluster was drawn from."""
-    beside, below = bond_chances(labels, right, down)
+    beside, below = bond_probability(labels, right, down)
     member = clusters(uniform[0, :, :-1] < beside, uniform[1, :-1] < below)
     p = torch.empty_like(field)
     for root in member.unique():
@@ -119,7 +118,7 @@ def sweep(labels: Int64[Tensor, "H W"], field: Tensor, right: Tensor, down: Tens
     return labels, p
 
 
-def bond_chances(labels: Int64[Tensor, "*copies H W"], right: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+def bond_probability(labels: Int64[Tensor, "*copies H W"], right: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
     """Chance of a bond on every edge: 1 - e^-delta between equal labels."""
     beside = (labels[..., 1:] == labels[..., :-1]) * -torch.expm1(right[..., 0, 0])
     return beside, (labels[..., 1:, :] == labels[..., :-1, :]) * -torch.expm1(down[..., 0, 0])
@@ -150,16 +149,3 @@ def cluster_potentials(labels: Int64[Tensor, "*copies H W"], inside: Bool[Tensor
         for i, j in (inside[b] & ~inside[a]).nonzero().tolist():
             total += table[i, j][labels[a][..., i, j]]
     return total
-
-
-def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
-    return {"labels": state.labels}
-
-
-def expect(state: State, model: GridMRF) -> Quantities:
-    """Marginals: the average of the clusters' probabilities; the labels themselves before the first sweep."""
-    return {"labels": state.sums / state.count} if state.count else model.quantities({"labels": state.labels})
-
-
-def warm(state: State) -> State:
-    return replace(state, sums=torch.zeros_like(state.sums), count=0)

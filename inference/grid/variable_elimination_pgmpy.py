@@ -60,7 +60,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> State:
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """One query a line, and one elimination of everything for the draws."""
     H, W, K = model.shape
-    with clique_tables.borrowed_globals():
+    with clique_tables.pgmpy_at_work():
         network, log_scale = model.to_pgmpy(data)
         joints = {line: _query(network, _lines(H, W), line) for line in _lines(H, W)}
     log_totals = [clique_tables.log_total("variable_elimination_pgmpy", float(joint.sum()), model)

@@ -43,6 +43,8 @@ class State:
     options: dict[str, Any] = field(default_factory=dict)  # to make the kernel again
 
 
+# The kernel beside the last state that it made. To go on from a state takes its kernel away, for there is only one
+# and it moves: going on from the same state again makes a new kernel, with the same numbers.
 _alive: WeakKeyDictionary[State, tuple[Kernel, ref]] = WeakKeyDictionary()
 
 

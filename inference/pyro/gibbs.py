@@ -21,12 +21,13 @@ import pyro.poutine as poutine
 import torch
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
-from torch.distributions import biject_to
+from torch.distributions import Transform, biject_to
 
 from errors import InputError, unknown
 from inference.pyro.kernel_memory import refresh, same_kind
 
 Values = dict[str, Tensor]
+Site = Any  # what a trace of Pyro's has of one
 Block = tuple[Callable[..., Any], Sequence[str]]
 
 
@@ -37,13 +38,13 @@ class Gibbs(MCMCKernel):
         self.model = model
         self.blocks = [(how, list(sites)) for how, sites in blocks]
         self.kernels: list[MCMCKernel | None] = []  # None: a conditional
-        self.transforms: dict[str, Any] | None = None  # MCMC reads them after setup
+        self.transforms: dict[str, Transform] | None = None  # MCMC reads them after setup
         self.values: Values = {}  # of all sites, constrained; the conditioned models look here
         self._start: Values | None = None
         self._initial: Values | None = None
         self._saved: list[str] | None = None
 
-    def setup(self, warmup_steps: int, *args: Any, **kwargs: Any) -> None:
+    def setup(self, warmup_steps: int, *args: object, **kwargs: object) -> None:
         self._arguments = args, kwargs
         sites = _latent_sites(self.model, args, kwargs)
         self._check_blocks(sites)
@@ -122,7 +123,7 @@ class Gibbs(MCMCKernel):
         kernel._initial_params = first  # RandomWalkKernel draws its own
         return kernel
 
-    def _check_blocks(self, sites: Mapping[str, Any]) -> None:
+    def _check_blocks(self, sites: Mapping[str, Site]) -> None:
         claimed = [name for _, mine in self.blocks for name in mine]
         for name in claimed:
             if name not in sites:
@@ -134,7 +135,7 @@ class Gibbs(MCMCKernel):
             if name not in claimed:
                 raise InputError(f"no block of Gibbs moves the site {name}: add it to one, or give it one of its own")
 
-    def _transform(self, name: str, site: Any) -> Any:
+    def _transform(self, name: str, site: Site) -> Transform | None:
         """To unconstrained space; None where there is no way, and a conditional draws the site, which needs none."""
         try:
             return None if site["fn"].support.is_discrete else biject_to(site["fn"].support).inv
@@ -159,7 +160,7 @@ class Held:
     def __init__(self, model: Callable[..., Any], values: Values, free: Sequence[str]) -> None:
         self.model, self.values, self.free = model, values, list(free)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         held = {name: x for name, x in self.values.items() if name not in self.free}
         return poutine.condition(self.model, data=held)(*args, **kwargs)
 
@@ -170,16 +171,19 @@ def _makes_kernels(how: Callable[..., Any]) -> bool:
     return isinstance(inner, type) and issubclass(inner, MCMCKernel)
 
 
-def _latent_sites(model: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
+def _latent_sites(
+    model: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object],
+) -> dict[str, Site]:
     """The sites that are drawn, with one draw from the prior."""
     with poutine.block(), torch.no_grad():
         trace = poutine.trace(model).get_trace(*args, **kwargs)
-    found = {}
+    found: dict[str, Site] = {}
+    site: Site
     for name, site in trace.nodes.items():
         if site["type"] != "sample" or site["is_observed"]:
             continue
         if type(site["fn"]).__name__ == "_Subsample":
-            plate: Any = site["fn"]
+            plate = site["fn"]
             if plate.subsample_size is not None and plate.subsample_size < plate.size:
                 raise InputError(f"the plate {name} of the model takes a subsample: Gibbs needs all of the data")
             continue
@@ -187,7 +191,7 @@ def _latent_sites(model: Callable[..., Any], args: Any, kwargs: Any) -> dict[str
     return found
 
 
-def _name(how: Any) -> str:
+def _name(how: object) -> str:
     how = getattr(how, "func", how)
     return getattr(how, "__name__", type(how).__name__)
 

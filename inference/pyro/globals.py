@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pyro
 import torch
-from pyro.util import get_rng_state, set_rng_state
+
+from inference.generators import handed_back
 
 
 @contextmanager
@@ -16,14 +17,7 @@ def borrowed(rng: torch.Generator) -> Iterator[None]:
 
     Arguments of distributions go unvalidated, as under `pyro.infer.MCMC`: a proposal may well be impossible.
     """
-    before = get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    seed = int(torch.randint(2**32, (), generator=rng, device=rng.device))
-    try:
-        pyro.set_rng_seed(seed)
+    with handed_back():
+        pyro.set_rng_seed(int(torch.randint(2**32, (), generator=rng, device=rng.device)))
         with pyro.get_param_store().scope(), pyro.validation_enabled(False):
             yield
-    finally:
-        set_rng_state(before)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)

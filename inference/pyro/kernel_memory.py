@@ -38,14 +38,14 @@ def refresh(kernel: Any, params: Mapping[str, Tensor]) -> None:
         kernel._energy_last = kernel.potential_fn(dict(params))
 
 
-def _helper(thing: Any, home: str) -> bool:
+def _helper(thing: object, home: str) -> bool:
     if isinstance(thing, type) or not hasattr(thing, "__dict__"):
         return False
     module = type(thing).__module__
     return isinstance(thing, MCMCKernel) or module == home or module.startswith(OWN)
 
 
-def _take(thing: Any, home: str) -> Any:
+def _take(thing: object, home: str) -> Any:
     if isinstance(thing, Tensor):
         return thing.detach().clone()
     if isinstance(thing, PLAIN):
@@ -63,7 +63,7 @@ def _take(thing: Any, home: str) -> Any:
     return NOTHING
 
 
-def _give(now: Any, then: Any, home: str) -> Any:
+def _give(now: object, then: object, home: str) -> object:
     """`then` in the shape of `now`: dicts and helpers are changed in place, because others may hold them too."""
     if isinstance(then, Tensor):
         return then.clone()
@@ -87,7 +87,7 @@ def _give(now: Any, then: Any, home: str) -> Any:
     return then
 
 
-def same_kind(kernel: str, before: Mapping[str, Tensor], after: Any) -> str | None:
+def same_kind(kernel: str, before: Mapping[str, Tensor], after: object) -> str | None:
     """What is wrong with a kernel's sample, in one sentence; None if nothing is."""
     if not isinstance(after, Mapping):
         return f"{kernel}.sample returned a {type(after).__name__}: it must return a dict, site -> tensor"

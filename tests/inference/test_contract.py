@@ -1,8 +1,10 @@
 """Every registered method through the same checks, on a problem where the answer is enumerated."""
 
+import inspect
 import os
 import random
 import signal
+import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import jaxtyping
@@ -80,7 +82,9 @@ def test_state_is_annotated_and_step_leaves_its_input_alone(case):
                 value, hint = getattr(state, f.name), str(f.type)
                 if isinstance(value, Tensor):
                     assert hint != "Tensor", f"{f.name} has no shape in its annotation"
-                    assert isinstance(value, eval(hint, vars(method.module))), f"{f.name} is not a {hint}"
+                    owner = next(c for c in type.mro(type(state)) if f.name in inspect.get_annotations(c))
+                    names = vars(sys.modules[owner.__module__])
+                    assert isinstance(value, eval(hint, names)), f"{f.name} is not a {hint}"
         before = arrays(state)
         new, info = method.step(rng, state, model, data)
         assert same(before, arrays(state)), "step wrote into its input"

@@ -16,7 +16,6 @@ from experiments.problem3.checkpoints import real_split
 from inference import load
 from inference.drive import drive
 from inference.factorization import ladder_gibbs, row_gibbs
-from inference.factorization.parts import ladder_conditional
 from inference.factorization.predictive import Predictive
 from inference.job import Plan, generator
 from inference.method import Family
@@ -69,7 +68,7 @@ def test_rows_have_the_slope_and_curvature_of_the_log_joint(name, side):
     def drawn(z):
         zs = {s: torch.zeros(n, model.width).double() for s, n in (("U", 6), ("V", 5))}
         zs[side] = z.expand_as(zs[side])
-        new = ladder_conditional.factors(model, latents, data, zs["U"], zs["V"], "compiled")
+        new = ladder_gibbs.rows(model, latents, data, zs["U"], zs["V"], "compiled")
         rest.update({s: new[s] for s in new if side == "V" and s in ("U", "user_bias")})
         return model.rows(new, side)
 
@@ -94,7 +93,7 @@ def test_noise_is_what_quadrature_of_the_log_joint_says():
     log = torch.stack([model.log_joint({**latents, "sigma2": s}, data) for s in x[::100]])
     log = torch.from_numpy(np.interp(x, x[::100], log))
     cdf = (log - log.max()).exp().cumsum(0)
-    draws = [float(ladder_conditional.noise(rng, model, latents, data, "compiled")["sigma2"]) for _ in range(1000)]
+    draws = [float(ladder_gibbs.noise(rng, model, latents, data, "compiled")["sigma2"]) for _ in range(1000)]
     assert stats.kstest(draws, lambda s: np.interp(s, x, cdf / cdf[-1])).pvalue > 1e-6
 
 
@@ -107,7 +106,7 @@ def test_hyperparameters_satisfy_steins_identity(name):
     model, data, latents, rng = problem(name, users=12, items=9)
     values = []
     for _ in range(800):
-        new = ladder_conditional.hyper(rng, model, latents)
+        new = ladder_gibbs.normal_wishart(rng, model, latents)
         free = {s: x.clone().requires_grad_() for s, x in new.items()}
         model.log_joint({**latents, **free}, data).backward()
         found = []
@@ -204,7 +203,7 @@ def test_hyper_where_the_rows_are_far_out():
     far = torch.randn(4, 1, generator=rng, dtype=torch.float64)
     rows = 1e6 * far * along + torch.randn(4, 3, generator=rng, dtype=torch.float64)
     latents = {**model.prior(rng), **model.from_rows(rows, "U")}
-    draws = torch.stack([ladder_conditional.hyper(rng, model, latents)["precision_U"] for _ in range(1000)])
+    draws = torch.stack([ladder_gibbs.normal_wishart(rng, model, latents)["precision_U"] for _ in range(1000)])
     S = torch.eye(3) + rows.mT @ rows - rows.sum(0).outer(rows.sum(0)) / (4 + 2)  # as n m m' / (2 + n) completes it
     value, vectors = torch.linalg.eigh(S)
     found = torch.einsum("k,nkl,l->n", vectors[:, -1], draws, vectors[:, -1]) * value[-1]  # chi-square of D + n = 7

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from llvmlite import ir
-from numba import extending, njit, types
+from numba import njit, types
+from numba.core.base import BaseContext
+from numba.core.typing import Signature
 
-intrinsic: Any = extending.intrinsic  # numba's stubs count the typing context among a call's arguments
+from inference.factorization.compiled.vector import Intrinsic, operation
+
 LOG2_E = 1 / math.log(2)
 LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # high: its products are exact
 ROUNDER = 1.5 * 2.0**52  # adding it leaves the nearest integer in the low bits
@@ -17,37 +20,37 @@ BITS, DOUBLE = ir.IntType(64), ir.DoubleType()
 MANTISSA, ONE = (1 << 52) - 1, 1023 << 52
 
 
-@intrinsic
-def as_int(typing, x):
+@operation
+def as_int(typing: object, x: types.Type) -> Intrinsic:
     """The bits of a double."""
     return types.int64(types.float64), lambda context, b, signature, args: b.bitcast(args[0], BITS)
 
 
-@intrinsic
-def as_float(typing, x):
+@operation
+def as_float(typing: object, x: types.Type) -> Intrinsic:
     """The double with these bits."""
     return types.float64(types.int64), lambda context, b, signature, args: b.bitcast(args[0], DOUBLE)
 
 
-@intrinsic
-def exponent(typing, x):
+@operation
+def exponent(typing: object, x: types.Type) -> Intrinsic:
     """e of a positive normal x = m 2^(e - 1023), 1 <= m < 2."""
-    def code(context, b, signature, args):
+    def code(context: BaseContext, b: ir.IRBuilder, signature: Signature, args: Sequence[ir.Value]) -> ir.Value:
         return b.lshr(b.bitcast(args[0], BITS), ir.Constant(BITS, 52))
     return types.int64(types.float64), code
 
 
-@intrinsic
-def mantissa(typing, x):
+@operation
+def mantissa(typing: object, x: types.Type) -> Intrinsic:
     """m of a positive normal x = m 2^(e - 1023)."""
-    def code(context, b, signature, args):
+    def code(context: BaseContext, b: ir.IRBuilder, signature: Signature, args: Sequence[ir.Value]) -> ir.Value:
         low = b.and_(b.bitcast(args[0], BITS), ir.Constant(BITS, MANTISSA))
         return b.bitcast(b.or_(low, ir.Constant(BITS, ONE)), DOUBLE)
     return types.float64(types.float64), code
 
 
 @njit(cache=True, fastmath={"contract"})
-def exp(x):
+def exp(x: float) -> float:
     """exp(x) for -700 < x < 700, to 5e-16 relative: x = n log 2 + r, Taylor in r, n added to the exponent."""
     shifted = x * LOG2_E + ROUNDER
     n = shifted - ROUNDER

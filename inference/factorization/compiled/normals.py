@@ -35,7 +35,7 @@ def normals(rng: torch.Generator, *shape: int) -> Tensor:
 
 
 @njit(inline="always")
-def _mix(x):
+def _mix(x: np.uint64) -> np.uint64:
     """splitmix64's finaliser (Steele, Lea and Flood 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -43,7 +43,7 @@ def _mix(x):
 
 
 @njit(inline="always")
-def _log(x):
+def _log(x: np.float64) -> np.float64:
     """log x = e log 2 + 2 artanh((m - 1) / (m + 1)), x = 2^e m, m within a factor sqrt 2 of 1."""
     bits = np.float64(x).view(np.int64)
     m = np.int64((bits & 0xFFFFFFFFFFFFF) | 0x3FF0000000000000).view(np.float64)
@@ -58,7 +58,7 @@ def _log(x):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fill(first, last, key, cosines, sines):
+def _fill(first: int, last: int, key: np.uint64, cosines: np.ndarray, sines: np.ndarray) -> None:
     """Pairs first .. last: r cos to one array, r sin to the other."""
     cosines, sines = cosines[first:last], sines[first:last]
     for p in range(last - first):  # from 0, so that LLVM knows the index is not negative

@@ -28,7 +28,9 @@ LOG_2 = math.log(2)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def residuals(U, V, K, user, item, rating, out):
+def residuals(
+    U: np.ndarray, V: np.ndarray, K: int, user: np.ndarray, item: np.ndarray, rating: np.ndarray, out: np.ndarray,
+) -> None:
     """out[n] = rating[n] - u . v; U and V are flat, indices unsigned so that they are not wrapped around."""
     if K == 2:
         for n in range(len(rating)):
@@ -44,7 +46,7 @@ def residuals(U, V, K, user, item, rating, out):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def energies(scale, e):
+def energies(scale: float, e: np.ndarray) -> tuple[float, float]:
     """e -> q = scale e^2 in place; their sum and the largest (as bits: of these, nan is the largest of all)."""
     total, largest = 0.0, 0
     for n in range(len(e)):
@@ -56,7 +58,7 @@ def energies(scale, e):
 
 
 @njit(cache=True, nogil=True)
-def any_coded(total):
+def any_coded(total: np.ndarray) -> bool:
     """Whether one is negative, that is, a logarithm."""
     signs = 0
     for n in range(len(total)):
@@ -65,14 +67,14 @@ def any_coded(total):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def add(offset, q, total):
+def add(offset: float, q: np.ndarray, total: np.ndarray) -> None:
     """total[n] += exp(offset - q[n])"""
     for n in range(len(total)):
         total[n] += exp(offset - q[n])
 
 
 @njit(cache=True, nogil=True)
-def add_exactly(offset, q, total):
+def add_exactly(offset: float, q: np.ndarray, total: np.ndarray) -> None:
     """The same where a density or a total may be below exp(FLOOR); a total of 0 is that of no draw yet."""
     for n in range(len(total)):
         new, old = offset - q[n], total[n]
@@ -87,7 +89,7 @@ def add_exactly(offset, q, total):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def sum_of_logs(total):
+def sum_of_logs(total: np.ndarray) -> float:
     """The sum of log(total), every total positive and normal."""
     logs, powers = 0.0, 0
     for start in range(0, len(total), CHUNK):
@@ -100,7 +102,7 @@ def sum_of_logs(total):
 
 
 @njit(cache=True, nogil=True)
-def sum_of_coded(total):
+def sum_of_coded(total: np.ndarray) -> float:
     """The sum of the logs, where a negative total is one itself."""
     logs = 0.0
     for x in total:
@@ -109,7 +111,10 @@ def sum_of_coded(total):
 
 
 @njit(cache=True, nogil=True)
-def score_blocks(first, last, U, V, variance, K, user, item, rating, total, sums):
+def score_blocks(
+    first: int, last: int, U: np.ndarray, V: np.ndarray, variance: np.ndarray, K: int, user: np.ndarray,
+    item: np.ndarray, rating: np.ndarray, total: np.ndarray, sums: np.ndarray,
+) -> None:
     """Blocks first..last-1: every draw of U (D, users K) and V (D, items K) is added to `total`.
 
     sums[block] = the energies of the last draw, and the logs of the totals after it.
@@ -132,7 +137,10 @@ def score_blocks(first, last, U, V, variance, K, user, item, rating, total, sums
         sums[block, 1] = sum_of_coded(here) if coded else sum_of_logs(here)
 
 
-def score(U, V, variance, user, item, rating, total) -> tuple[float, float]:
+def score(
+    U: np.ndarray, V: np.ndarray, variance: np.ndarray, user: np.ndarray, item: np.ndarray, rating: np.ndarray,
+    total: np.ndarray,
+) -> tuple[float, float]:
     """Add D draws to `total` (N,), in place: U (D, users, K), V (D, items, K), noise variances (D,).
 
     user, item (N,) uint32, best ordered by user; rating (N,). Returns the mean energy of the last draw and the
@@ -148,7 +156,10 @@ def score(U, V, variance, user, item, rating, total) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True)
-def detail_blocks(first, last, U, V, variance, K, user, item, rating, prediction, square, below):
+def detail_blocks(
+    first: int, last: int, U: np.ndarray, V: np.ndarray, variance: np.ndarray, K: int, user: np.ndarray,
+    item: np.ndarray, rating: np.ndarray, prediction: np.ndarray, square: np.ndarray, below: np.ndarray,
+) -> None:
     """Blocks first..last-1: every draw's predictions, their squares, and Phi((r - prediction) / sqrt(s)), added up."""
     buffer = np.empty(BLOCK)
     for block in range(first, last):
@@ -165,7 +176,10 @@ def detail_blocks(first, last, U, V, variance, K, user, item, rating, prediction
                 below[n] += 0.5 * math.erfc(scale * e[n - start])
 
 
-def detail(U, V, variance, user, item, rating, prediction, square, below) -> None:
+def detail(
+    U: np.ndarray, V: np.ndarray, variance: np.ndarray, user: np.ndarray, item: np.ndarray, rating: np.ndarray,
+    prediction: np.ndarray, square: np.ndarray, below: np.ndarray,
+) -> None:
     """What is kept of the predictions of D draws, added in place; arguments as in `score`, sums (N,)."""
     D, _, K = U.shape
     over_rows(detail_blocks, starts(len(rating)), U.reshape(D, -1), V.reshape(D, -1), variance, K,

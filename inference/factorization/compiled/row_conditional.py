@@ -1,6 +1,6 @@
 """The row conditionals of `row_conditional`, compiled: eight rows at a time.
 
-`row_moments_numba` gives V_i'V_i with V_i'R_i below it as row K. So the Cholesky factor of
+`compiled.row_moments` gives V_i'V_i with V_i'R_i below it as row K. So the Cholesky factor of
 
     Sigma_i^-1 = Lambda + V_i'V_i / sigma^2,    carried on through row K,
 
@@ -30,7 +30,7 @@ from inference.factorization.compiled.vector import (
 
 
 @njit(nogil=True, cache=True)
-def place(A, rows, K, W, beta, natural, X):
+def place(A: np.ndarray, rows: int, K: int, W: int, beta: float, natural: np.ndarray, X: np.ndarray) -> None:
     """X = natural + beta A for up to eight rows, their matrices side by side; `natural` holds Lambda and, in row K,
     Lambda mu.
     """
@@ -46,7 +46,7 @@ def place(A, rows, K, W, beta, natural, X):
 
 
 @njit(nogil=True, cache=True)
-def cholesky(X, K, W):
+def cholesky(X: np.ndarray, K: int, W: int) -> None:
     """Eight Cholesky factors in place, row K included; a diagonal entry becomes its reciprocal."""
     one, R = splat(1.0, 8), 8 * W
     for top in range(0, K + 1, 4):
@@ -71,7 +71,7 @@ def cholesky(X, K, W):
 
 
 @njit(nogil=True, cache=True)
-def solve(X, K, W, Z):
+def solve(X: np.ndarray, K: int, W: int, Z: np.ndarray) -> None:
     """Z = L'^-1 (y + Z), eight at once."""
     R = 8 * W
     for i in range(K - 1, -1, -1):
@@ -82,7 +82,7 @@ def solve(X, K, W, Z):
 
 
 @njit(nogil=True, cache=True)
-def ridge(X, rows, K, W, jitter):
+def ridge(X: np.ndarray, rows: int, K: int, W: int, jitter: float) -> None:
     """Add `jitter` times its trace to each matrix; the unit matrix to one that is zero."""
     for row in range(rows):
         trace = 0.0
@@ -93,7 +93,11 @@ def ridge(X, rows, K, W, jitter):
 
 
 @njit(nogil=True, cache=True)
-def draw(first, last, indptr, index, rating, offset, table, unit, K, W, beta, natural, jitter, z, out):
+def draw(
+    first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, offset: np.ndarray,
+    table: np.ndarray, unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, jitter: float,
+    z: np.ndarray, out: np.ndarray,
+) -> None:
     """out[i] = mu_i + L_i'^-1 z[i] for rows first .. last."""
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Z, e = np.zeros(8 * W * W), np.zeros(8 * K), load(unit, 0, 4)

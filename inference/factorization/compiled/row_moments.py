@@ -7,16 +7,22 @@ item's offset at K; `unit` is 1 where K falls within the last four, where r is a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-from inference.factorization.compiled.vector import add, broadcast, fma, lane, load, splat, store
+from inference.factorization.compiled.vector import Vector, add, broadcast, fma, lane, load, splat, store
 
+Index = Any  # an int or numpy's, which mypy does not let mix and numba does
 BLOCK = 64  # ratings gathered at once; they and a tile stay in the first cache
 
 
 @njit(inline="always")
-def narrow(start, stop, index, rating, offset, table, unit, A, at):
+def narrow(
+    start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray, unit: Vector,
+    A: np.ndarray, at: int,
+) -> None:
     """The sum of w w' for W = 4 (K up to 3), all of it in registers; odd and even ratings apart."""
     shift = splat(-offset, 4)
     c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = splat(0.0, 4)
@@ -40,7 +46,7 @@ def narrow(start, stop, index, rating, offset, table, unit, A, at):
 
 
 @njit(nogil=True, cache=True)
-def _tile(G, n, W, a, b, A, at):
+def _tile(G: np.ndarray, n: int, W: int, a: int, b: int, A: np.ndarray, at: int) -> None:
     """A[a : a+4, b : b+4] += G[:n, a : a+4]' G[:n, b : b+4], n even."""
     p, q, r, s = at + a * W + b, at + (a + 1) * W + b, at + (a + 2) * W + b, at + (a + 3) * W + b
     c0, c1, c2, c3 = load(A, p, 4), load(A, q, 4), load(A, r, 4), load(A, s, 4)
@@ -62,7 +68,7 @@ def _tile(G, n, W, a, b, A, at):
 
 
 @njit(nogil=True, cache=True)
-def _line(G, n, W, a, b, A, at):
+def _line(G: np.ndarray, n: int, W: int, a: int, b: int, A: np.ndarray, at: int) -> None:
     """A[a, b : b+4] += G[:n, a]' G[:n, b : b+4], n even: row K where it stands alone in its tile."""
     c, d = load(A, at + a * W + b, 4), splat(0.0, 4)
     g = 0
@@ -74,7 +80,10 @@ def _line(G, n, W, a, b, A, at):
 
 
 @njit(nogil=True, cache=True)
-def wide(start, stop, index, rating, offset, table, unit, K, W, G, A, at):
+def wide(
+    start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray, unit: Vector,
+    K: int, W: int, G: np.ndarray, A: np.ndarray, at: int,
+) -> None:
     """A[at :] = the W x W sum of w w' over ratings start .. stop: its blocks on and below the diagonal."""
     zero, shift, last = splat(0.0, 4), splat(-offset, 4), W - 4
     for p in range(at, at + W * W, 4):

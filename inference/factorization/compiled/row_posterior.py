@@ -1,4 +1,4 @@
-"""Mean and spread of every row's conditional, compiled; `row_conditional_numba` has the matrices.
+"""Mean and spread of every row's conditional, compiled; `compiled.row_conditional` has the matrices.
 
 With a spread S_j of its own in each v_j, the row's precision is Lambda + sum_j (v_j v_j' + S_j) / sigma^2.
 """
@@ -11,12 +11,12 @@ import numpy as np
 from numba import njit
 
 from inference.factorization.compiled.row_conditional import cholesky, place, solve
-from inference.factorization.compiled.row_moments import BLOCK, narrow, wide
+from inference.factorization.compiled.row_moments import BLOCK, Index, narrow, wide
 from inference.factorization.compiled.vector import fma, fnma, load, mul, splat, store
 
 
 @njit(nogil=True, cache=True)
-def _spreads(start, stop, index, spread, total):
+def _spreads(start: Index, stop: Index, index: np.ndarray, spread: np.ndarray, total: np.ndarray) -> None:
     """total = sum over ratings of the spread of what was rated, flat."""
     total[:] = 0.0
     for n in range(start, stop):
@@ -26,7 +26,7 @@ def _spreads(start, stop, index, spread, total):
 
 
 @njit(nogil=True, cache=True)
-def _add_spreads(total, row, K, W, beta, X):
+def _add_spreads(total: np.ndarray, row: int, K: int, W: int, beta: float, X: np.ndarray) -> None:
     """X += beta times the spreads of one row, K of them (diagonal) or K^2."""
     for a in range(K):
         if len(total) == K:
@@ -37,7 +37,7 @@ def _add_spreads(total, row, K, W, beta, X):
 
 
 @njit(nogil=True, cache=True)
-def _invert(X, K, W, Y):
+def _invert(X: np.ndarray, K: int, W: int, Y: np.ndarray) -> None:
     """Y = the inverses of L L', K x K in eights: M = L^-1, then M'M in its place, diagonal and below."""
     R = 8 * W
     zero = splat(0.0, 8)
@@ -57,8 +57,11 @@ def _invert(X, K, W, Y):
 
 
 @njit(nogil=True, cache=True)
-def posterior(first, last, indptr, index, rating, table, unit, K, W, beta, natural, spread, mean, out, fit,
-              log_det):
+def posterior(
+    first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, table: np.ndarray,
+    unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, spread: np.ndarray, mean: np.ndarray,
+    out: np.ndarray, fit: np.ndarray, log_det: np.ndarray,
+) -> None:
     """mean, out (variances, K a row, or covariances, K^2 a row) and the rest of `Posterior` for rows first .. last."""
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Y, Z, e = np.zeros(8 * W * W), np.zeros(8 * K * K), np.zeros(8 * K), load(unit, 0, 4)
@@ -100,7 +103,7 @@ def posterior(first, last, indptr, index, rating, table, unit, K, W, beta, natur
 
 
 @njit(nogil=True, cache=True)
-def sample(first, last, mean, covariance, z, out):
+def sample(first: int, last: int, mean: np.ndarray, covariance: np.ndarray, z: np.ndarray, out: np.ndarray) -> None:
     """out[i] = mean[i] + L z[i], L L' = covariance[i], for rows first .. last."""
     K = mean.shape[1]
     L = np.zeros((K, K))

@@ -34,7 +34,7 @@ from errors import InputError, unknown
 from inference.engine import one_thread
 from inference.factorization.guides import guide as guide_pyro
 from inference.factorization.guides import preflight as preflight_guide
-from inference.factorization.guides.guide import Guide, in_pyro, option_parameters
+from inference.factorization.guides.guide import Call, Guide, in_pyro, option_parameters
 from inference.factorization.parts import stochastic
 from inference.factorization.parts.gaussian import expected
 from inference.factorization.parts.mean_field_elbo import Moments, elbo
@@ -101,7 +101,7 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         now = guide(model, data, state.options)
         with blaming(file):
             with now.held(rng, state.params):
-                after: Any = epoch(rng, state, model, data, now.call, now.loss)
+                after = epoch(rng, state, model, data, now.call, now.loss)
             return after, report(rng, after, now)
 
     def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
@@ -183,7 +183,7 @@ def _triples(data: Ratings) -> dict[str, Tensor]:
     return {name: getattr(data, name) for name in TRIPLES}
 
 
-def _conditional(guide: Guide, params: dict[str, Tensor], what: Any) -> bool:
+def _conditional(guide: Guide, params: dict[str, Tensor], what: Call) -> bool:
     """Does what it draws depend on the ratings? It does if it draws otherwise from one rating."""
     drawn = []
     try:

@@ -17,19 +17,22 @@ import pyro
 import pyro.distributions as dist
 import pyro.poutine as poutine
 import torch
+from pyro.distributions.torch_distribution import TorchDistribution
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from pyro.infer.autoguide import AutoGuide
+from pyro.params.param_store import StateDict
 from pyro.poutine import Trace
 from torch import Tensor
-from torch.distributions import LowRankMultivariateNormal, MultivariateNormal, register_kl
+from torch.distributions import Distribution, LowRankMultivariateNormal, MultivariateNormal
 
 from errors import InputError
 from inference.factorization.parts.mean_field_elbo import Moments
-from inference.factorization.parts.stochastic_pyro import borrowed
+from inference.factorization.parts.stochastic_pyro import fitting
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 Call = Callable[..., Any]  # guide(data, batch_size=None, batch=None)
+Site = Any  # what a trace of Pyro's has of one
 Options = Mapping[str, Any]
 PLAIN = (bool, int, float, str)
 OURS = ("model", "data", "batch_size", "batch")
@@ -43,7 +46,7 @@ class Guide:
     model: Factorization
     data: Ratings
     options: dict[str, Any]
-    store: Any  # what pyro.get_param_store().get_state() gave
+    store: StateDict  # what pyro.get_param_store().get_state() gave
     loss: Trace_ELBO
 
     @contextmanager
@@ -66,7 +69,7 @@ class Guide:
 def in_pyro(rng: torch.Generator, model: Factorization) -> Iterator[None]:
     """Pyro borrowed; tensors that a guide makes are in the model's precision and on its device."""
     before, device = torch.get_default_dtype(), torch.device(model.device)
-    with borrowed(rng), nullcontext() if device.type == "cpu" else device:
+    with fitting(rng), nullcontext() if device.type == "cpu" else device:
         torch.set_default_dtype(torch.float64)
         try:
             yield
@@ -149,13 +152,13 @@ def loss(trace: Trace) -> Trace_ELBO:
     return TraceMeanField_ELBO()
 
 
-def latent(trace: Trace) -> dict[str, Any]:
+def latent(trace: Trace) -> dict[str, Site]:
     """The sites that a guide draws, without the subsamples of its plates."""
     return {name: site for name, site in trace.nodes.items() if site["type"] == "sample"
             and not site["is_observed"] and type(site["fn"]).__name__ != "_Subsample"}
 
 
-def base(fn: Any) -> Any:
+def base(fn: Distribution) -> Distribution:
     """A distribution without what declares or expands its dimensions."""
     while isinstance(fn, dist.Independent | dist.ExpandedDistribution):
         fn = fn.base_dist
@@ -182,7 +185,7 @@ def moments(first: Trace, second: Trace, model: Factorization) -> Moments | None
             for name, (mean, spread) in known.items()}
 
 
-def _moments(fn: Any, shape: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
+def _moments(fn: TorchDistribution, shape: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
     inner = base(fn)
     if fn.batch_shape + fn.event_shape != torch.Size(shape):
         return None
@@ -191,14 +194,3 @@ def _moments(fn: Any, shape: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
     if isinstance(inner, MultivariateNormal | LowRankMultivariateNormal) and fn.event_dim == 1:
         return inner.mean.detach().expand(shape), inner.covariance_matrix.detach().expand(*shape, shape[-1])
     return None
-
-
-@register_kl(MultivariateNormal, dist.Independent)
-@register_kl(LowRankMultivariateNormal, dist.Independent)
-def _kl(q: Any, p: Any) -> Tensor:
-    """KL(q || p) to a normal of independent entries: E_q (x - m)^2 is closed form, and so is q's entropy."""
-    if not isinstance(p.base_dist, dist.Normal) or p.reinterpreted_batch_ndims != 1:
-        raise NotImplementedError
-    m, variance = p.base_dist.mean, p.base_dist.variance
-    cross = 0.5 * ((q.variance + (q.mean - m) ** 2) / variance + torch.log(2 * torch.pi * variance)).sum(-1)
-    return cross - q.entropy()

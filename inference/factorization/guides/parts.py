@@ -12,13 +12,13 @@ from torch.distributions import constraints
 
 from errors import InputError
 from inference.factorization.parts.by_row import sides
-from inference.factorization.parts.gaussian import spectral_start
 from inference.factorization.parts.row_conditional import Prior, posterior
+from inference.factorization.parts.spectral_start import spectral_start
 from inference.factorization.parts.stochastic import ITEMS
 from models.factorization import Factorization
 from models.ratings import Ratings
 
-RATES = {"V_mean": 0.5, "U_scale": 0.5, "V_scale": 0.5}  # as in `stochastic.begin`: 0.1 for a log-variance
+RATES = {"V_mean": 0.5, "U_scale": 0.5, "V_scale": 0.5}  # as in `stochastic.init`: 0.1 for a log-variance
 
 
 def plates(model: Factorization) -> dict[str, pyro.plate]:
@@ -62,7 +62,7 @@ def plain(model: Factorization, guide: str) -> None:
 
 
 def started(rng: torch.Generator, model: Factorization, data: Ratings) -> dict[str, Tensor]:
-    """`spectral_start`, with variances of 1/100 of the prior's and, for items, 1/2000, as `stochastic.begin` has."""
+    """`spectral_start`, with variances of 1/100 of the prior's and, for items, 1/2000, as `stochastic.init` has."""
     params: dict[str, Tensor] = {}
     for site, mean in spectral_start(rng, model, data).items():
         scale = math.sqrt(model.prior_variance / (2000 if site in ITEMS else 100))

@@ -16,7 +16,6 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import pyro.poutine as poutine
 import torch
@@ -26,7 +25,7 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from errors import InputError
-from inference.factorization.guides.guide import Guide, in_pyro, latent
+from inference.factorization.guides.guide import Guide, Site, in_pyro, latent
 from inference.user_file import last_line
 from models.factorization import Factorization
 
@@ -67,6 +66,7 @@ def _program(guide: Guide) -> Trace:
 
 
 def _sites(trace: Trace, model: Factorization, name: str) -> None:
+    found: Site
     for site, found in trace.nodes.items():
         words = found.get("infer") or {}
         seen = found["type"] == "sample" and found["is_observed"] and not words.get("_deterministic")
@@ -85,14 +85,15 @@ def _sites(trace: Trace, model: Factorization, name: str) -> None:
 
 
 def _subsamples(trace: Trace, name: str) -> None:
+    found: Site
     for plate, found in trace.nodes.items():
-        fn: Any = found.get("fn")
+        fn = found.get("fn")
         if type(fn).__name__ == "_Subsample" and (fn.subsample_size or fn.size) < fn.size:
             raise InputError(f"{name} takes a subsample in its plate {plate}, {fn.subsample_size} of {fn.size}: only "
                              f"ratings come in minibatches, and those the program draws, so leave subsample_size out")
 
 
-def _shape(site: Any, wanted: Any, shape: tuple[int, ...], name: str) -> None:
+def _shape(site: Site, wanted: Site, shape: tuple[int, ...], name: str) -> None:
     """Shape, precision and plates."""
     what, value, fn = site["name"], site["value"], site["fn"]
     plates, theirs = ([f.name for f in s["cond_indep_stack"]] for s in (site, wanted))
@@ -112,7 +113,7 @@ def _shape(site: Any, wanted: Any, shape: tuple[int, ...], name: str) -> None:
                          f"{', '.join(theirs)}: {inside}")
 
 
-def _scale(site: Any, name: str) -> None:
+def _scale(site: Site, name: str) -> None:
     if site["mask"] is not None or not bool(torch.as_tensor(site["scale"] == 1).all()):
         what = "masked" if site["mask"] is not None else f"scaled by {site['scale']:g}"
         raise InputError(f"{name} has the site {site['name']} {what}, which the model has not, so that its KL would be "

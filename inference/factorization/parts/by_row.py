@@ -67,6 +67,7 @@ def check_plain(name: str, model: Factorization) -> None:
         raise InputError(f"{name} infers U and V only, and this model also has {', '.join(more)}: take ladder_gibbs")
 
 
+# Beside the ratings and no property of theirs: they may be changed in place, which their tensors' versions tell.
 _sorted: WeakKeyDictionary[Ratings, tuple[tuple[int, ...], Rows, Rows]] = WeakKeyDictionary()
 
 
@@ -110,7 +111,10 @@ def _by_row(row: Tensor, column: Tensor, rating: Tensor, rows: int) -> Rows:
 
 
 @njit(cache=True)
-def _count_sort(row, column, rating, place, index, sorted_rating):
+def _count_sort(
+    row: np.ndarray, column: np.ndarray, rating: np.ndarray, place: np.ndarray, index: np.ndarray,
+    sorted_rating: np.ndarray,
+) -> None:
     """`place[i]` is where the next rating of row i goes: linear, where a sort by comparison is not."""
     for n in range(len(row)):
         at = place[row[n]]

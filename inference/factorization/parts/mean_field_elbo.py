@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from errors import InputError
+from inference.factorization.parts.kl import kl_rows
 from models.factorization import Factorization
 from models.ratings import Ratings
 
@@ -28,22 +29,11 @@ CHUNK = 2**17  # numbers gathered at once: they stay in the processor's cache
 
 def elbo(model: Factorization, data: Ratings, moments: Moments) -> Tensor:
     """The lower bound on log p(r) in nats, every constant included. Cost: N K, or N K^2 for full covariances."""
-    divergence = sum((kl(*moments[site], model.prior_variance) for site in model.sites),
+    divergence = sum((kl_rows(*moments[site], model.prior_variance) for site in model.sites),
                      torch.zeros((), dtype=data.rating.dtype, device=data.device))
     error = expected_squared_error(data, moments)
     constant = 0.5 * len(data) * math.log(2 * math.pi * model.noise_variance)
     return -0.5 * error / model.noise_variance - constant - divergence
-
-
-def kl(mean: Tensor, spread: Tensor, prior_variance: float) -> Tensor:
-    """KL(q || p) in nats, summed over rows: sum_i of 1/2 [(tr S_i + m_i'm_i) / s - K - log |S_i| + K log s].
-
-    For variances that is the sum over entries of log(sqrt(s) / sd) + (sd^2 + m^2) / (2 s) - 1/2.
-    """
-    full = spread.ndim > mean.ndim
-    variance = spread.diagonal(dim1=-2, dim2=-1) if full else spread
-    log_det = torch.linalg.cholesky(spread).diagonal(dim1=-2, dim2=-1).log().mul(2) if full else spread.log()
-    return 0.5 * ((variance + mean**2) / prior_variance - 1 - log_det + math.log(prior_variance)).sum()
 
 
 def expected_squared_error(data: Ratings, moments: Moments) -> Tensor:

@@ -26,7 +26,10 @@ def predict(
 
 
 @njit(nogil=True, cache=True)
-def _predict(first, last, U, V, K, user, item, out):
+def _predict(
+    first: int, last: int, U: np.ndarray, V: np.ndarray, K: int, user: np.ndarray, item: np.ndarray,
+    out: np.ndarray,
+) -> None:
     for n in range(np.uint64(first), np.uint64(last)):
         u, v = K * np.intp(user[n]), K * np.intp(item[n])
         sums = splat(0.0, 4)

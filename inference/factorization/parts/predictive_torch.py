@@ -1,4 +1,4 @@
-"""The scorer's inner loop in torch: for any model and any device, and the readable twin of `predictive_numba`."""
+"""The scorer's inner loop in torch: for any model and any device, and the readable twin of `compiled.predictive`."""
 
 from __future__ import annotations
 

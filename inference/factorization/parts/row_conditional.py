@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from torch import Tensor
 from inference.engine import choose
 from inference.factorization.parts.by_row import Rows
 from inference.threads import over_rows
+from models.factorization import Factorization
 
 Shape = Literal["entry", "row"]
 CHUNK = 2**23  # numbers in a table of the torch version
@@ -39,7 +40,7 @@ class Prior:
     precision: Float64[Tensor, "K K"]
 
     @classmethod
-    def of(cls, model: Any) -> Prior:
+    def of(cls, model: Factorization) -> Prior:
         """N(0, prior_variance) for every entry of a row, its bias included where the model has one."""
         eye = torch.eye(model.width, dtype=torch.float64, device=model.device)
         return cls(eye.new_zeros(model.width), eye / model.prior_variance)
@@ -63,26 +64,6 @@ class Posterior:
     fit: Float64[Tensor, "rows"]  # 1/2 mu_i' Sigma_i^-1 mu_i
     log_det: Float64[Tensor, "rows"]  # log |S_i|
 
-    def bound(self, prior: Prior) -> Float64[Tensor, "rows"]:
-        """The part of the ELBO that row i decides, in nats:
-
-            1/2 mu_i' Sigma_i^-1 mu_i + 1/2 log |S_i| + 1/2 log |Lambda| - 1/2 mu' Lambda mu
-
-        With covariances it is the log of the integral of N(u | mu, Lambda^-1) exp(the likelihood's terms in u).
-        """
-        normalizer = 0.5 * (torch.logdet(prior.precision) - prior.mean @ prior.shift)
-        return self.fit + 0.5 * self.log_det + normalizer
-
-
-def regressors(model: Any, other: Tensor) -> tuple[Tensor, Tensor | None]:
-    """What a row is regressed on, given the other side's rows, and what comes off its ratings first.
-
-    (v_j, 1) and c_j where the model has biases, of whole rows (v_j, c_j); otherwise v_j and nothing.
-    """
-    if "user_bias" not in model.sites:
-        return other, None
-    return torch.cat([other[:, :-1], torch.ones_like(other[:, :1])], 1), other[:, -1]
-
 
 def draw(
     rows: Rows, other: Tensor, prior: Prior, noise_variance: float, z: Tensor | None = None, *,
@@ -97,7 +78,7 @@ def draw(
     K = other.shape[1]
     if choose("the row conditional", engine, other.device) == "torch":
         return torch.cat([_solve(precision, shift, None if z is None else z[here])
-                          for here, precision, shift in _natural(rows, other, prior, noise_variance, None,
+                          for here, precision, shift in natural_parameters(rows, other, prior, noise_variance, None,
                                                                  row_offset, column_offset, jitter)])
     from inference.factorization.compiled import row_conditional as row_conditional_numba
 
@@ -121,7 +102,7 @@ def posterior(
     n, K = len(rows), other.shape[1]
     if choose("the row conditional", engine, other.device) == "torch":
         parts = [_posterior(precision, shift, shape) for _, precision, shift in
-                 _natural(rows, other, prior, noise_variance, spread, None, column_offset)]
+                 natural_parameters(rows, other, prior, noise_variance, spread, None, column_offset)]
         return Posterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
     from inference.factorization.compiled import row_posterior as row_posterior_numba
 
@@ -147,11 +128,11 @@ def sample(mean: Tensor, spread: Tensor, z: Tensor, *, engine: str = "auto") -> 
     return out
 
 
-def _natural(
+def natural_parameters(
     rows: Rows, other: Tensor, prior: Prior, noise_variance: float, spread: Tensor | None = None,
     row_offset: Tensor | None = None, column_offset: Tensor | None = None, jitter: float = 0.0,
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Sigma_i^-1, (n, K, K), and Sigma_i^-1 mu_i, (n, K), a block of rows after the other."""
+    """P_i = Sigma_i^-1, (n, K, K), and h_i = Sigma_i^-1 mu_i, (n, K), a block of rows after the other."""
     K = other.shape[1]
     a, b = torch.tril_indices(K, K, device=other.device)
     step = max(1, CHUNK // max(1, len(other)))
@@ -193,8 +174,10 @@ def _posterior(precision: Tensor, shift: Tensor, shape: Shape) -> tuple[Tensor, 
     return mean, torch.cholesky_inverse(L), fit, -2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
 
 
-def _packed(other: Tensor, prior: Prior, noise_variance: float, column_offset: Tensor | None) -> tuple[Any, ...]:
-    """(table, unit, K, W, beta, natural) as the kernels take them: see `row_conditional_numba`."""
+def _packed(
+    other: Tensor, prior: Prior, noise_variance: float, column_offset: Tensor | None,
+) -> tuple[np.ndarray, np.ndarray, int, int, float, np.ndarray]:
+    """(table, unit, K, W, beta, natural) as the kernels take them: see `compiled.row_conditional`."""
     columns, K = other.shape
     W = 4 * (K // 4 + 1)
     table, natural, unit = np.zeros((columns, W)), np.zeros((W, W)), np.zeros(4)

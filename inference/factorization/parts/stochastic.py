@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Int64
@@ -26,17 +26,18 @@ from errors import InputError, unknown
 from inference.engine import one_thread
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import sides
-from inference.factorization.parts.gaussian import spectral_start, standard_normal
+from inference.factorization.parts.gaussian import draw_normal, expected, standard_normal
 from inference.factorization.parts.mean_field_elbo import Moments, check_gaussian, elbo
-from inference.method import Info, Kind
+from inference.factorization.parts.spectral_start import spectral_start
+from inference.method import Info, Kind, Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 Tensors = dict[str, Tensor]
 # An estimate of the ELBO and its gradient by name, from (model, data, params, noise, batch).
 Gradient = Callable[[Factorization, Ratings, Tensors, Tensors, Tensor], tuple[Tensor, Tensors]]
-Recipe = Literal["default", "reference"]
 
+RECIPES = ("default", "reference")
 ITEMS = ("V", "item_bias")  # sites with a row an item
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
@@ -59,10 +60,11 @@ class State:
         return self.rates[name] * self.decay**self.epochs
 
 
-def begin(
-    rng: torch.Generator, model: Factorization, data: Ratings, recipe: Recipe, lr: float | None, batch_size: int | None,
+def init(
+    rng: torch.Generator, model: Factorization, data: Ratings, *, recipe: Literal["default", "reference"] = "default",
+    lr: float | None = None, batch_size: int | None = None,
 ) -> State:
-    """Where a fit starts. Two recipes:
+    """Where a fit starts; `lr` and `batch_size` in place of the recipe's. Two recipes:
 
     default     `spectral_start`, variances of 1/100 and (items) 1/2000 of the prior's; 32 minibatches an epoch,
                 so that a user of Jester's 27 ratings has about one in each; learning rate 0.1, falling by 12% an
@@ -72,8 +74,8 @@ def begin(
     reference   the assignment's: Adam 0.001 throughout, log-variance -10. It leaves open the means (here
                 N(0, 0.1^2)) and the minibatches (here 352 an epoch, 5,000 ratings each at the reference's size)
     """
-    if recipe not in get_args(Recipe):
-        raise unknown("recipe", recipe, get_args(Recipe))
+    if recipe not in RECIPES:
+        raise unknown("recipe", recipe, RECIPES)
     reference = recipe == "reference"
     lr = check_rate((0.001 if reference else 0.1) if lr is None else lr)
     batch_size = check_batch(model, data, batch_size, 352 if reference else 32)
@@ -115,10 +117,7 @@ def check_batch(model: Factorization, data: Ratings, batch_size: int | None, par
     if len(data) == 0:
         raise InputError("there are no ratings to fit: the training set is empty")
     sides(model, data)
-    size = -(-len(data) // parts) if batch_size is None else batch_size
-    if not 1 <= size <= len(data):
-        raise InputError(f"a batch must hold between 1 and {len(data)} ratings, all there are, not {size}")
-    return size
+    return data.check_batch(-(-len(data) // parts) if batch_size is None else batch_size)
 
 
 def batches(rng: torch.Generator, data: Ratings, batch_size: int) -> tuple[Int64[Tensor, "n"], ...]:
@@ -134,6 +133,16 @@ def moments(params: Tensors) -> Moments:
     """Means and variances of q."""
     sites = [name.removesuffix("_mean") for name in params if name.endswith("_mean")]
     return {site: (params[f"{site}_mean"], params[f"{site}_log_variance"].exp()) for site in sites}
+
+
+def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
+    """U, V and biases from q."""
+    return draw_normal(rng, moments(state.params))
+
+
+def expect(state: State, model: Factorization) -> Quantities:
+    """Means and variances, of every site and of the predictions at the model's pairs."""
+    return expected(model, moments(state.params))
 
 
 def epoch(

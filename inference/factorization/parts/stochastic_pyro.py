@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pyro
 import torch
@@ -20,23 +20,25 @@ from pyro.params.param_store import normalize_param_name
 
 from inference.engine import one_thread
 from inference.factorization.parts.stochastic import BETA1, BETA2, EPSILON, State, batches, refuse_divergence
-from inference.pyro import globals as pyro_globals
+from inference.pyro.globals import borrowed
 from models.factorization import Factorization
 from models.ratings import Ratings
 
+S = TypeVar("S", bound=State)
+
 
 @contextmanager
-def borrowed(rng: torch.Generator) -> Iterator[None]:
-    """Pyro's globals borrowed, on one thread. Without validation, which would stop a diverging fit with a traceback."""
-    with one_thread(), pyro_globals.borrowed(rng), warnings.catch_warnings():
+def fitting(rng: torch.Generator) -> Iterator[None]:
+    """Pyro borrowed to fit a guide: on one thread, and without its warnings."""
+    with one_thread(), borrowed(rng), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Encountered NaN")  # `refuse_divergence` says it better
         yield
 
 
 def epoch(
-    rng: torch.Generator, state: State, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
-) -> State:
-    """One pass over the data by Pyro's SVI and Adam. Within `borrowed`, with the state's parameters in the store."""
+    rng: torch.Generator, state: S, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
+) -> S:
+    """One pass over the data by Pyro's SVI and Adam. Within `fitting`, with the state's parameters in the store."""
     names = {normalize_param_name(name): name for name in state.params}  # as optimisers write those of modules
     optimiser = Adam(lambda name: adam_arguments(state, names[name]))
     if state.steps:

@@ -1,4 +1,4 @@
-"""Gibbs sweeps compiled: from a table of conditionals where the grid has one (`gibbs_table_numba`), else worked out.
+"""Gibbs sweeps compiled: from a table of conditionals where the grid has one (`compiled.gibbs_table`), else worked out.
 
 The table's thresholds are whole numbers of 2^-53, as the noise is: the same draw as by comparing floats. In the
 checkerboard, row i of one colour is followed by row i-1 of the other, whose neighbours are then all new: the same
@@ -39,7 +39,7 @@ def sweep(
 
 
 @njit(inline="always")
-def noise53(number, seed):
+def noise53(number: np.uint64, seed: np.uint64) -> np.int64:
     """The upper 53 bits of a number of the SplitMix64 stream."""
     z = seed + number * GOLDEN
     z = (z ^ (z >> np.uint64(30))) * MIX1
@@ -48,7 +48,10 @@ def noise53(number, seed):
 
 
 @njit(cache=True)
-def table_checkerboard(y, base, threshold, probability, old, new, seed):
+def table_checkerboard(
+    y: np.ndarray, base: np.ndarray, threshold: np.ndarray, probability: np.ndarray, old: np.ndarray,
+    new: np.ndarray, seed: np.uint64,
+) -> None:
     """One sweep over y (H+2, W+2), which has a border of Ks, in place; new = old + probabilities."""
     H, W = base.shape
     noise, case = np.empty((W + 1) // 2, np.int64), np.empty((W + 1) // 2, np.uint16)
@@ -70,7 +73,9 @@ def table_checkerboard(y, base, threshold, probability, old, new, seed):
 
 
 @njit(cache=True)
-def find_cases(case, base, above, here, below, K1):
+def find_cases(
+    case: np.ndarray, base: np.ndarray, above: np.ndarray, here: np.ndarray, below: np.ndarray, K1: int,
+) -> None:
     """Every second pixel's case; the rows of labels start one pixel to the left."""
     K2, K3 = K1 * K1, K1 * K1 * K1
     for n in range(case.size):
@@ -79,13 +84,13 @@ def find_cases(case, base, above, here, below, K1):
 
 
 @njit(cache=True)
-def fill_noise(noise, first, seed):
+def fill_noise(noise: np.ndarray, first: np.uint64, seed: np.uint64) -> None:
     for n in range(noise.size):
         noise[n] = noise53(first + np.uint64(2 * n), seed)
 
 
 @njit(cache=True)
-def pick(y, noise, threshold, case):
+def pick(y: np.ndarray, noise: np.ndarray, threshold: np.ndarray, case: np.ndarray) -> None:
     """Every second label: how many thresholds the noise reaches."""
     for k in range(threshold.shape[0]):
         limit = threshold[k]
@@ -98,13 +103,16 @@ def pick(y, noise, threshold, case):
 
 
 @njit(cache=True)
-def add(new, old, probability, case):
+def add(new: np.ndarray, old: np.ndarray, probability: np.ndarray, case: np.ndarray) -> None:
     for n in range(case.size):
         new[2 * n] = old[2 * n] + probability[case[n]]
 
 
 @njit(cache=True)
-def table_raster(y, base, threshold, probability, old, new, seed):
+def table_raster(
+    y: np.ndarray, base: np.ndarray, threshold: np.ndarray, probability: np.ndarray, old: np.ndarray,
+    new: np.ndarray, seed: np.uint64,
+) -> None:
     """As `table_checkerboard`, pixel by pixel."""
     H, W = base.shape
     K1 = threshold.shape[0] + 2
@@ -120,7 +128,10 @@ def table_raster(y, base, threshold, probability, old, new, seed):
 
 
 @njit(cache=True)
-def general_sweep(y, field, right, down, old, new, seed, colours):
+def general_sweep(
+    y: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray, old: np.ndarray, new: np.ndarray,
+    seed: np.uint64, colours: int,
+) -> None:
     """One sweep over labels y (H, W) in place, colour by colour (raster is one colour); new = old + probabilities.
 
     The tables of pairs may be one for all, (1, 1, K, K).
@@ -150,7 +161,9 @@ def general_sweep(y, field, right, down, old, new, seed, colours):
 
 
 @njit(cache=True)
-def draw_label(i, j, y, weight, old, new, noise):
+def draw_label(
+    i: int, j: int, y: np.ndarray, weight: np.ndarray, old: np.ndarray, new: np.ndarray, noise: np.int64,
+) -> None:
     """Turn log weights into probabilities, draw y[i, j], add p(y = k), k = 1 .. K-1, to the sums."""
     top = weight[0]
     for k in range(1, weight.size):

@@ -30,6 +30,7 @@ class Table:
     probability: np.ndarray  # (K-1, cases): p(y = k), k = 1 .. K-1
 
 
+# Beside the model and no property of it: the table is of a model and an image, which may be changed in place.
 _tables: weakref.WeakKeyDictionary[GridMRF, tuple[Tensor | None, int, Table | None]] = weakref.WeakKeyDictionary()
 
 
@@ -72,7 +73,7 @@ def compact(tables: Tensor) -> np.ndarray:
 
 
 @njit(cache=True)
-def distinct_fields(field, number, fields):
+def distinct_fields(field: np.ndarray, number: np.ndarray, fields: np.ndarray) -> int:
     """Number the distinct rows of field (H, W, K) into `number` and list them; returns how many, -1 if too many."""
     H, W, K = field.shape
     count = 0

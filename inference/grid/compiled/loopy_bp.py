@@ -2,7 +2,7 @@
 
 A message is its log odds log m(l) - log m(0), l = 1..K-1, so it needs no normalising and damping is a plain
 average. Log-sum-exp takes out the largest term, so potentials of 1e4 nats do no harm. One message costs K^2
-exponentials (none under the rule `max`); `loopy_bp_odds_numba` is tens of times faster where it may be used.
+exponentials (none under the rule `max`); `compiled.loopy_bp_odds` is tens of times faster where it may be used.
 
 A homogeneous grid's table comes as (1, 1, K, K), others as (H, W-1, K, K) and (H-1, W, K, K).
 """
@@ -10,21 +10,15 @@ A homogeneous grid's table comes as (1, 1, K, K), others as (H, W-1, K, K) and (
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 from numba import njit
 from torch import Tensor
 
+from inference.threads import over_rows
 from models.grid import GridMRF
 
-SMALL = 100_000  # ns; less is done before another thread has woken up
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -38,41 +32,23 @@ def sweep(
     right, down = (table[one, one].contiguous().numpy() for table in (model.right, model.down))
     old, new = messages.numpy(), messages.clone()
     change = np.zeros(max(H, W))  # the largest of a block of rows or columns, at its first
-    work = 50 * new.numel()
+    cost = 10 * new.numel()  # in the units of `over_rows`
     options = local.numpy(), right, down, damping, rule == "max"
     if schedule == "residual":
         return new, _most_changed_first(new.numpy(), *options)
     if schedule == "flooding":
-        in_row_blocks(_flood, H, work, new.numpy(), old, *options, change)
+        over_rows(_flood, cost // H * np.arange(H + 1), new.numpy(), old, *options, change, pieces=1)
     else:
-        in_row_blocks(_along_rows, H, work, new.numpy(), *options, change)
-        in_row_blocks(_along_columns, W, work, new.numpy(), *options, change)
+        over_rows(_along_rows, cost // H * np.arange(H + 1), new.numpy(), *options, change, pieces=1)
+        over_rows(_along_columns, cost // W * np.arange(W + 1), new.numpy(), *options, change, pieces=1)
     return new, float(change.max())
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="loopy_bp")
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def in_row_blocks(kernel: Callable[..., None], rows: int, work: int, *arguments) -> None:
-    """kernel(*arguments, first, last) over all rows, a block for each thread that torch may use; `work` is in ns.
-
-    Plain threads (kernels release the GIL): no compile time of their own, and no spinning on a busy machine.
-    """
-    threads = min(torch.get_num_threads(), rows) if work > SMALL else 1
-    mine, *others = pairwise(rows * n // threads for n in range(threads + 1))
-    waiting = [_pool().submit(kernel, *arguments, *block) for block in others]
-    kernel(*arguments, *mine)
-    for block in waiting:
-        block.result()
-
-
 @compiled
-def _flood(new, old, local, right, down, damping, take_max, change, first, last):
+def _flood(
+    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray,
+    damping: float, take_max: bool, change: np.ndarray,
+) -> None:
     """All messages into rows first to last, from the old ones."""
     H, W = local.shape[1:]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -87,7 +63,10 @@ def _flood(new, old, local, right, down, damping, take_max, change, first, last)
 
 
 @compiled
-def _along_rows(new, local, right, down, damping, take_max, change, first, last):
+def _along_rows(
+    first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
+    take_max: bool, change: np.ndarray,
+) -> None:
     """In rows first to last, all messages to the right, from left to right, then those to the left."""
     W = local.shape[2]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -102,7 +81,10 @@ def _along_rows(new, local, right, down, damping, take_max, change, first, last)
 
 
 @compiled
-def _along_columns(new, local, right, down, damping, take_max, change, first, last):
+def _along_columns(
+    first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
+    take_max: bool, change: np.ndarray,
+) -> None:
     """In columns first to last, all messages down, from the top, then those up."""
     H = local.shape[1]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -117,7 +99,9 @@ def _along_columns(new, local, right, down, damping, take_max, change, first, la
 
 
 @compiled
-def _most_changed_first(new, local, right, down, damping, take_max):
+def _most_changed_first(
+    new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float, take_max: bool,
+) -> float:
     """As many updates as there are messages, always of the one that would change most (the first of equals).
 
     A tournament tree finds it: best[n] is the better of best[2 n] and best[2 n + 1], the leaves are the messages.
@@ -157,25 +141,28 @@ def _most_changed_first(new, local, right, down, damping, take_max):
 
 
 @compiled
-def _play(best, waiting, n):
+def _play(best: np.ndarray, waiting: np.ndarray, n: int) -> None:
     a, b = min(best[2 * n], best[2 * n + 1]), max(best[2 * n], best[2 * n + 1])
     best[n] = b if waiting[b] > waiting[a] else a
 
 
 @compiled
-def _has_neighbour(side, i, j, H, W):
+def _has_neighbour(side: int, i: int, j: int, H: int, W: int) -> bool:
     """Whether there is one at the left, right, upper, lower side (0, 1, 2, 3) of pixel (i, j)."""
     y, x = _neighbour(side, i, j)
     return 0 <= y < H and 0 <= x < W
 
 
 @compiled
-def _neighbour(side, i, j):
+def _neighbour(side: int, i: int, j: int) -> tuple[int, int]:
     return i + (side == 3) - (side == 2), j + (side == 1) - (side == 0)
 
 
 @compiled
-def _message(work, messages, local, right, down, side, i, j, take_max):
+def _message(
+    work: np.ndarray, messages: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, side: int,
+    i: int, j: int, take_max: bool,
+) -> float:
     """work[0, 1:] = log odds of the new message into (i, j) from its `side`; returns its change in nats.
 
     work[1] is log h of the sender, work[2] the terms of one sum. Indices are unsigned, because others are tested
@@ -212,7 +199,7 @@ def _message(work, messages, local, right, down, side, i, j, take_max):
 
 
 @compiled
-def _write(new, old, work, side, i, j, damping):
+def _write(new: np.ndarray, old: np.ndarray, work: np.ndarray, side: int, i: int, j: int, damping: float) -> None:
     """The new message, damped: (1 - d) new + d old, in logs."""
     s, y, x, one = np.uint64(side), np.uint64(i), np.uint64(j), np.uint64(1)
     for l in range(np.uint64(new.shape[1])):

@@ -1,4 +1,4 @@
-"""Two labels: the kernels of `loopy_bp_odds_numba` with one number a message, the odds o = m(1) / m(0).
+"""Two labels: the kernels of `compiled.loopy_bp_odds` with one number a message, the odds o = m(1) / m(0).
 
     h = phi * product of the three other incoming o,      o' = (T[0, 1] + T[1, 1] h) / (T[0, 0] + T[1, 0] h)
 """
@@ -15,7 +15,10 @@ compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "
 
 
 @compiled
-def flood(new, old, local, tables, change, first, last):
+def flood(
+    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, tables: np.ndarray,
+    change: np.ndarray,
+) -> None:
     """What rows first to last send."""
     _, H, W = local.shape
     largest = np.zeros(W)
@@ -33,12 +36,14 @@ def flood(new, old, local, tables, change, first, last):
                     new[side, 0, to, k] = p
                     moved = (p - o) * (p - o) / (p * o)  # 4 sinh^2 of half the change of the log odds
                     largest[n] = moved if moved > largest[n] else largest[n]
-    for j in range(W):
-        change[first] = max(change[first], largest[j])
+    for n in range(W):
+        change[first] = max(change[first], largest[n])
 
 
 @compiled
-def bethe(logs, messages, local, table, first, last):
+def bethe(
+    first: int, last: int, logs: np.ndarray, messages: np.ndarray, local: np.ndarray, table: np.ndarray,
+) -> None:
     """logs[i] = log of the product over row i of Z_i, and of Z_ij / (Z_i Z_j) to the right and down.
 
     Z_i cancels down the columns, but for the last row's. With beliefs b = phi q, q the product of the four
@@ -69,7 +74,7 @@ def bethe(logs, messages, local, table, first, last):
 
 
 @compiled
-def _belief(b, q, messages, local, i):
+def _belief(b: np.ndarray, q: np.ndarray, messages: np.ndarray, local: np.ndarray, i: int) -> None:
     """Row i of the beliefs' odds b = phi q, and of q."""
     x = i & 1
     for j in range(local.shape[2]):
@@ -79,7 +84,7 @@ def _belief(b, q, messages, local, i):
 
 
 @compiled
-def target(side, i, W):
+def target(side: int, i: int, W: int) -> tuple[int, np.uint64, np.uint64, np.uint64]:
     """The row that messages of row i reach at its pixels' `side`; how many; their first column there and here.
 
     Unsigned, because indices that may be negative (from the end, in Python) keep a loop from being vectorised.
@@ -89,7 +94,7 @@ def target(side, i, W):
 
 
 @compiled
-def log_product(f):
+def log_product(f: np.ndarray) -> float:
     """log of the product of positive numbers: exponents are added, mantissas in [1, 2) multiplied; f is lost."""
     n, bits, exponent = len(f), f.view(np.int64), 0
     for j in range(n):

@@ -8,7 +8,7 @@ label 0, which itself has odds 1:
 
 No exp, no log, and no cancellation: every number is a sum of products of positive numbers, so a belief of
 1e-15 keeps all its digits. The range is kept by refusing what could leave it (`is_safe`); `loopy_bp` then works
-in logs instead (`loopy_bp_numba`).
+in logs instead (`compiled.loopy_bp`).
 
 Planes are contiguous (structure of arrays) and inner loops run along a row, so that they vectorise. Every number
 has one writer and every row its own sum, so the bytes do not depend on the number of threads.
@@ -24,8 +24,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.grid.compiled import loopy_bp_binary as binary
-from inference.grid.compiled.loopy_bp import in_row_blocks
 from inference.grid.compiled.loopy_bp_binary import compiled, log_product, target
+from inference.threads import over_rows
 from models.grid import GridMRF
 
 
@@ -49,7 +49,7 @@ def flood(
     new[0, :, :, 0] = new[1, :, :, -1] = new[2, :, 0] = new[3, :, -1] = 1.0  # where no neighbour is
     change = np.zeros(phi.shape[1])  # the largest of a block of rows, at its first
     kernel = binary.flood if len(table) == 2 else _flood
-    in_row_blocks(kernel, len(change), old.size, new, old, phi, np.stack((table, table.T)), change)
+    over_rows(kernel, _cost(messages), new, old, phi, np.stack((table, table.T)), change, pieces=1)
     return torch.from_numpy(new), 2 * math.asinh(math.sqrt(change.max()) / 2)
 
 
@@ -59,8 +59,14 @@ def log_bethe(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H 
     _, H, W = local.shape
     logs = np.empty(H)
     kernel = binary.bethe if len(table) == 2 else _bethe
-    in_row_blocks(kernel, H, messages.numel(), logs, messages.numpy(), local.numpy(), table)
+    over_rows(kernel, _cost(messages), logs, messages.numpy(), local.numpy(), table, pieces=1)
     return float(logs.sum()) + (H * (W - 1) + W * (H - 1)) * largest
+
+
+def _cost(messages: Tensor) -> np.ndarray:
+    """Of all before each row, for `over_rows`: a message takes about 1 ns."""
+    H = messages.shape[2]
+    return messages.numel() / (5 * H) * np.arange(H + 1)
 
 
 def _table(model: GridMRF) -> tuple[Float64[np.ndarray, "K K"], float]:
@@ -72,7 +78,10 @@ def _table(model: GridMRF) -> tuple[Float64[np.ndarray, "K K"], float]:
 
 
 @compiled
-def _flood(new, old, local, tables, change, first, last):
+def _flood(
+    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, tables: np.ndarray,
+    change: np.ndarray,
+) -> None:
     """What rows first to last send, plane by plane."""
     M, H, W = local.shape
     h, top, bottom, largest = np.empty((M, W)), np.empty(W), np.empty(W), np.zeros(W)
@@ -96,7 +105,7 @@ def _flood(new, old, local, tables, change, first, last):
 
 
 @compiled
-def _cavity(h, old, local, side, other, another, i):
+def _cavity(h: np.ndarray, old: np.ndarray, local: np.ndarray, side: int, other: int, another: int, i: int) -> None:
     """h(k) = phi(k) times the messages from three sides, of row i."""
     M, _, W = local.shape
     for k in range(M):
@@ -105,7 +114,7 @@ def _cavity(h, old, local, side, other, another, i):
 
 
 @compiled
-def _mix(out, table, l, h):
+def _mix(out: np.ndarray, table: np.ndarray, l: int, h: np.ndarray) -> None:
     """out = T[0, l] + sum_k T[k, l] h(k), a row."""
     M, W = h.shape
     a, b = table[0, l], table[1, l]
@@ -118,8 +127,10 @@ def _mix(out, table, l, h):
 
 
 @compiled
-def _bethe(logs, messages, local, table, first, last):
-    """As `loopy_bp_binary_numba.bethe`, for any number of labels, with Z_ij = sum_kl h_i(k) T[k, l] h_j(l)."""
+def _bethe(
+    first: int, last: int, logs: np.ndarray, messages: np.ndarray, local: np.ndarray, table: np.ndarray,
+) -> None:
+    """As `compiled.loopy_bp_binary.bethe`, for any number of labels, with Z_ij = sum_kl h_i(k) T[k, l] h_j(l)."""
     M, H, W = local.shape
     h, mixed = np.empty((M, W)), np.empty(W)
     z, pair, f = np.empty((2, W)), np.empty(W), np.empty(W)
@@ -149,7 +160,7 @@ def _bethe(logs, messages, local, table, first, last):
 
 
 @compiled
-def _norm(z, messages, local, i):
+def _norm(z: np.ndarray, messages: np.ndarray, local: np.ndarray, i: int) -> None:
     """Row i of Z_i = 1 + sum_k phi(k) * product of the four incoming o(k)."""
     M, _, W = local.shape
     x = i & 1

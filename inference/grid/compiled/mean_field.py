@@ -39,7 +39,10 @@ def sweep(
 
 
 @njit(UPDATE, cache=True)
-def _update_two(field, right, down, q, new_q, log_q, colour, damping):
+def _update_two(
+    field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray, log_q: np.ndarray,
+    colour: int, damping: float,
+) -> float:
     """Equation 4 for two labels, at every pixel of a colour: reads `q`, writes `new_q` and `log_q`."""
     H, W, _ = field.shape
     change = 0.0
@@ -69,7 +72,10 @@ def _update_two(field, right, down, q, new_q, log_q, colour, damping):
 
 
 @njit(UPDATE, cache=True)
-def _update(field, right, down, q, new_q, log_q, colour, damping):
+def _update(
+    field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray, log_q: np.ndarray,
+    colour: int, damping: float,
+) -> float:
     """Equation 4 for any number of labels, as above."""
     H, W, K = field.shape
     new, power = np.empty(K), np.empty(K)
@@ -112,7 +118,7 @@ def _update(field, right, down, q, new_q, log_q, colour, damping):
 
 
 @njit(f"float64({Q}, {TABLES}, {TABLES}, {Q}, {Q})", cache=True)
-def _elbo(field, right, down, q, log_q):
+def _elbo(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, log_q: np.ndarray) -> float:
     """Equation 3, summed row by row."""
     H, W, K = field.shape
     bound = 0.0

@@ -12,7 +12,7 @@ TABLES = "float64[:,:,:,:]"  # any strides
 
 
 @njit(inline="always")
-def _chain(phi, left, right):
+def _chain(phi: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     """phi -> log f, in place, but for a constant at each column, and exp of it at the last; and B."""
     W, K = phi.shape
     for j in range(W - 1):
@@ -27,7 +27,10 @@ def _chain(phi, left, right):
 
 
 @njit(f"void({LABELS}, float64[:,:,::1], float64[:,:,:], {TABLES}, {TABLES}, float64[:,:])", cache=True)
-def sweep(y, marginals, field, right, down, uniform):
+def sweep(
+    y: np.ndarray, marginals: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
+    uniform: np.ndarray,
+) -> None:
     """Even rows, then odd ones; writes `y` and `marginals`."""
     H, W, K = field.shape
     phi, left = np.empty((W, K)), np.empty((W, K, K))  # left[j, k, l] = B_j(l | k)

@@ -17,7 +17,10 @@ TABLES = "float64[:,:,:,:]"  # any strides
 
 
 @njit(inline="always")
-def softmax_at(p, y, i, j, field, right, down, beta):
+def softmax_at(
+    p: np.ndarray, y: np.ndarray, i: int, j: int, field: np.ndarray, right: np.ndarray, down: np.ndarray,
+    beta: float,
+) -> None:
     """p(k) = softmax_k(beta lambda_ij(k)), into `p`."""
     H, W, K = field.shape
     for k in range(K):
@@ -40,7 +43,7 @@ def softmax_at(p, y, i, j, field, right, down, beta):
 
 
 @njit(inline="always")
-def normalise(p):
+def normalise(p: np.ndarray) -> float:
     """Log weights -> probabilities, in place, no weight is too large; returns the log of the weights' sum."""
     top = p[0]
     for k in range(1, len(p)):
@@ -55,7 +58,7 @@ def normalise(p):
 
 
 @njit(inline="always")
-def pick(p, uniform):
+def pick(p: np.ndarray, uniform: float) -> int:
     """The label where the cumulative probability passes a uniform number."""
     below = 0.0
     for k in range(len(p) - 1):
@@ -66,7 +69,7 @@ def pick(p, uniform):
 
 
 @njit(f"float64({LABELS}, {FIELD}, {TABLES}, {TABLES})", cache=True)
-def log_joint(y, field, right, down):
+def log_joint(y: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray) -> float:
     """log p~(y), in nats."""
     H, W, _ = field.shape
     total = 0.0
@@ -83,7 +86,10 @@ def log_joint(y, field, right, down):
 
 
 @njit(f"int64({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,::1], float64)", cache=True)
-def metropolised_sweep(y, sums, field, right, down, uniform, gibbs):
+def metropolised_sweep(
+    y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray, uniform: np.ndarray,
+    gibbs: float,
+) -> int:
     """`metropolised_gibbs.sweep`: moves `y`, adds pi(k) to `sums`; returns how many pixels changed."""
     H, W, K = field.shape
     p = np.empty(K)
@@ -106,7 +112,10 @@ def metropolised_sweep(y, sums, field, right, down, uniform, gibbs):
 
 @njit(f"void(uint8[:,:,::1], {FIELD}, float64[::1], {FIELD}, {TABLES}, {TABLES}, float64[::1], float64[:,:,::1])",
       cache=True)
-def tempered_sweep(y, marginals, log_joints, field, right, down, betas, uniform):
+def tempered_sweep(
+    y: np.ndarray, marginals: np.ndarray, log_joints: np.ndarray, field: np.ndarray, right: np.ndarray,
+    down: np.ndarray, betas: np.ndarray, uniform: np.ndarray,
+) -> None:
     """`parallel_tempering.sweep`: moves `y`; writes copy 0's p(y_ij = k | the rest) and the log p~ of every copy."""
     H, W, K = field.shape
     p = np.empty(K)

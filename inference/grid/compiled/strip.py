@@ -6,7 +6,7 @@ One site reads the frontier as (p, rest, l) and writes it as (k, p, rest); the t
 most the ranges (largest less smallest entry) of the potentials that touch the frontier: those behind it for
 a, those ahead for b. With both together under 1000 nats no entry falls below e^-660 and no product a b below
 e^-320, while float64 goes down to e^-708; and exp T of one site does not either, with a range under 700 nats.
-So nothing underflows. The reference's weights take 34 nats a column. Beyond these limits, `strip_wide_numba`
+So nothing underflows. The reference's weights take 34 nats a column. Beyond these limits, `compiled.strip_wide`
 gives every entry an exponent of its own, at about six times the time.
 """
 
@@ -89,7 +89,7 @@ def _fill(vector: np.ndarray, log_vector: Tensor) -> None:
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_forward(a, t, labels):
+def linear_forward(a: np.ndarray, t: np.ndarray, labels: tuple[int, ...]) -> int:
     """Fill a[(j+1) % n] from a[j % n] for every site j; returns log2 of the factor put into the last.
 
     `labels` is (0, .. K-1): its length is known to the compiler, which unrolls the loops over it.
@@ -107,7 +107,7 @@ def linear_forward(a, t, labels):
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_site(x, y, t, scale, labels):
+def linear_site(x: np.ndarray, y: np.ndarray, t: np.ndarray, scale: float, labels: tuple[int, ...]) -> float:
     """y(k, p, rest) = scale sum_l x(p, rest, l) t[p, l, k]; returns the largest."""
     P, K = t.shape[0], len(labels)
     M = x.size // K
@@ -127,7 +127,7 @@ def linear_site(x, y, t, scale, labels):
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_backward(a, b, t, joint, labels):
+def linear_backward(a: np.ndarray, b: np.ndarray, t: np.ndarray, joint: np.ndarray, labels: tuple[int, ...]) -> None:
     """From the last site to the first: b in turns in b[0] and b[1], sums of a b added to joint[j]."""
     scale = 1.0
     S = t.shape[0]
@@ -138,7 +138,10 @@ def linear_backward(a, b, t, joint, labels):
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_site_back(x, y, z, t, scale, joint, labels):
+def linear_site_back(
+    x: np.ndarray, y: np.ndarray, z: np.ndarray, t: np.ndarray, scale: float, joint: np.ndarray,
+    labels: tuple[int, ...],
+) -> float:
     """z(p, rest, l) = scale sum_k t[p, l, k] y(k, p, rest), joint[p, l, k] = sum_rest x(p, rest, l) y(k, p, rest)."""
     P, K = t.shape[0], len(labels)
     M = x.size // K
@@ -182,7 +185,7 @@ def maxima(log_a: Tensor, T: Tensor, out: Tensor) -> float:
 
 
 @njit(cache=True, fastmath={"nnan", "nsz"})
-def max_forward(a, T, labels):
+def max_forward(a: np.ndarray, T: np.ndarray, labels: tuple[int, ...]) -> None:
     """a'(k, p, rest) = max_l a(p, rest, l) + T[p, l, k] for every site, in turns in a[0] and a[1]."""
     S, P, K = T.shape[0], T.shape[1], len(labels)
     M = a.shape[1] // K

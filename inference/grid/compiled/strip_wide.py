@@ -62,13 +62,13 @@ def _join(m: np.ndarray, e: np.ndarray, out: np.ndarray) -> None:
 
 
 @njit(inline="always")
-def power2(d):
+def power2(d: int) -> float:
     """2^d for d <= 1023, by its bits; 0 below 2^-1022."""
     return np.int64((max(d, -1023) + 1023) << 52).view(np.float64)
 
 
 @njit(cache=True)
-def normalise(m, e):
+def normalise(m: np.ndarray, e: np.ndarray) -> None:
     """Move the exponent of m into e, by its bits."""
     for r in range(m.size):
         bits = np.float64(m[r]).view(np.int64)
@@ -77,7 +77,7 @@ def normalise(m, e):
 
 
 @njit(cache=True)
-def wide_forward(a, a_exp, t, t_exp):
+def wide_forward(a: np.ndarray, a_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray) -> None:
     """As `linear_forward`, without scaling."""
     n = a.shape[0]
     for j in range(t.shape[0]):
@@ -85,7 +85,9 @@ def wide_forward(a, a_exp, t, t_exp):
 
 
 @njit(cache=True)
-def wide_site(x, x_exp, y, y_exp, t, t_exp):
+def wide_site(
+    x: np.ndarray, x_exp: np.ndarray, y: np.ndarray, y_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
+) -> None:
     P, K = t.shape[0], t.shape[1]
     M = x.size // K
     B = M // P
@@ -101,7 +103,9 @@ def wide_site(x, x_exp, y, y_exp, t, t_exp):
 
 
 @njit(cache=True)
-def add_scaled(out, out_exp, x, x_exp, c, c_exp, first):
+def add_scaled(
+    out: np.ndarray, out_exp: np.ndarray, x: np.ndarray, x_exp: np.ndarray, c: float, c_exp: int, first: bool,
+) -> None:
     """out += c x, or out = c x if it is the first term; x and out may be strided."""
     if first:
         for r in range(x.size):
@@ -116,7 +120,10 @@ def add_scaled(out, out_exp, x, x_exp, c, c_exp, first):
 
 
 @njit(cache=True)
-def wide_backward(a, a_exp, b, b_exp, t, t_exp, joint):
+def wide_backward(
+    a: np.ndarray, a_exp: np.ndarray, b: np.ndarray, b_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
+    joint: np.ndarray,
+) -> None:
     """As `linear_backward`: each site's joint is counted in units of its largest a b, 2^unit."""
     S = t.shape[0]
     for i in range(S):
@@ -129,7 +136,9 @@ def wide_backward(a, a_exp, b, b_exp, t, t_exp, joint):
 
 
 @njit(cache=True)
-def wide_site_back(y, y_exp, z, z_exp, t, t_exp):
+def wide_site_back(
+    y: np.ndarray, y_exp: np.ndarray, z: np.ndarray, z_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
+) -> None:
     P, K = t.shape[0], t.shape[1]
     M = z.size // K
     B = M // P
@@ -146,7 +155,10 @@ def wide_site_back(y, y_exp, z, z_exp, t, t_exp):
 
 
 @njit(cache=True, fastmath=FAST)
-def wide_joint(x, x_exp, y, y_exp, t, t_exp, unit, joint):
+def wide_joint(
+    x: np.ndarray, x_exp: np.ndarray, y: np.ndarray, y_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
+    unit: np.int64, joint: np.ndarray,
+) -> None:
     P, K = t.shape[0], t.shape[1]
     M = x.size // K
     B = M // P

@@ -13,7 +13,10 @@ TABLES = "float64[:,:,:,:]"  # any strides
 
 
 @njit(inline="always")
-def _add(p, i, j, c, root, y, field, right, down):
+def _add(
+    p: np.ndarray, i: int, j: int, c: int, root: np.ndarray, y: np.ndarray, field: np.ndarray, right: np.ndarray,
+    down: np.ndarray,
+) -> None:
     """A pixel's part of its cluster's log weights: its field, and its edges to other clusters."""
     H, W, K = field.shape
     pixel = i * W + j
@@ -34,7 +37,7 @@ def _add(p, i, j, c, root, y, field, right, down):
 
 
 @njit(inline="always")
-def _clusters(y, right, down, uniform):
+def _clusters(y: np.ndarray, right: np.ndarray, down: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """The first pixel of every pixel's cluster, after equal neighbours are bound with chance 1 - e^-delta."""
     H, W = y.shape
     parent = np.arange(H * W)
@@ -50,7 +53,7 @@ def _clusters(y, right, down, uniform):
 
 
 @njit(inline="always")
-def _join(parent, a, b):
+def _join(parent: np.ndarray, a: int, b: int) -> None:
     """The smaller root becomes the root of both."""
     while parent[a] != a:
         parent[a] = parent[parent[a]]
@@ -65,7 +68,7 @@ def _join(parent, a, b):
 
 
 @njit(inline="always")
-def _by_cluster(root):
+def _by_cluster(root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixels sorted by cluster, in raster order within: those of cluster c lie from first[c] to first[c + 1]."""
     n = len(root)
     first = np.zeros(n + 2, np.int64)
@@ -81,7 +84,7 @@ def _by_cluster(root):
 
 
 @njit(inline="always")
-def _draw(p, uniform):
+def _draw(p: np.ndarray, uniform: float) -> int:
     """Log weights -> probabilities, in place; and the label where their sum passes a uniform number."""
     top, total, below = p[0], 0.0, 0.0
     for k in range(1, len(p)):
@@ -99,7 +102,9 @@ def _draw(p, uniform):
 
 
 @njit(f"void({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,:,::1])", cache=True)
-def sweep(y, sums, field, right, down, uniform):
+def sweep(
+    y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray, uniform: np.ndarray,
+) -> None:
     """Moves `y`, adds each pixel's label probabilities to `sums`."""
     H, W, K = field.shape
     root = _clusters(y, right, down, uniform)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from errors import InputError
+from inference.generators import handed_back
 from inference.method import Latents
 from models.grid import GridMRF
 
@@ -22,19 +22,14 @@ SMALLEST = -1074 * math.log(2)  # log of the smallest positive double
 
 
 @contextmanager
-def borrowed_globals() -> Iterator[None]:
-    """pgmpy at work: it draws from global generators and, when imported, moves Python's and warns of itself.
+def pgmpy_at_work() -> Iterator[None]:
+    """pgmpy draws from global generators and, when imported, moves Python's and warns of itself.
 
     The generators and the warnings are handed back as they were. Its 0/0 pass in silence: the results are checked.
     """
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+    with handed_back(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def refuse_large(name: str, model: GridMRF, max_entries: int) -> None:

@@ -13,7 +13,7 @@ from inference.factorization import elbo_by_hand, guide_mean_field_pyro, score_f
 from inference.factorization.parts.gradient_samples import gradient_samples, mean_and_variance
 from inference.factorization.parts.mean_field_elbo import elbo
 from inference.factorization.parts.stochastic import Gradient, batches, moments
-from inference.factorization.parts.stochastic_pyro import borrowed
+from inference.factorization.parts.stochastic_pyro import fitting
 from tests.support.small_ratings import some_params, some_ratings
 
 ESTIMATORS: dict[str, Gradient] = {"2.4": elbo_by_hand.gradient, "2.3": score_function.gradient,
@@ -96,7 +96,7 @@ def test_gradient_is_that_of_estimate_by_torch_and_by_finite_differences():
 def test_pyro_has_the_same_loss_and_gradient_given_the_same_noise():
     model, data = some_ratings(9, 6, 40, rank=3)
     params, batch = some_params(model), torch.arange(0, 40, 3)
-    with borrowed(torch.Generator().manual_seed(3)):
+    with fitting(torch.Generator().manual_seed(3)):
         for name, value in params.items():
             pyro.param(name, value.clone())
         random = torch.get_rng_state()

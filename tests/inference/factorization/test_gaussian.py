@@ -9,7 +9,9 @@ from scipy.integrate import quad
 from torch.distributions import Normal, kl_divergence
 
 from errors import InputError
-from inference.factorization.parts.gaussian import draw_normal, expected, kl_normal, prediction_moments, spectral_start
+from inference.factorization.parts.gaussian import draw_normal, expected, prediction_moments
+from inference.factorization.parts.kl import kl_normal
+from inference.factorization.parts.spectral_start import spectral_start
 from models.factorization import Factorization
 from models.ratings import Ratings
 

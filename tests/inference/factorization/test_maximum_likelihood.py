@@ -71,7 +71,7 @@ def test_a_user_with_fewer_ratings_than_factors_is_met_exactly(engine):
     """And their u is the one of least norm: the pseudoinverse's, given the items before the last update of V."""
     model, data = few_ratings()
     state, trace = fit(model, data, 60, engine=engine)
-    U, _ = maximum_likelihood._als(torch.Generator(), state, model, data)
+    U, _ = maximum_likelihood.als(torch.Generator(), state, model, data)
     for i in range(4):
         mine = data.user == i
         A, r = state.V[data.item[mine]], data.rating[mine]

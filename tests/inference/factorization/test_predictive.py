@@ -138,13 +138,15 @@ def test_closed_form_of_a_gaussian_prediction():
     """v = 1 known and u ~ N(m, s^2): r ~ N(m, s^2 + noise). One variational step with 4,000 samples on 200 users;
     their average NLL has standard error below 0.002, the test allows 5 of them (false alarm < 1e-6)."""
 
+    def init(rng, model, data):
+        return torch.full((200, 1), 0.5, dtype=torch.float64)
+
     def draw(rng, mean, model):
         noise = torch.randn(mean.shape, generator=rng, dtype=torch.float64)
         return {"U": mean + 0.7 * noise, "V": torch.ones(1, 1, dtype=torch.float64)}
 
     known = Method("known", Family.VARIATIONAL, "hand", sys.modules[__name__],
-                   init=lambda rng, model, data: torch.full((200, 1), 0.5, dtype=torch.float64),
-                   step=lambda rng, state, model, data: (state, Info()), draw=draw)
+                   init=init, step=lambda rng, state, model, data: (state, Info()), draw=draw)
     ratings = Ratings(torch.arange(200), torch.zeros(200, dtype=torch.int64),
                       torch.linspace(-2, 3, 200, dtype=torch.float64), 200, 1)
     model = Factorization(200, 1, 1, noise_variance=0.6)

@@ -10,6 +10,7 @@ import torch
 
 from errors import InputError
 from inference.factorization.compiled.normals import normals
+from inference.factorization.coordinate_ascent import bound
 from inference.factorization.parts import by_row
 from inference.factorization.parts.by_row import by_user_and_item, sides
 from inference.factorization.parts.predict import predict
@@ -91,7 +92,7 @@ def test_bound_is_the_evidence_of_the_regression(engine):
             total += float(normal.log_prob(r))
     constant = -0.5 * len(data) * np.log(2 * np.pi * model.noise_variance)
     constant -= 0.5 * float((data.rating**2).sum()) / model.noise_variance
-    assert float(found.bound(Prior.of(model)).sum()) + constant == pytest.approx(total, rel=1e-11)
+    assert float(bound(found, Prior.of(model)).sum()) + constant == pytest.approx(total, rel=1e-11)
 
 
 @pytest.mark.parametrize("K", [1, 2, 4, 5, 9])
@@ -202,6 +203,18 @@ def test_an_error_in_a_thread_is_not_lost():
 
     with pytest.raises(ZeroDivisionError):
         over_rows(kernel, 10 * SMALL)
+
+
+@pytest.mark.parametrize("rows, pieces", [(1, 1), (1, 4), (3, 4), (10, 1)])
+def test_every_row_is_in_one_piece_and_no_piece_is_empty(rows, pieces):
+    threads, seen = torch.get_num_threads(), []
+    try:
+        torch.set_num_threads(2)
+        over_rows(lambda first, last: seen.append((first, last)), SMALL * np.arange(rows + 1), pieces=pieces)
+    finally:
+        torch.set_num_threads(threads)
+    assert sorted(i for first, last in seen for i in range(first, last)) == list(range(rows))
+    assert all(first < last for first, last in seen)
 
 
 @pytest.mark.parametrize("K", [1, 2, 4, 7])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inference.factorization import svi_auto_pyro
-from inference.factorization.parts.stochastic_pyro import borrowed
+from inference.factorization.parts.stochastic_pyro import fitting
 from tests.support.small_ratings import jester_in_small, some_ratings
 
 
@@ -23,7 +23,7 @@ def test_low_rank_guide_is_read_as_pyro_means_it():
     """Means and covariances of the guide's own posterior; E[u.v] from its covariances."""
     model, data = some_ratings(6, 4, 20, rank=2)
     state, info = fitted("AutoLowRankMultivariateNormal", model, data, columns=3)
-    with borrowed(torch.Generator()):
+    with fitting(torch.Generator()):
         guide = svi_auto_pyro.automatic("AutoLowRankMultivariateNormal", model, data, 3)
         for name, value in pyro.get_param_store().named_parameters():
             value.data.copy_(state.params[name])

@@ -8,6 +8,7 @@ import torch
 from errors import InputError
 from inference.grid import gibbs
 from inference.grid.compiled import gibbs_table as gibbs_table_numba
+from inference.grid.parts.single_site import conditional
 from models.grid import GridMRF
 
 CPU = torch.device("cpu")
@@ -66,7 +67,7 @@ def test_noise_is_the_published_splitmix64_stream():
 def test_conditionals_of_every_labelling_against_log_joint(shape):
     model = random_grid(shape)
     y = model.configurations
-    ours = torch.stack([gibbs.conditional(c, model.unary, model) for c in y]).softmax(-1)
+    ours = torch.stack([conditional(c, model.unary, model.right, model.down) for c in y]).softmax(-1)
     for i, j in itertools.product(range(shape[0]), range(shape[1])):
         each = y.repeat(shape[2], 1, 1, 1)
         each[:, :, i, j] = torch.arange(shape[2])[:, None]
@@ -81,7 +82,7 @@ def test_a_sweep_leaves_the_posterior_as_it_is(schedule):
     y = model.configurations
     index = {tuple(c.reshape(-1).tolist()): n for n, c in enumerate(y)}
     p = torch.softmax(model.log_joint({"labels": y}), 0)
-    conditionals = [torch.softmax(gibbs.conditional(c, model.unary, model), -1) for c in y]
+    conditionals = [torch.softmax(conditional(c, model.unary, model.right, model.down), -1) for c in y]
     after = p
     for i, j in order(2, 3, schedule):
         T = torch.zeros(64, 64, dtype=torch.float64)

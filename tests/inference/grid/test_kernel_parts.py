@@ -27,9 +27,9 @@ def test_metropolised_gibbs_is_lius():
         liu[:, k] = 0
         at_k = torch.full((50,), k)
         others = torch.arange(4) != k
-        assert torch.allclose(metropolised_gibbs.moves(pi, at_k, 0.0), liu, rtol=1e-12)
-        assert bool((metropolised_gibbs.moves(pi, at_k, 0.3) > pi)[:, others].all())
-    assert torch.equal(metropolised_gibbs.moves(torch.full((1, 2), 0.5), torch.tensor([0]), 0.0),
+        assert torch.allclose(metropolised_gibbs.transition_probability(pi, at_k, 0.0), liu, rtol=1e-12)
+        assert bool((metropolised_gibbs.transition_probability(pi, at_k, 0.3) > pi)[:, others].all())
+    assert torch.equal(metropolised_gibbs.transition_probability(torch.full((1, 2), 0.5), torch.tensor([0]), 0.0),
                        torch.tensor([[0.0, 1.0]]))
 
 
@@ -54,7 +54,7 @@ def test_swendsen_wang_bonds_of_potts():
     for a, b in ((1.2, 0.5), (2.0, 0.0), (0.3, 0.7)):
         model = GridMRF.potts(torch.zeros(2, 3, 3), 0.0, (a, b))
         _, right, down = swendsen_wang.split(model)
-        beside, below = swendsen_wang.bond_chances(labels, right, down)
+        beside, below = swendsen_wang.bond_probability(labels, right, down)
         chance = max(0.0, 1 - math.exp(b - a))
         assert torch.allclose(beside, chance * torch.tensor([[1.0, 0], [0, 0]], dtype=torch.float64), atol=1e-15)
         assert torch.allclose(below, chance * torch.tensor([[1.0, 0, 1]], dtype=torch.float64), atol=1e-15)

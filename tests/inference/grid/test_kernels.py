@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from torch import Tensor
 
 from inference.grid import metropolised_gibbs, parallel_tempering, row_block_gibbs, swendsen_wang
-from inference.grid.parts.single_site import colours, potentials
+from inference.grid.parts.single_site import colours, conditional
 from inference.job import generator
 from models.grid import GridMRF
 from tests.support.mixed_grids import mixed, one_thread  # noqa: F401
@@ -40,7 +40,7 @@ def metropolised_matrix(model: GridMRF, gibbs: float = 0.1) -> Tensor:
     Y, tables = model.configurations, (model.unary, model.right, model.down)
     P = torch.eye(len(Y), dtype=torch.float64)
     for pixels in colours(model.unary):
-        rows = metropolised_gibbs.moves(torch.softmax(potentials(Y, *tables), -1), Y, gibbs)
+        rows = metropolised_gibbs.transition_probability(torch.softmax(conditional(Y, *tables), -1), Y, gibbs)
         rows = rows.scatter(-1, Y[..., None], 1 - rows.sum(-1, keepdim=True))
         assert bool((rows > -1e-15).all())
         P = P @ independent(rows, pixels, Y)
@@ -54,7 +54,7 @@ def row_block_matrix(model: GridMRF) -> Tensor:
         M = torch.zeros_like(P)
         for n, y in enumerate(Y):
             phi = row_block_gibbs.row_field(y, model.unary, model.down, torch.tensor([i]))
-            last, left = row_block_gibbs.chain(phi, model.right[[i]])
+            last, left = row_block_gibbs.forward_filter(phi, model.right[[i]])
             for row in itertools.product(range(K), repeat=model.shape[1]):
                 p = last[0, row[-1]]
                 for j in range(len(row) - 1):
@@ -71,7 +71,7 @@ def swendsen_wang_matrix(model: GridMRF) -> Tensor:
     Y, K = model.configurations, model.shape[2]
     effects, *rests = swendsen_wang.split(model)
     tables = model.unary + effects, *rests
-    chance = [c.flatten(1) for c in swendsen_wang.bond_chances(Y, *tables[1:])]
+    chance = [c.flatten(1) for c in swendsen_wang.bond_probability(Y, *tables[1:])]
     edges, across = torch.cat(chance, 1), chance[0].shape[1]
     P, n = torch.zeros(len(Y), len(Y), dtype=torch.float64), torch.arange(len(Y))
     for bits in itertools.product([False, True], repeat=edges.shape[1]):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from inference import threads
 from inference.grid import loopy_bp
-from inference.grid.compiled import loopy_bp as loopy_bp_numba
 from inference.grid.compiled.loopy_bp_odds import is_safe
 from models.grid import GridMRF
 from tests.inference.grid.test_loopy_bp import ENGINES, RNG, WAYS, beliefs, homogeneous, random_grid, run
@@ -89,10 +89,10 @@ def test_odds_at_the_edge_of_what_is_safe(K, evidence, coupling):
     (random_grid, "sequential", 2), (random_grid, "residual", 2)])
 def test_one_thread_or_more_the_same_bytes(make, schedule, K, monkeypatch):
     model, before, found = make(9, 33, 21, K), torch.get_num_threads(), []
-    monkeypatch.setattr(loopy_bp_numba, "SMALL", 0)
+    monkeypatch.setattr(threads, "SMALL", 0)
     try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
             state, infos = run(model, 5, schedule=schedule, engine="compiled")
             # the log form's Bethe sum is torch's, which may add in another order
             found.append((state.messages, [(i.residual, i.log_evidence if state.form == "odds" else 0) for i in infos]))

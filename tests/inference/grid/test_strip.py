@@ -63,7 +63,7 @@ def test_random_grids_against_enumeration(shape, arithmetic):
     state, ours = solve(model, engine=arithmetic)
     torch.testing.assert_close(strip.expect(state, model), expected, rtol=1e-10, atol=1e-14)
     assert ours == pytest.approx(log_Z, rel=1e-12)
-    assert torch.equal(strip.most_probable(model, engine=arithmetic), best)
+    assert torch.equal(strip.map_estimate(model, engine=arithmetic), best)
 
 
 @pytest.mark.parametrize("scale", [300.0, 1e4])
@@ -76,7 +76,7 @@ def test_strong_potentials_against_enumeration(shape, scale):
         state, ours = solve(model, engine=engine)
         torch.testing.assert_close(strip.expect(state, model), expected, rtol=1e-8, atol=1e-300)
         assert ours == pytest.approx(log_Z, rel=1e-13)
-        assert torch.equal(strip.most_probable(model, engine=engine), best)
+        assert torch.equal(strip.map_estimate(model, engine=engine), best)
 
 
 @pytest.mark.parametrize("width, pull, coupling", [(2, 300.0, 66.0), (1, 720.0, 130.0), (1, 650.0, 150.0)])
@@ -103,7 +103,7 @@ def test_arithmetics_agree_where_nothing_can_be_listed(shape, arithmetic):
     twin, twin_log_Z = solve(model, engine="torch")
     torch.testing.assert_close(strip.expect(state, model), strip.expect(twin, model), rtol=1e-9, atol=0)
     assert log_Z == pytest.approx(twin_log_Z, rel=1e-13)
-    assert torch.equal(strip.most_probable(model, engine=arithmetic), strip.most_probable(model, engine="torch"))
+    assert torch.equal(strip.map_estimate(model, engine=arithmetic), strip.map_estimate(model, engine="torch"))
 
 
 def test_reference_image_to_1e_8_relative(arithmetic):
@@ -158,8 +158,8 @@ def test_an_image_given_as_data_is_the_image_in_the_unary(arithmetic):
     image = torch.nn.functional.one_hot(torch.tensor([[0, 1, 2], [1, 1, 0]]), 3)
     seen, blind = GridMRF.potts(image, 1.5, (1.0, 0.3)), GridMRF.potts(torch.zeros(2, 3, 3), 1.5, (1.0, 0.3))
     torch.testing.assert_close(solve(blind, image.double(), arithmetic)[0].labels, enumerated(seen)[0]["labels"])
-    assert torch.equal(strip.most_probable(blind, image.double(), engine=arithmetic),
-                       strip.most_probable(seen, engine=arithmetic))
+    assert torch.equal(strip.map_estimate(blind, image.double(), engine=arithmetic),
+                       strip.map_estimate(seen, engine=arithmetic))
 
 
 @pytest.mark.parametrize("options, words", [
@@ -184,7 +184,7 @@ def test_a_large_image_is_refused_and_others_named():
     with pytest.raises(InputError, match=r"10\^187 GB .* use loopy_bp, mean_field or gibbs"):
         strip.init(torch.Generator(), GridMRF.potts(torch.zeros(640, 640, 2)), None)
     with pytest.raises(InputError, match="strip needs"):
-        strip.most_probable(GridMRF.potts(torch.zeros(100, 100, 3)))
+        strip.map_estimate(GridMRF.potts(torch.zeros(100, 100, 3)))
 
 
 @pytest.mark.slow

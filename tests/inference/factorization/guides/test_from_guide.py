@@ -147,7 +147,7 @@ def test_a_users_mean_field_is_ours_to_the_bit(written):
     """The same parameters, start and rates as guide_mean_field_pyro: Adam, batches, noise and the ELBO are the same."""
     model, data = some_ratings(12, 6, 60, rank=2)
     theirs = loaded(written("""
-        from inference.factorization.parts.stochastic import begin
+        from inference.factorization.parts import stochastic
         RATES = {"V_mean": 0.5}
         def guide(model, data):
             for site, plate in (("U", "users"), ("V", "items")):
@@ -156,7 +156,7 @@ def test_a_users_mean_field_is_ours_to_the_bit(written):
                 with pyro.plate(plate, len(mean)):
                     pyro.sample(site, dist.Normal(mean, torch.exp(0.5 * log_variance)).to_event(1))
         def start(rng, model, data):
-            return begin(torch.Generator().manual_seed(5), model, data, "default", None, None).params
+            return stochastic.init(torch.Generator().manual_seed(5), model, data).params
         """))
     a = guide_mean_field_pyro.init(torch.Generator().manual_seed(5), model, data)
     b = theirs.init(torch.Generator(), model, data)

@@ -16,7 +16,7 @@ from inference.factorization.guides import from_guide
 from inference.factorization.guides.guide import in_pyro, make
 from inference.factorization.parts.by_row import sides
 from inference.factorization.parts.row_conditional import Prior, posterior
-from inference.factorization.parts.stochastic_pyro import borrowed
+from inference.factorization.parts.stochastic_pyro import fitting
 from models.factorization import Factorization
 from models.ladder import make as make_model
 from models.ratings import Ratings
@@ -240,7 +240,7 @@ def test_the_whole_covariance_is_read_as_pyro_means_it():
     state = svi_auto_pyro.init(rng, model, data, guide="AutoMultivariateNormal")
     for _ in range(2):
         state, info = svi_auto_pyro.step(rng, state, model, data)
-    with borrowed(torch.Generator()):
+    with fitting(torch.Generator()):
         guide = svi_auto_pyro.automatic("AutoMultivariateNormal", model, data, 0)
         for name, value in pyro.get_param_store().named_parameters():
             value.data.copy_(state.params[name])

@@ -1,0 +1,31 @@
+"""The global random generators of torch, numpy and Python, which libraries draw from: handed back as they were."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def global_one(device: torch.device | str) -> torch.Generator:
+    """torch's own generator on a device, which every Pyro kernel draws from."""
+    device = torch.device(device)
+    return torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
+
+
+@contextmanager
+def handed_back() -> Iterator[None]:
+    """Whatever happens inside, the generators are afterwards where they were before."""
+    cpu, numpy, python = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    try:
+        yield
+    finally:
+        torch.set_rng_state(cpu)
+        np.random.set_state(numpy)
+        random.setstate(python)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
