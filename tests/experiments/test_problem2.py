@@ -24,7 +24,7 @@ from models.ratings import Ratings
 from runs.options import parse
 from runs.request import parse_ranks
 from runs.run import Run
-from tests.support import OUTSIDE, ROOT
+from tests.support import OUTSIDE
 from views import tables
 
 REAL = OUTSIDE / JESTER
@@ -248,13 +248,6 @@ def test_a_fit_that_diverges_says_what_to_try(quick, tmp_path, capsys):
 def test_real_ratings():
     found = checkpoints2.run(["coordinate_ascent"], REAL.parent)
     assert sum(c.id == "outside" for c in found) == 10 and all(c.passed for c in found)
-
-
-def test_every_option_is_in_the_readme(capsys):
-    with pytest.raises(SystemExit):
-        run.main(["--problem", "2", "--help"])
-    options = {w.strip("[],") for w in capsys.readouterr().out.split() if w.startswith(("--", "[--"))}
-    assert not {o for o in options if o not in (ROOT / "README.md").read_text()} - {"--help"}
 
 
 def test_a_given_test_set_of_jester_is_mapped_to_stars(tmp_path, capsys):
