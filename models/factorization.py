@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import torch
@@ -36,7 +36,7 @@ class Factorization:
     rank: int
     prior_variance: float = 5.0
     noise_variance: float = 1.0
-    pairs: Pairs | None = None
+    pairs: Pairs | None = field(default=None, repr=False)
     device: torch.device | str = "cpu"
 
     kind: ClassVar[str] = "factorization"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_ENUMERATED = 2**22  # configurations; 9 pixels each are 300 MB as int64
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GridMRF:
     """Log-potentials of a grid MRF, in nats and float64; one label out of K at every pixel.
 
@@ -91,6 +91,10 @@ class GridMRF:
             down=pair.expand(max(H - 1, 0), W, K, K),
             evidence=float(evidence),
         )
+
+    def __repr__(self) -> str:
+        H, W, K = self.shape
+        return f"GridMRF({H} x {W}, {K} labels, {'tables by site' if self.pair is None else 'one table'})"
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ from models.model import fingerprint
 Pairs = tuple[Tensor, Tensor]  # (user, item), counted from 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ratings:
     """Observed ratings as triples: `rating[n]` was given by `user[n]` to `item[n]`, counted from 0.
 
@@ -46,6 +46,10 @@ class Ratings:
                                  f"found {int(index.min())}..{int(index.max())}")
         if not self.rating.is_floating_point() or not bool(torch.isfinite(self.rating).all()):
             raise InputError("ratings must be finite floating-point numbers")
+
+    def __repr__(self) -> str:
+        scale = f" from {self.scale[0]:g} to {self.scale[1]:g}" if self.scale else ""
+        return f"Ratings({len(self):,}{scale}, by {self.num_users:,} users of {self.num_items:,} items)"
 
     def __len__(self) -> int:
         return len(self.rating)

@@ -72,3 +72,11 @@ def test_every_public_name_is_there():
     for kind in ("grid", "factorization"):
         assert {p.stem for p in Path(ROOT / "inference" / kind).glob("*.py")} > set(cc.methods(kind)) > {"prior"} - {
             "prior"}
+
+
+def test_models_and_ratings_are_a_line_to_read():
+    model = cc.GridMRF.potts(cc.load_image("small"))
+    ratings = cc.load_ratings(ROOT / "examples" / "ratings.csv", say=lambda line: None)
+    said = [repr(model), repr(ratings), repr(cc.split(ratings)), repr(cc.factorization("plain", 9, 8, 2))]
+    assert said[0] == "GridMRF(3 x 3, 2 labels, one table)" and "by 100 users of 20 items" in said[1]
+    assert all("tensor" not in line and len(line) < 300 for line in said)
