@@ -29,6 +29,8 @@ def read(given: Sequence[Given]) -> tuple[list[Saved], list[str]]:
             here = [one]
         elif isinstance(one, Result):
             here = [_of(one)]
+        elif not isinstance(one, str | Path):
+            raise InputError(f"{one!r} is not a result: give a Result, a .nc file that a run wrote, or a run's folder")
         elif (path := Path(one)).is_dir():
             here, sentence = _folder(path)
             left += [sentence] if sentence else []

@@ -10,6 +10,7 @@ from checks import door, planted
 from checks.verdict import Verdict
 from data import ratings as data_ratings
 from data.ratings import Split
+from errors import unknown
 from inference import load, user_file
 from inference.drive import drive
 from inference.job import Plan, generator
@@ -64,18 +65,18 @@ def found(what: What, kind: str) -> Method:
     return load.of_thing(kind, what)
 
 
-def check(what: What, model: Model | str | None = None, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
+def check(what: What, problems: Model | str | None = None, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
           options: Mapping[str, Any] | None = None, **more: Any) -> Verdict:
     """Is this method right? A verdict with its error probability, found on small problems whose answers are known.
 
     what      as in `run`; a mistake of the zoo is `zoo/stale_u`
-    model     the kind of model it is for, "grid" or "factorization", or any model of that kind; where several could be
-              meant it must be said
+    problems  the test problems to judge it on, "grid", "factorization" or "ladder" (ratings with more learned), or any
+              model of the kind it is for; where several could be meant it must be said
     level     the probability that a right method is called wrong
     budget    seconds
     """
-    kind = model if model is None or isinstance(model, str) else model.kind
-    asked = door.found(what if isinstance(what, str | Path | Method) else user_file.held(what), kind=kind)
+    which = {"problems": problems} if problems is None or isinstance(problems, str) else {"kind": problems.kind}
+    asked = door.found(what if isinstance(what, str | Path | Method) else user_file.held(what), **which)
     given = door.chosen_options(asked, {**(options or {}), **more})
     return door.judged(asked, given, seed=seed, level=level, budget=budget)
 
@@ -83,6 +84,8 @@ def check(what: What, model: Model | str | None = None, *, seed: int = 0, level:
 def methods(kind: str | None = None) -> dict[str, str]:
     """Every method for a kind of model ("grid", "factorization"; all of them without it), and what it does."""
     kinds = load.kinds() if kind is None else [kind]
+    if kind is not None and kind not in load.kinds():
+        raise unknown("kind of model", kind, load.kinds())
     return {name: line for k in kinds for name, line in load.names(k).items()}
 
 

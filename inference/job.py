@@ -32,6 +32,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("chains", 1), ("warmup", 0), ("thin", 1), ("draws", 0), ("seed", 0)):
+            if not isinstance(getattr(self, name), int):
+                raise InputError(f"{name} must be a whole number, not {getattr(self, name)!r}")
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if self.warmup >= self.steps:

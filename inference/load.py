@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from errors import InputError, unknown
 from inference import from_transition, user_file
@@ -86,7 +85,7 @@ def in_file(kind: str, file: UserFile) -> Method:
     return from_guide(kind, module, guides[chosen], file.name, "user")
 
 
-def of_thing(kind: str, thing: Callable[..., Any]) -> Method:
+def of_thing(kind: str, thing: object) -> Method:
     """A transition, a guide or a class of Pyro kernels itself, as a method."""
     return in_file(kind, user_file.held(thing))
 

@@ -53,7 +53,7 @@ class UserFile:
         return found
 
     def _own(self, thing: object) -> bool:
-        return getattr(thing, "__module__", None) == self.module.__name__
+        return str(getattr(thing, "__module__", None)) == self.module.__name__
 
 
 def is_file(word: str) -> bool:
@@ -72,12 +72,17 @@ def read(word: str) -> UserFile:
     return UserFile(path, wanted, import_file(path))
 
 
-def held(thing: Callable[..., Any]) -> UserFile:
+def held(thing: object) -> UserFile:
     """A kernel or guide that is at hand, from a notebook say, as if it stood in a file: a function whose first argument
-    is `rng` is a transition, a class derived from MCMCKernel a kernel, anything else a guide."""
-    name = getattr(thing, "__name__", type(thing).__name__)
-    module = ModuleType(str(thing.__module__), thing.__doc__)
-    module.__file__ = inspect.getsourcefile(thing) or name
+    is `rng` is a transition, a class derived from MCMCKernel a kernel, anything else a guide. Errors: InputError for
+    what cannot be called."""
+    if not callable(thing):
+        raise InputError(f"{thing!r} is nothing to infer with: give a method's name, a file, a function "
+                         f"transition(rng, latents, model, data), a Pyro guide, or a class of Pyro kernels")
+    maker = thing if hasattr(thing, "__name__") else type(thing)
+    name = "".join(c for c in maker.__name__ if c.isidentifier())  # a lambda is called <lambda>
+    module = ModuleType(str(maker.__module__), thing.__doc__)
+    module.__file__ = inspect.getsourcefile(maker) or name
     first = next(iter(inspect.signature(thing).parameters), "")
     moves = first == "rng" and not isinstance(thing, type)
     setattr(module, "transition" if moves else name, thing)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from errors import InputError
 from models.densities import log_normal
-from models.model import Latents
+from models.model import Latents, described
 from models.ratings import Pairs, Ratings
 
 SMALL = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 2), (1, 3), (2, 1), (2, 0), (3, 2), (3, 0), (5, 3))  # 6 x 4
@@ -109,6 +109,14 @@ class Factorization:
         """No ratings."""
         none = torch.empty(0, dtype=torch.int64, device=self.device)
         return Ratings(none, none, none.double(), self.num_users, self.num_items)
+
+    def check_data(self, data: Ratings) -> None:
+        if not hasattr(data, "num_users"):
+            raise InputError(f"a factorization is observed through ratings, as `load_ratings` reads them, not through "
+                             f"{described(data)}")
+        if (data.num_users, data.num_items) != (self.num_users, self.num_items):
+            raise InputError(f"the ratings are of {data.num_users} users and {data.num_items} items, and the model "
+                             f"is of {self.num_users} and {self.num_items}: make the model from the ratings' sizes")
 
     def small(self, rng: torch.Generator) -> tuple[Factorization, Ratings]:
         """Six users, one of them without ratings, and four items; ratings drawn from the model."""

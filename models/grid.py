@@ -18,7 +18,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
-from models.model import Latents, fingerprint
+from models.model import Latents, described, fingerprint
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteMarkovNetwork
@@ -176,6 +176,12 @@ class GridMRF:
 
     def blank(self) -> None:
         """No image."""
+
+    def check_data(self, data: object) -> None:
+        if data is not None and (not isinstance(data, Tensor) or data.shape[-3:] != self.shape):
+            raise InputError(f"a grid of {' x '.join(map(str, self.shape[:2]))} pixels and {self.shape[2]} labels is "
+                             f"observed through an image of shape {self.shape}, or through None where the image is in "
+                             f"the model, not through {described(data)}")
 
     def small(self, rng: torch.Generator) -> tuple[GridMRF, None]:
         """A 3 x 3 image with mixed-sign couplings, which is in the model as in Problem 1."""

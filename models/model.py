@@ -66,6 +66,9 @@ class Model(Protocol):
     def blank(self) -> Data:
         """An observation that says nothing: log_joint given it is the log prior."""
 
+    def check_data(self, data: Data) -> None:
+        """Errors: InputError for what this model is not observed through."""
+
     def small(self, rng: torch.Generator) -> tuple[Model, Data]:
         """The same kind of model where everything is fast, and data as a run would give them: a kernel is tried on it
         before anything long runs."""
@@ -86,6 +89,11 @@ def like(model: Model) -> Latents:
     """The model's latents by shape and dtype; the numbers mean nothing."""
     return {site: torch.empty(shape, dtype=torch.int64 if site in model.labels else torch.float64)
             for site, shape in model.sites.items()}
+
+
+def described(data: object) -> str:
+    """Data in a word or two, for an error."""
+    return f"a tensor of shape {tuple(data.shape)}" if isinstance(data, Tensor) else f"a {type(data).__name__}"
 
 
 def fingerprint(tensors: Iterable[Tensor]) -> str:

@@ -31,6 +31,7 @@ class Task:
 def trial(task: Task) -> None:
     """What cannot run is said before anything is written. Errors: InputError of the method, or of its pre-flight."""
     method, model, data = task.method, task.model, task.data
+    model.check_data(data)
     preflight(method, task.options, model)
     rng = generator(task.plan.seed, "trial", model.device)
     state = method.init(rng, model, data, **task.options)

@@ -80,3 +80,40 @@ def test_models_and_ratings_are_a_line_to_read():
     said = [repr(model), repr(ratings), repr(cc.split(ratings)), repr(cc.factorization("plain", 9, 8, 2))]
     assert said[0] == "GridMRF(3 x 3, 2 labels, one table)" and "by 100 users of 20 items" in said[1]
     assert all("tensor" not in line and len(line) < 300 for line in said)
+
+
+GRID = cc.GridMRF.potts(cc.load_image("small"))
+RATINGS = cc.load_ratings(ROOT / "examples" / "ratings.csv", say=lambda line: None)
+FACTORIZATION = cc.Factorization(RATINGS.num_users, RATINGS.num_items, 2)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: cc.run("gibbs", GRID, RATINGS), "observed through an image of shape"),
+    (lambda: cc.run("row_gibbs", FACTORIZATION), "observed through ratings, .* not through a NoneType"),
+    (lambda: cc.run("row_gibbs", FACTORIZATION, cc.load_image("small")), "not through a tensor of shape"),
+    (lambda: cc.run("row_gibbs", cc.Factorization(3, 2, 1), RATINGS), "make the model from the ratings' sizes"),
+    (lambda: cc.run("gibbs", GRID, score={"test": RATINGS}), "no predictive score"),
+    (lambda: cc.run("gibbs", GRID, steps=2.5), "steps must be a whole number, not 2.5"),  # type: ignore[arg-type]
+    (lambda: cc.run(3, GRID), "3 is nothing to infer with"),  # type: ignore[arg-type]
+    (lambda: cc.compare([3]), "3 is not a result"),  # type: ignore[list-item]
+    (lambda: cc.methods("grit"), "did you mean 'grid'"),
+    (lambda: cc.check("mean_field"), "more than one thing"),
+    (lambda: cc.check("maximum_likelihood"), "no distribution to judge"),
+    (lambda: cc.check("gibbs", FACTORIZATION), "is a method of Problem 1"),
+])
+def test_what_cannot_be_is_a_sentence(call, words):
+    with pytest.raises(cc.InputError, match=words) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+class Walk:
+    """A transition that is an object."""
+
+    def __call__(self, rng, latents, model, data):
+        return latents
+
+
+@pytest.mark.parametrize("thing, name", [(Walk(), "Walk"), (lambda rng, latents, model, data: latents, "lambda")])
+def test_whatever_can_be_called_is_a_kernel(thing, name):
+    assert cc.run(thing, GRID, steps=5).name == name

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import one_thread
-from inference.factorization.parts.by_row import check_plain, check_sizes
+from inference.factorization.parts.by_row import check_plain
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -52,7 +52,7 @@ class State:
 def init(rng: torch.Generator, model: Factorization, data: Ratings) -> State:
     """A draw from the prior."""
     check_plain("collapsed_gibbs", model)
-    check_sizes(model, data)
+    model.check_data(data)
     _raters(data)
     return State(**model.prior(rng))
 

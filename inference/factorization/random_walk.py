@@ -24,7 +24,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError
-from inference.factorization.parts.by_row import check_plain, check_sizes
+from inference.factorization.parts.by_row import check_plain
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -47,7 +47,7 @@ def init(
     rng: torch.Generator, model: Factorization, data: Ratings, *, step_size: float | None = None, moves: int = 10,
 ) -> State:
     """A draw from the prior."""
-    check_sizes(model, data)
+    model.check_data(data)
     return start(rng, model, data, model.prior(rng), step_size=step_size, moves=moves)
 
 

@@ -73,15 +73,8 @@ _sorted: WeakKeyDictionary[Ratings, tuple[tuple[int, ...], Rows, Rows]] = WeakKe
 
 def sides(model: Factorization, data: Ratings) -> tuple[Rows, Rows]:
     """The ratings by user and by item. Errors: InputError for users or items that the model does not have."""
-    check_sizes(model, data)
+    model.check_data(data)
     return by_user_and_item(data)
-
-
-def check_sizes(model: Factorization, data: Ratings) -> None:
-    """Errors: InputError for ratings of other numbers of users or items than the model's."""
-    if (data.num_users, data.num_items) != (model.num_users, model.num_items):
-        raise InputError(f"the ratings are of {data.num_users} users and {data.num_items} items, and the model "
-                         f"is of {model.num_users} and {model.num_items}: make the model from the ratings' sizes")
 
 
 def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:

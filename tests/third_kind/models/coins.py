@@ -53,6 +53,9 @@ class Coins:
     def blank(self) -> Tensor:
         return torch.zeros(0)
 
+    def check_data(self, data: Tensor) -> None:
+        pass
+
     def small(self, rng: torch.Generator) -> tuple[Coins, Tensor]:
         return self, self.simulate(rng, self.prior(rng))
 
