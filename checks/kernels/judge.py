@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import torch
 
-from checks.contract.faults import faults
-from checks.kernels import hints, reach, sensitivity
+from checks.contract.faults import blind, faults
+from checks.kernels import reach, sensitivity
 from checks.kernels.kernel import Broken, Kernel
+from checks.kernels.nearest import nearest
 from checks.kernels.trial import STEPS, Suspect, Trial, confirmed, suspects
 from checks.problems.load import problem_set
 from checks.problems.problem import Problem, ProblemSet
@@ -70,7 +71,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
         verdict.tested = [{"problem": t.problem.name, "replicates": t.n,
                            "functions": len(t.scale.names) if t.scale else 0} for t in trials]
         if explain:
-            hints.add(verdict, trials)
+            _explain(verdict, [trial for trial in trials if trial.n])
             if verdict.outcome is Outcome.RIGHT and kernel.method.family is Family.MCMC:
                 verdict.warnings += reach.forgetting(trials[0])
                 verdict.excluded = sensitivity.excluded(rng, kernel, trials, SUSPICION / len(looks) / len(trials))
@@ -107,6 +108,26 @@ def _judged(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, level: f
         return verdict, trials
     verdict.outcome = Outcome.RIGHT
     return verdict, trials
+
+
+def _explain(verdict: Verdict, trials: list[Trial]) -> None:
+    """Fill in the figure's numbers and, if it is wrong, what the kernel seems to have used and what it looks like."""
+    for trial in trials:
+        problem, data, compared = trial.problem, trial.data, trial.upto(trial.n)
+        assert trial.scale is not None
+        verdict.scores[problem.name] = [
+            {"quantity": name[0], "where": name[1], "place": _rounded(compared.z[0, f]),
+             "spread": _rounded(compared.z[1, f]), "sd": _rounded(compared.d[0, f])}
+            for f, name in enumerate(trial.scale.names)]
+        if verdict.outcome is Outcome.WRONG and verdict.findings:
+            verdict.nearest = nearest(trial, compared)
+            finite = all(bool(torch.isfinite(x).all()) for x in trial.after.values())
+            verdict.implied = problem.implied(problem.model, trial.after, data) if finite else []
+            verdict.faults += blind(trial.kernel, problem, trial.before, data)
+
+
+def _rounded(z: torch.Tensor) -> float | None:
+    return round(float(z), 3) if bool(torch.isfinite(z)) else None
 
 
 def accepted(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict
