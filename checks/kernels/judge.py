@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch import Generator, Tensor
 
 from checks.contract.faults import blind, faults
 from checks.kernels import reach, sensitivity
@@ -51,7 +52,7 @@ class Budget:
         lacking = sum(max(0, n - trial.n) for trial in trials)
         return self.spent + (self.spent / have if have else self.each) * lacking <= self.seconds
 
-    def guess(self, rng: torch.Generator, kernel: Kernel, chosen: list[Problem]) -> None:
+    def guess(self, rng: Generator, kernel: Kernel, chosen: list[Problem]) -> None:
         """Time a few replicates of every problem, for kernels that take them one by one."""
         if kernel.batched:
             return
@@ -65,7 +66,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
           looks: tuple[int, ...] | None = None, explain: bool = True) -> Verdict:
     """The verdict on a kernel by a set of test problems, perhaps by its name; `explain` adds the hints."""
     clock, looks = Budget(budget, time.perf_counter()), looks or LOOKS
-    rng = torch.Generator().manual_seed(seed)
+    rng = Generator().manual_seed(seed)
     with one_thread():
         verdict, trials = _judged(rng, kernel, problem_set(problems), level, clock, looks)
         verdict.tested = [{"problem": t.problem.name, "replicates": t.n,
@@ -79,7 +80,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
     return verdict
 
 
-def _judged(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, level: float, clock: Budget,
+def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, clock: Budget,
             looks: tuple[int, ...]) -> tuple[Verdict, list[Trial]]:
     verdict = Verdict(kernel.method.name, Outcome.WRONG, level)
     chosen, verdict.warnings = accepted(rng, kernel, problems, verdict)
@@ -126,12 +127,11 @@ def _explain(verdict: Verdict, trials: list[Trial]) -> None:
             verdict.faults += blind(trial.kernel, problem, trial.before, data)
 
 
-def _rounded(z: torch.Tensor) -> float | None:
+def _rounded(z: Tensor) -> float | None:
     return round(float(z), 3) if bool(torch.isfinite(z)) else None
 
 
-def accepted(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict
-             ) -> tuple[list[Problem], list[str]]:
+def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict) -> tuple[list[Problem], list[str]]:
     """The problems the kernel does not refuse, and what it refused; contract faults go to the verdict."""
     chosen: list[Problem] = []
     said: list[str] = []
@@ -170,6 +170,6 @@ def described(trial: Trial, suspect: Suspect) -> Finding:
                    float(values[1].mean()), float(values[0].mean()), problem.name)
 
 
-def _values(problem: Problem, name: tuple[str, str], latents: Latents, data: Data) -> torch.Tensor:
+def _values(problem: Problem, name: tuple[str, str], latents: Latents, data: Data) -> Tensor:
     free = problem.free(problem.model, latents, data)
     return free[name] if name in free else problem.normal(problem.model, latents, data)[name]
