@@ -93,5 +93,3 @@ def _rejects(test: Callable[[torch.Generator, Kernel, Problem], bool], kind: str
         return test(rng, kernel, problem_set(kind).problems()[0])
     except Broken:
         return True
-
-

@@ -95,7 +95,10 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
     """What a user's file holds, for the kind of model that it runs on."""
     exact = getattr(file.module, "EXACT", True)
     if not file.wanted and is_guide(file.module):
-        return Asked(Guide.of(file.module, file.name), wanted or of_kind(of_guides(file.name, kind))[0], exact=exact)
+        kinds = [k for k in load.kinds() if load.guides(k) and kind in (None, k)]
+        if len(kinds) != 1:
+            raise undecided(file.name, "guides are fitted for both" if kinds else "no guide is fitted for that one")
+        return Asked(Guide.of(file.module, file.name), wanted or of_kind(kinds[0])[0], exact=exact)
     methods: dict[str, Method] = {}
     refused: list[str] = []
     for k in [kind] if kind else load.kinds():
@@ -107,14 +110,6 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
         raise InputError("; ".join(dict.fromkeys(refused)))
     kind = next(iter(methods)) if len(methods) == 1 else fitting(methods)
     return of_method(methods[kind], kind, wanted)
-
-
-def of_guides(name: str, kind: str | None) -> str:
-    """The kind of model that a guide written as functions is for: one that has guides."""
-    kinds = [k for k in load.kinds() if load.guides(k) and kind in (None, k)]
-    if len(kinds) != 1:
-        raise undecided(name, "guides are fitted for both" if kinds else "no guide is fitted for that one")
-    return kinds[0]
 
 
 def of_method(method: Method, kind: str, wanted: ProblemSet | None, options: Mapping[str, object] | None = None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from checks.door import Asked, chosen_options, everything, found, judged
+from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
 from errors import InputError
 from runs import folder
@@ -20,39 +19,6 @@ from views import tables
 KINDS = {"1": "grid", "2": "factorization", "3": "factorization"}  # of --problem
 MODELS = {"plain": "factorization", "ladder": "ladder"}  # the test problems of --model
 COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow"}
-
-
-@dataclass(frozen=True)
-class CheckRequest:
-    """What the arguments ask for.
-
-    kind, problems    whose models, and which set of test problems; None to find out
-    """
-
-    what: str
-    kind: str | None
-    problems: str | None
-    options: Mapping[str, str]
-    out: Path | None
-    seed: int
-    budget: float
-    level: float
-
-    @classmethod
-    def of(cls, args: argparse.Namespace) -> CheckRequest:
-        """Errors: InputError for a budget that is none, or an option without a value."""
-        if not args.budget > 0:
-            raise InputError(f"--budget must be a positive number of seconds, not {args.budget:g}")
-        return cls(args.check, KINDS.get(args.problem), MODELS.get(args.model), settings(args.set), args.out, args.seed,
-                   args.budget, args.level)
-
-    @property
-    def all(self) -> bool:
-        return self.what == "all"
-
-    def wanted(self) -> list[Asked]:
-        """One, or all that the project ships."""
-        return everything() if self.all else [found(self.what, kind=self.kind, problems=self.problems)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,23 +36,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 3 cannot tell."""
-    request, console = CheckRequest.of(args), tables.console()
-    wanted = request.wanted()
-    options = [chosen_options(asked, request.options) for asked in wanted]
-    out = folder.create(request.out, "check", argv)
+    if not args.budget > 0:
+        raise InputError(f"--budget must be a positive number of seconds, not {args.budget:g}")
+    given, console, judge_all = settings(args.set), tables.console(), args.check == "all"
+    wanted = everything() if judge_all else [found(args.check, kind=KINDS.get(args.problem),
+                                                   problems=MODELS.get(args.model))]
+    options = [chosen_options(asked, given) for asked in wanted]
+    out = folder.create(args.out, "check", argv)
     verdicts = []
-    for asked, given in zip(wanted, options, strict=True):
-        verdict = judged(asked, given, seed=request.seed, level=request.level, budget=request.budget)
+    for asked, chosen in zip(wanted, options, strict=True):
+        verdict = judged(asked, chosen, seed=args.seed, level=args.level, budget=args.budget)
         verdicts.append(verdict)
-        if not request.all:
+        if not judge_all:
             show(console, verdict)
-        name = f"check-{asked.name}" if request.all else "check"
+        name = f"check-{asked.name}" if judge_all else "check"
         folder.write_json(out / f"{name}.json", folder.finite(verdict.to_json()))
         views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
-    if request.all:
+    if judge_all:
         summary(console, verdicts)
     console.print(f"the figures and JSON are in {out}", soft_wrap=True)
-    statuses = {v.outcome.status for v in verdicts if not (request.all and v.by_design)}
+    statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
     return 1 if 1 in statuses else max(statuses)
 
 
@@ -119,4 +88,3 @@ def summary(console: Console, verdicts: list[Verdict]) -> None:
     tables.show(console, "Everything that samples", ("method", "verdict", "replicates", "seconds", "because"),
                 [(v.method, v.word, sum(t["replicates"] for t in v.tested), v.seconds,
                   None if v.outcome is Outcome.RIGHT else v.headline) for v in verdicts])
-

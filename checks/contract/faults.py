@@ -34,8 +34,7 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
 
     def run(among: slice, disturb: int) -> Latents:
         with disturbed(disturb):
-            return kernel.move(torch.Generator().manual_seed(seed), problem, take(latents, among),
-                               take(data, among), 2)
+            return kernel.move(torch.Generator().manual_seed(seed), problem, take(latents, among), take(data, among), 2)
 
     given, held = contents((latents, data)), global_state()
     try:
@@ -80,12 +79,12 @@ def blind(kernel: Kernel, problem: Problem, latents: Latents, data: Data) -> lis
 def written(before: dict[str, Tensor], now: object) -> list[str]:
     """What was changed in place, of what it was given."""
     return [f"it writes into {name}, which it was given: work on a copy, as {name.rpartition(' ')[2]}.clone() makes"
-            for name, same in unchanged(before, now) if not same]
+            for name, x in contents(now).items() if not torch.equal(before[name], x)]
 
 
 def borrowed(held: dict[str, object]) -> list[str]:
     return [f"it changes the global random numbers of {name}: every draw needs generator=rng, as in "
-            f"torch.randn(shape, generator=rng)" for name in changed(held, global_state())]
+            f"torch.randn(shape, generator=rng)" for name, state in global_state().items() if state != held[name]]
 
 
 def unlike(drawn: object, like: Latents, model: Model) -> list[str]:
@@ -128,17 +127,9 @@ def contents(value: object, name: str = "") -> dict[str, Tensor]:
             if isinstance(getattr(value, f.name), Tensor)}
 
 
-def unchanged(before: dict[str, Tensor], now: object) -> list[tuple[str, bool]]:
-    return [(name, torch.equal(before[name], x)) for name, x in contents(now).items()]
-
-
 def global_state() -> dict[str, object]:
     return {"torch": torch.get_rng_state().numpy().tobytes(), "random": random.getstate(),
             "numpy": np.random.get_state()[1].tobytes()}  # type: ignore[index,union-attr]
-
-
-def changed(before: dict[str, object], now: dict[str, object]) -> list[str]:
-    return [name for name, state in before.items() if state != now[name]]
 
 
 @contextmanager

@@ -25,16 +25,11 @@ WORDS = ("kind", "converged", "oscillating")  # of an Info that are no numbers
 
 
 def unfit(drawn: object, model: Model) -> list[str]:
-    """How a draw differs from the model's latents."""
-    return unlike(_integers(drawn), like(model), model)
-
-
-def _integers(drawn: object) -> object:
-    """Labels in whatever integers they come."""
-    if not isinstance(drawn, dict):
-        return drawn
-    return {site: x.to(torch.int64) if isinstance(x, Tensor) and not x.is_floating_point() else x
-            for site, x in drawn.items()}
+    """How a draw differs from the model's latents; labels may come in whatever integers."""
+    if isinstance(drawn, dict):
+        drawn = {site: x.to(torch.int64) if isinstance(x, Tensor) and not x.is_floating_point() else x
+                 for site, x in drawn.items()}
+    return unlike(drawn, like(model), model)
 
 
 class Refused(InputError):
@@ -54,9 +49,9 @@ def watch(method: Method, options: Mapping[str, object], model: Model, data: Dat
                          f"write @dataclass(frozen=True) above class State")
         for _ in range(1 if method.family is Family.EXACT else STEPS):
             before = _arrays(state)
-            result = _step(rng, method, state, model, data)
+            result, now = _step(rng, method, state, model, data), _arrays(state)
             found += [f"step writes into the State's {name}, which it was given: make a new State, as "
-                      f"replace(state, ...) does" for name in _differing(before, _arrays(state))]
+                      f"replace(state, ...) does" for name, x in before.items() if not torch.equal(x, now[name])]
             state = result[0]
             drawn = method.draw(rng, state, model)
             wrong = unfit(drawn, model)
@@ -158,10 +153,6 @@ def _arrays(state: object) -> dict[str, Tensor]:
         parts = value if isinstance(value, dict) else {"": value}
         found |= {f"{name} {site}".strip(): x.clone() for site, x in parts.items() if isinstance(x, Tensor)}
     return found
-
-
-def _differing(before: dict[str, Tensor], now: dict[str, Tensor]) -> list[str]:
-    return [name for name, x in before.items() if not torch.equal(x, now[name])]
 
 
 def _what(value: object) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import torch
 from scipy import stats
-from torch import Tensor
+from torch import Generator, Tensor
 
 from checks.guides.judge import FITS
 from checks.kernels.judge import SUSPICION
@@ -41,7 +41,7 @@ CLOSE = 1e-3  # nats: two ways to the same ELBO
 def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, object] | None = None, *,
               seed: int = 0, level: float = 1e-3, budget: float = 300.0, fits: int = FITS) -> Verdict:
     """The verdict on a variational method by the larger problem of a set, perhaps by its name."""
-    clock, rng = time.perf_counter(), torch.Generator().manual_seed(seed)
+    clock, rng = time.perf_counter(), Generator().manual_seed(seed)
     problem = problem_set(problems).fitting()
     verdict = Verdict(method.name, Outcome.RIGHT, level, seed=seed)
     said: list[list[str]] = []
@@ -69,7 +69,7 @@ def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, 
     return verdict
 
 
-def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dict[str, object], verdict: Verdict
+def _faults(rng: Generator, method: Method, problem: Problem, options: dict[str, object], verdict: Verdict
             ) -> list[str]:
     """What is wrong on one data set."""
     answers, (_, drawn) = problem.answers, problem.joint(rng, 1)
@@ -96,8 +96,7 @@ def _faults(rng: torch.Generator, method: Method, problem: Problem, options: dic
     return []
 
 
-def fit(rng: torch.Generator, method: Method, model: Model, data: Data, options: dict[str, object]
-        ) -> tuple[object, Info]:
+def fit(rng: Generator, method: Method, model: Model, data: Data, options: dict[str, object]) -> tuple[object, Info]:
     """Its state at the end, and the last Info."""
     stochastic = {"lr", "batch_size"} <= method.options.keys() and not {"lr", "batch_size"} & options.keys()
     tried: list[dict[str, object]] = [{}]

@@ -71,8 +71,7 @@ def by_torch(elbo: Callable[..., Tensor]) -> Callable[..., Params]:
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
         total = elbo(model, data, leaves, noise).sum()
         found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-        return {name: torch.zeros_like(leaves[name]) if g is None else g
-                for name, g in zip(leaves, found, strict=True)}
+        return {name: torch.zeros_like(leaves[name]) if g is None else g for name, g in zip(leaves, found, strict=True)}
 
     return gradient
 

@@ -4,6 +4,12 @@ A question is suspicious at `SUSPICION` shared among all questions; fresh noise 
 sign, at level / (2 SUSPICION). So a right guide is called wrong with probability at most level / 2 by these.
 The fit counts as lacking when it is more than a nat, and more than six standard errors, below coordinate
 ascent from its own moments, on most of three data sets: a poor local optimum is not lacking, nor is bad luck once.
+
+How good a fit is, is told for information, as it may be poor and yet right:
+
+    k-hat       the shape of the tail of p / q over samples of q (PSIS; Yao et al. 2018); above 0.7, q is too unlike
+                the posterior for weights to correct it
+    coverage    the share of the model's true quantities (the means behind the ratings) in q's 90% intervals
 """
 
 from __future__ import annotations
@@ -11,9 +17,9 @@ from __future__ import annotations
 import time
 
 import torch
+from torch import Tensor
 
 from checks.guides.guide import Guide, noise
-from checks.guides.quality import quality, said
 from checks.guides.questions import NATS, Mean, lacking, log_ratio, questions
 from checks.kernels.judge import SUSPICION
 from checks.kernels.kernel import Broken, blaming
@@ -21,8 +27,11 @@ from checks.problems.load import problem_set
 from checks.problems.problem import Problem, ProblemSet, take
 from checks.verdict import Finding, Outcome, Verdict
 from inference.engine import one_thread
+from inference.method import Latents
+from models.model import Model
 
 FITS = 3
+POOR = 0.7  # a k-hat
 
 
 def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, level: float = 1e-3,
@@ -98,3 +107,23 @@ def _fit(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict, f
     elif 2 * len(short) > fits:
         verdict.faults.append(f"UNDER-FITTED: the fitted ELBO lacks {max(short):.1f} nats that coordinate ascent finds "
                               f"from the same means and variances, on {len(short)} of {asked} data sets")
+
+
+def quality(model: Model, log_ratio: Tensor, draws: Latents, truth: Latents) -> tuple[float, float]:
+    """k-hat and coverage of one fit: log p - log q of every draw, the draws, and the latents behind the data."""
+    import arviz
+
+    _, shape = arviz.psislw(log_ratio.numpy())
+    drawn, true = (torch.cat(list(model.quantities(x).values()), -1) for x in (draws, truth))
+    low, high = torch.quantile(drawn, torch.tensor([0.05, 0.95], dtype=drawn.dtype), 0)
+    return float(shape), float(((low <= true) & (true <= high)).double().mean())
+
+
+def said(found: list[tuple[float, float]], compared: str) -> str:
+    """A sentence about all fits; `compared` names the quantities."""
+    shape = max(k for k, _ in found)
+    share = sum(c for _, c in found) / len(found)
+    return (f"of the fits: PSIS k-hat {shape:.2f}"
+            + (f" (above {POOR}: weights cannot turn q into the posterior)" if shape > POOR else "")
+            + f"; q's 90% intervals hold {share:.0%} of the {compared}; both tell how good q is, "
+            f"not whether it is right")

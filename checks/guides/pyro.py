@@ -9,9 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import pyro.distributions as dist
 import pyro.poutine as poutine
@@ -28,6 +27,7 @@ from models.factorization import Factorization
 from models.ratings import Ratings
 
 STEPS, GRADIENTS = 1500, 2  # of the fit, and samples in each
+Found = TypeVar("Found")
 SAMPLES = (800, 60)  # a trace takes about a millisecond
 
 
@@ -73,20 +73,20 @@ class Asked:
             raise InputError(f"{self.method.name} draws nothing but points (Delta): there is no distribution to judge")
         return {name: value.double() for name, value in state.params.items()}
 
-    @contextmanager
-    def each(self, params: Params, n: int) -> Iterator[Callable[[int], None]]:
-        """Within, a function that puts the parameters of replicate r in their place."""
-        leaves = self.made.store["params"]
+    def each(self, params: Params, seeds: Sequence[int | None], find: Callable[[int], Found]) -> list[Found]:
+        """What is found of every replicate r, its parameters in their place and its seed set, if it has one."""
+        leaves, found = self.made.store["params"], []
         many = [name for name, value in params.items() if value.ndim > leaves[name].ndim]
-
-        def place(r: int) -> None:
-            with torch.no_grad():
-                for name in many:
-                    leaves[name].copy_(params[name][r])
-
         first = {name: self.of_replicate(params, name, 0).detach() for name in params}
         with self.made.held(generator(self.made.model), first):
-            yield place
+            for r, seed in enumerate(seeds):
+                with torch.no_grad():
+                    for name in many:
+                        leaves[name].copy_(params[name][r])
+                if seed is not None:
+                    torch.manual_seed(seed)
+                found.append(find(r))
+        return found
 
     def of_replicate(self, params: Params, name: str, r: int) -> Tensor:
         """Its own where there is a leading axis of replicates."""
@@ -94,15 +94,12 @@ class Asked:
         return value[r] if value.ndim > self.made.store["params"][name].ndim else value
 
     def sample(self, params: Params, noise: Latents) -> Latents:
-        drawn = []
-        with self.each(params, length(noise)) as place:
-            for r, seed in enumerate(seeds(noise)):
-                place(r)
-                torch.manual_seed(seed)
-                sites = latent(self.made.trace())
-                whole = {name: sites[name]["value"].expand(shape) for name, shape in self.made.model.sites.items()}
-                drawn.append({name: site["value"] for name, site in sites.items() if own(site)} | whole)
-        return {name: torch.stack([values[name] for values in drawn]) for name in drawn[0]}
+        def draw(r: int) -> Latents:
+            sites = latent(self.made.trace())
+            whole = {name: sites[name]["value"].expand(shape) for name, shape in self.made.model.sites.items()}
+            return {name: site["value"] for name, site in sites.items() if own(site)} | whole
+
+        return stacked(self.each(params, seeds(noise), draw))
 
     def drawn(self, latents: Latents) -> Latents:
         """What is drawn by itself, and does not follow from the rest."""
@@ -110,25 +107,23 @@ class Asked:
 
     def log_density(self, params: Params, latents: Latents) -> Tensor:
         """With the slopes in whichever of params and latents ask for them."""
-        found, n = [], length(latents)
-        asking = [x for x in (*params.values(), *latents.values()) if x.requires_grad]
-        with self.each(params, n) as place, torch.set_grad_enabled(bool(asking)):
-            leaves = self.made.store["params"]
-            for r in range(n):
-                place(r)
-                at = {name: x[r].detach().requires_grad_(x.requires_grad) for name, x in latents.items()}
+        leaves = self.made.store["params"]
+
+        def density(r: int) -> Tensor:
+            at = {name: x[r].detach().requires_grad_(x.requires_grad) for name, x in latents.items()}
+            inputs = {**{name: leaves[name] for name in params if params[name].requires_grad},
+                      **{name: x for name, x in at.items() if x.requires_grad}}
+            with torch.set_grad_enabled(bool(inputs)):
                 value = self.replayed(at)
-                inputs = {**{name: leaves[name] for name in params if params[name].requires_grad},
-                          **{name: x for name, x in at.items() if x.requires_grad}}
                 total = value.detach()
-                if inputs:
-                    slopes = torch.autograd.grad(value, list(inputs.values()), allow_unused=True)
-                    for (name, _), slope in zip(inputs.items(), slopes, strict=True):
-                        x = latents[name][r] if name in latents else self.of_replicate(params, name, r)
-                        if slope is not None:
-                            total = total + (slope * (x - x.detach())).sum()
-                found.append(total)
-        return torch.stack(found)
+                slopes = torch.autograd.grad(value, list(inputs.values()), allow_unused=True) if inputs else ()
+                for name, slope in zip(inputs, slopes, strict=True):
+                    x = latents[name][r] if name in latents else self.of_replicate(params, name, r)
+                    if slope is not None:
+                        total = total + (slope * (x - x.detach())).sum()
+            return total
+
+        return torch.stack(self.each(params, [None] * len(next(iter(latents.values()))), density))
 
     def replayed(self, values: Latents) -> Tensor:
         """log q of a trace that draws these values."""
@@ -141,26 +136,22 @@ class Asked:
 
     def elbo(self, model: Factorization, data: Ratings, params: Params, noise: Latents, batch: Tensor | None = None,
              ) -> Tensor:
-        found, made = [], self.made
-        with self.each(params, length(noise)) as place, torch.no_grad():
-            for r, seed in enumerate(seeds(noise)):
-                place(r)
-                torch.manual_seed(seed)
-                found.append(-made.loss.loss(model.program, made.call, data, batch=batch))
-        return torch.tensor(found, dtype=torch.float64)
+        @torch.no_grad()
+        def value(r: int) -> float:
+            return -self.made.loss.loss(model.program, self.made.call, data, batch=batch)
+
+        return torch.tensor(self.each(params, seeds(noise), value), dtype=torch.float64)
 
     def gradient(self, model: Factorization, data: Ratings, params: Params, noise: Latents) -> Params:
-        found: dict[str, list[Tensor]] = {name: [] for name in params}
-        leaves, made = self.made.store["params"], self.made
-        with self.each(params, length(noise)) as place:
-            for r, seed in enumerate(seeds(noise)):
-                place(r)
-                torch.manual_seed(seed)
-                made.loss.loss_and_grads(model.program, made.call, data)
-                for name, x in leaves.items():
-                    found[name].append(torch.zeros_like(x) if x.grad is None else -x.grad)
-                    x.grad = None
-        return {name: torch.stack(slopes).detach() for name, slopes in found.items()}
+        def slopes(r: int) -> Params:
+            self.made.loss.loss_and_grads(model.program, self.made.call, data)
+            found = {}
+            for name, x in self.made.store["params"].items():
+                found[name] = torch.zeros_like(x) if x.grad is None else -x.grad
+                x.grad = None
+            return found
+
+        return {name: x.detach() for name, x in stacked(self.each(params, seeds(noise), slopes)).items()}
 
 
 def own(site: Any) -> bool:
@@ -168,8 +159,8 @@ def own(site: Any) -> bool:
     return not isinstance(base(site["fn"]), dist.Delta)
 
 
-def length(values: Mapping[str, Tensor]) -> int:
-    return len(next(iter(values.values())))
+def stacked(replicates: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([values[name] for values in replicates]) for name in replicates[0]}
 
 
 def seeds(noise: Latents) -> list[int]:

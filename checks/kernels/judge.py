@@ -13,10 +13,12 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch import Generator, Tensor
 
-from checks.contract.faults import faults
-from checks.kernels import hints, reach, sensitivity
+from checks.contract.faults import blind, faults
+from checks.kernels import reach, sensitivity
 from checks.kernels.kernel import Broken, Kernel
+from checks.kernels.nearest import nearest
 from checks.kernels.trial import STEPS, Suspect, Trial, confirmed, suspects
 from checks.problems.load import problem_set
 from checks.problems.problem import Problem, ProblemSet
@@ -50,7 +52,7 @@ class Budget:
         lacking = sum(max(0, n - trial.n) for trial in trials)
         return self.spent + (self.spent / have if have else self.each) * lacking <= self.seconds
 
-    def guess(self, rng: torch.Generator, kernel: Kernel, chosen: list[Problem]) -> None:
+    def guess(self, rng: Generator, kernel: Kernel, chosen: list[Problem]) -> None:
         """Time a few replicates of every problem, for kernels that take them one by one."""
         if kernel.batched:
             return
@@ -64,13 +66,13 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
           looks: tuple[int, ...] | None = None, explain: bool = True) -> Verdict:
     """The verdict on a kernel by a set of test problems, perhaps by its name; `explain` adds the hints."""
     clock, looks = Budget(budget, time.perf_counter()), looks or LOOKS
-    rng = torch.Generator().manual_seed(seed)
+    rng = Generator().manual_seed(seed)
     with one_thread():
         verdict, trials = _judged(rng, kernel, problem_set(problems), level, clock, looks)
         verdict.tested = [{"problem": t.problem.name, "replicates": t.n,
                            "functions": len(t.scale.names) if t.scale else 0} for t in trials]
         if explain:
-            hints.add(verdict, trials)
+            _explain(verdict, [trial for trial in trials if trial.n])
             if verdict.outcome is Outcome.RIGHT and kernel.method.family is Family.MCMC:
                 verdict.warnings += reach.forgetting(trials[0])
                 verdict.excluded = sensitivity.excluded(rng, kernel, trials, SUSPICION / len(looks) / len(trials))
@@ -78,7 +80,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
     return verdict
 
 
-def _judged(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, level: float, clock: Budget,
+def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, clock: Budget,
             looks: tuple[int, ...]) -> tuple[Verdict, list[Trial]]:
     verdict = Verdict(kernel.method.name, Outcome.WRONG, level)
     chosen, verdict.warnings = accepted(rng, kernel, problems, verdict)
@@ -109,8 +111,27 @@ def _judged(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, level: f
     return verdict, trials
 
 
-def accepted(rng: torch.Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict
-             ) -> tuple[list[Problem], list[str]]:
+def _explain(verdict: Verdict, trials: list[Trial]) -> None:
+    """Fill in the figure's numbers and, if it is wrong, what the kernel seems to have used and what it looks like."""
+    for trial in trials:
+        problem, data, compared = trial.problem, trial.data, trial.upto(trial.n)
+        assert trial.scale is not None
+        verdict.scores[problem.name] = [
+            {"quantity": name[0], "where": name[1], "place": _rounded(compared.z[0, f]),
+             "spread": _rounded(compared.z[1, f]), "sd": _rounded(compared.d[0, f])}
+            for f, name in enumerate(trial.scale.names)]
+        if verdict.outcome is Outcome.WRONG and verdict.findings:
+            verdict.nearest = nearest(trial, compared)
+            finite = all(bool(torch.isfinite(x).all()) for x in trial.after.values())
+            verdict.implied = problem.implied(problem.model, trial.after, data) if finite else []
+            verdict.faults += blind(trial.kernel, problem, trial.before, data)
+
+
+def _rounded(z: Tensor) -> float | None:
+    return round(float(z), 3) if bool(torch.isfinite(z)) else None
+
+
+def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict) -> tuple[list[Problem], list[str]]:
     """The problems the kernel does not refuse, and what it refused; contract faults go to the verdict."""
     chosen: list[Problem] = []
     said: list[str] = []
@@ -149,6 +170,6 @@ def described(trial: Trial, suspect: Suspect) -> Finding:
                    float(values[1].mean()), float(values[0].mean()), problem.name)
 
 
-def _values(problem: Problem, name: tuple[str, str], latents: Latents, data: Data) -> torch.Tensor:
+def _values(problem: Problem, name: tuple[str, str], latents: Latents, data: Data) -> Tensor:
     free = problem.free(problem.model, latents, data)
     return free[name] if name in free else problem.normal(problem.model, latents, data)[name]

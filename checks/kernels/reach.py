@@ -150,4 +150,3 @@ def forgetting(trial: Trial, steps: int = 20, replicates: int = 100) -> list[str
         return []
     return [f"slow: {steps} steps after a start from the prior, the {name[0]} is still {abs(off):.1f} sd too "
             f"{'high' if off > 0 else 'low'} on the {problem.name}; that is not a fault, but warm-up must be long"]
-

@@ -45,26 +45,26 @@ class Scale:
     def share(self) -> Tensor:
         return self.seen / self.seen[0].sum()
 
+    def _with_normal(self, free: Tensor, known: float) -> Tensor:
+        """What was found of the free functions, and what algebra says of the normal ones."""
+        return torch.cat([free, free.new_full((*free.shape[:-1], len(self.names) - len(self.seen)), known)], -1)
+
     @property
     def mean(self) -> Tensor:
-        known = torch.zeros(2, len(self.names) - len(self.seen), dtype=torch.float64)
-        return torch.cat([(self.share * self.table).sum(-1), known], 1)
+        return self._with_normal((self.share * self.table).sum(-1), 0.0)
 
     @property
     def variance(self) -> Tensor:
-        known = torch.ones(2, len(self.names) - len(self.seen), dtype=torch.float64)
         mean = self.mean[:, : len(self.seen), None]
-        return torch.cat([(self.share * (self.table - mean) ** 2).sum(-1), known], 1)
+        return self._with_normal((self.share * (self.table - mean) ** 2).sum(-1), 1.0)
 
     @property
     def draws(self) -> Tensor:
-        known = torch.full((len(self.names) - len(self.seen),), math.inf, dtype=torch.float64)
-        return torch.cat([self.seen.sum(-1), known])
+        return self._with_normal(self.seen.sum(-1), math.inf)
 
     @property
     def rarest(self) -> Tensor:
-        known = torch.ones(len(self.names) - len(self.seen), dtype=torch.float64)
-        return torch.cat([1 - self.share.amax(-1), known])
+        return self._with_normal(1 - self.share.amax(-1), 1.0)
 
     def __call__(self, latents: Latents, data: Data) -> Tensor:
         """g and h of every function in every replicate, (2, F, n)."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
 from scipy import stats
+from torch import Generator
 
 from checks.kernels.kernel import Kernel
 from checks.kernels.trial import Trial
@@ -22,7 +22,7 @@ CHANGES = (1.25, 1.5)  # factors; the second if the first is not seen
 SEEN = 6.0  # a z large enough to scale from
 
 
-def excluded(rng: torch.Generator, kernel: Kernel, trials: list[Trial], allowed: float) -> dict[str, float]:
+def excluded(rng: Generator, kernel: Kernel, trials: list[Trial], allowed: float) -> dict[str, float]:
     """For each parameter, the relative change that would be found nine times in ten; infinite if not even 50%."""
     found: dict[str, float] = {}
     for trial in trials:
@@ -34,8 +34,7 @@ def excluded(rng: torch.Generator, kernel: Kernel, trials: list[Trial], allowed:
     return found
 
 
-def _size(rng: torch.Generator, kernel: Kernel, trial: Trial, changed: Callable[[float], Model], needed: float
-          ) -> float:
+def _size(rng: Generator, kernel: Kernel, trial: Trial, changed: Callable[[float], Model], needed: float) -> float:
     for factor in CHANGES:
         other = Trial(rng, kernel, trial.problem, changed(factor))
         other.scale = trial.scale

@@ -33,8 +33,7 @@ class Suspect:
 class Trial:
     """Independent replicates: (theta, data) from the joint, theta' a few steps of the kernel later."""
 
-    def __init__(self, rng: torch.Generator, kernel: Kernel, problem: Problem, model: Model | None = None
-                 ) -> None:
+    def __init__(self, rng: torch.Generator, kernel: Kernel, problem: Problem, model: Model | None = None) -> None:
         self.rng, self.kernel, self.problem, self.model = rng, kernel, problem, model
         self.scale: Scale | None = None
         self.parts: list[tuple[Latents, Data, Latents]] = []

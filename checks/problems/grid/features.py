@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from checks.problems.problem import Features
+from checks.problems.pseudo_likelihood import REPLICATES, fitted, off
 from inference.method import Latents
 from models.grid import GridMRF
 
@@ -111,3 +112,19 @@ def coordinates(model: GridMRF, latents: Latents) -> Features:
     places = [(i, j) for i in range(y.shape[1]) for j in range(y.shape[2])]
     return {("pixel", f"({i}, {j}) with label {k}"): (y[:, i, j] == k).double()
             for i, j in places for k in range(1, model.shape[2])}
+
+
+def implied(model: GridMRF, after: Latents, images: Tensor) -> list[str]:
+    """The weights of the evidence and of each neighbour's potential that a kernel's conditionals seem to have."""
+    y, image = after["labels"][:REPLICATES], images[:REPLICATES]
+    _, sides = neighbourhood(model, y, model.field(image))
+    parts = {"the evidence": model.evidence * image, **{f"the potential of the {s}": m for s, (_, m) in sides.items()}}
+    stacked = torch.stack(list(parts.values()))
+
+    def loss(factor: Tensor) -> Tensor:
+        scores = model.unary + torch.einsum("p,pnhwk->nhwk", factor, stacked)
+        return -torch.log_softmax(scores, -1).gather(-1, y[..., None]).sum()
+
+    at, error = fitted(loss, torch.ones(len(parts), dtype=torch.float64))
+    return [f"it samples as if {name} were {float(a):.2f} times what you passed"
+            for name, a, e in zip(parts, at, error, strict=True) if off(a - 1, e)]

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from checks.problems.grid.answers import MeanField
-from checks.problems.grid.features import coordinates, free, normal
-from checks.problems.grid.implied import implied
+from checks.problems.grid.features import coordinates, free, implied, normal
 from checks.problems.problem import Listed, Problem, ProblemSet
 from inference.method import Latents
 from models.grid import GridMRF

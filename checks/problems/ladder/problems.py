@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -56,7 +55,9 @@ def problem(name: str, model: Ladder) -> Problem[Ladder]:
         rating = mean + variance.sqrt()[:, None] * randn(len(user))
         return latents, Replicates(user, item, rating, model.num_users, model.num_items)
 
-    return Problem(name, model, joint, Replicates.one, free, normal, changes(model), coordinates, USES)
+    changed = {} if model.hierarchical else {
+        "prior variance": lambda factor: replace(model, prior_variance=factor * model.prior_variance)}
+    return Problem(name, model, joint, Replicates.one, free, normal, changed, coordinates, USES)
 
 
 def wishart(rng: torch.Generator, n: int, D: int) -> Tensor:
@@ -65,13 +66,6 @@ def wishart(rng: torch.Generator, n: int, D: int) -> Tensor:
     half = 0.5 * (D - torch.arange(D, dtype=torch.float64)).expand(n, D)
     A = A + torch.diag_embed((2 * gamma(rng, half)).sqrt())
     return A @ A.mT
-
-
-def changes(model: Ladder) -> dict[str, Callable[[float], Ladder]]:
-    """What of the model is given and can be off."""
-    if model.hierarchical:
-        return {}
-    return {"prior variance": lambda factor: replace(model, prior_variance=factor * model.prior_variance)}
 
 
 SET = ProblemSet("ladder", "factorization", "Problem 2 or 3", "--problem 3 --model ladder (factorizations)", problems,

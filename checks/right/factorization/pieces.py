@@ -88,4 +88,3 @@ def gradient(model: Factorization, latents: Latents, data: Data) -> Latents:
 def square(latents: dict) -> Tensor:
     """The sum of all squares, one number a replicate."""
     return sum(((x**2).sum((-2, -1)) for x in latents.values()), torch.zeros(()))
-

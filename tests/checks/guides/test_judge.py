@@ -7,8 +7,7 @@ import torch
 
 from checks.fits.judge import judge_fit
 from checks.guides.guide import Guide
-from checks.guides.judge import judge_guide
-from checks.guides.quality import quality
+from checks.guides.judge import judge_guide, quality
 from checks.guides.questions import stein
 from checks.problems.factorization.problems import fitting
 from checks.verdict import Outcome
