@@ -28,19 +28,10 @@ KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
 CONVERGED = 1e-8  # a residual that counts as a fixed point
 
 
-def drive(
-    method: Method,
-    model: Model,
-    data: Data,
-    plan: Plan,
-    options: Mapping[str, Any] | None = None,
-    *,
-    save_to: Path | None = None,
-    save_every: float = 5.0,
-    on_step: Callable[[int, Mapping[str, float]], None] | None = None,
-    record: Callable[[Latents], Latents] = lambda latents: latents,
-    observer: Observer | None = None,
-) -> Result:
+def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping[str, Any] | None = None, *,
+          save_to: Path | None = None, save_every: float = 5.0,
+          on_step: Callable[[int, Mapping[str, float]], None] | None = None,
+          record: Callable[[Latents], Latents] = lambda latents: latents, observer: Observer | None = None) -> Result:
     """Run `method` to the end of `plan` and return its Result.
 
     save_to   a file to save to every `save_every` seconds, and to go on from when it exists

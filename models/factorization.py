@@ -171,9 +171,8 @@ class Factorization:
             V = pyro.sample("V", entry)
         self.observe({"U": U, "V": V}, data, zero + math.sqrt(self.noise_variance), batch_size, batch)
 
-    def observe(
-        self, latents: Latents, data: Ratings, sd: Tensor, batch_size: int | None, batch: Tensor | None
-    ) -> None:
+    def observe(self, latents: Latents, data: Ratings, sd: Tensor, batch_size: int | None,
+                batch: Tensor | None) -> None:
         """The part of `program` that every model shares: the plate of ratings, whole or a minibatch."""
         import pyro
         import pyro.distributions as dist

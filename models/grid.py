@@ -64,12 +64,8 @@ class GridMRF:
                                  f"{int((~torch.isfinite(table)).sum())} of them are not")
 
     @classmethod
-    def potts(
-        cls,
-        image: Tensor,
-        evidence: float = 10.0,
-        coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor = (10.0, 2.0),
-    ) -> GridMRF:
+    def potts(cls, image: Tensor, evidence: float = 10.0,
+              coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor = (10.0, 2.0)) -> GridMRF:
         """Potts denoising of `image`, an (H, W, K) table of 0 and 1.
 
             unary[i, j, k] = evidence * image[i, j, k]

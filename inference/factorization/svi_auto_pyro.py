@@ -91,10 +91,8 @@ def init(
     return with_adam(params, rates, decay(data, size), size)
 
 
-def automatic(
-    name: str, model: Factorization, data: Ratings, columns: int, scale: float = 0.1,
-    start: Callable[..., Any] = init_to_feasible,
-) -> AutoGuide:
+def automatic(name: str, model: Factorization, data: Ratings, columns: int, scale: float = 0.1,
+              start: Callable[..., Any] = init_to_feasible) -> AutoGuide:
     """Pyro's guide by that name, its parameters in Pyro's store. One rating is enough to find the sites with."""
     extra: dict[str, Any] = {"AutoNormal": {"init_scale": scale}, "AutoDelta": {}, FULL: {"init_scale": scale},
                              LOW_RANK: {"init_scale": scale, "rank": columns}}

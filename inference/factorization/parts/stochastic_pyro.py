@@ -35,9 +35,8 @@ def fitting(rng: torch.Generator) -> Iterator[None]:
         yield
 
 
-def epoch(
-    rng: torch.Generator, state: S, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
-) -> S:
+def epoch(rng: torch.Generator, state: S, model: Factorization, data: Ratings, guide: Callable[..., Any],
+          loss: ELBO) -> S:
     """One pass over the data by Pyro's SVI and Adam. Within `fitting`, with the state's parameters in the store."""
     names = {normalize_param_name(name): name for name in state.params}  # as optimisers write those of modules
     optimiser = Adam(lambda name: adam_arguments(state, names[name]))
