@@ -41,8 +41,7 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
     device = torch.device(model.device)
     rngs, observer_rngs = (
         [generator(plan.seed, f"{method.name}/{role}/{chain}", device) for chain in range(plan.chains)]
-        for role in ("method", "observer")
-    )
+        for role in ("method", "observer"))
     job = Job(method, model, data, plan, typed(method, options or {}), record, observer, rngs, observer_rngs)
     run = resume(save_to, job, device) if save_to and save_to.exists() else _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
@@ -143,8 +142,7 @@ def _finish(run: Run, job: Job) -> Result:
         seed=plan.seed, options=dict(job.options), dims=job.model.dims,
         facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
                "oscillating": run.words.get("oscillating", False),
-               **job.facts},
-    )
+               **job.facts})
 
 
 def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

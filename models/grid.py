@@ -85,8 +85,7 @@ class GridMRF:
             unary=evidence * image,
             right=pair.expand(H, max(W - 1, 0), K, K),
             down=pair.expand(max(H - 1, 0), W, K, K),
-            evidence=float(evidence),
-        )
+            evidence=float(evidence))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -241,8 +240,7 @@ class GridMRF:
         network.add_edges_from([nodes for nodes in tables if len(nodes) == 2])
         network.add_factors(*(
             DiscreteFactor(list(nodes), [K] * len(nodes), torch.exp(table - table.max()).cpu().numpy())
-            for nodes, table in tables.items()
-        ))
+            for nodes, table in tables.items()))
         return network, float(sum(table.max() for table in tables.values()))
 
 

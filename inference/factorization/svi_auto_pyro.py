@@ -155,8 +155,7 @@ def parts(state: State, model: Factorization) -> tuple[Tensors, Tensors, Tensors
         loc, spread, factor = (
             {site: part.reshape(*shape, *part.shape[1:])
              for (site, shape), part in zip(model.sites.items(), whole.split(sizes), strict=True)}
-            for whole in (params["loc"], scale * low, mix * scale[:, None])
-        )
+            for whole in (params["loc"], scale * low, mix * scale[:, None]))
         return loc, spread, factor
     point = kind(state) == "AutoDelta"
     loc = {site: params[site if point else f"locs.{site}"] for site in model.sites}

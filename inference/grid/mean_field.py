@@ -118,8 +118,7 @@ def elbo(log_q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model
     return (
         (q * (field - log_q)).sum()
         + (q[:, :-1] * _expected(model.right, q[:, 1:])).sum()
-        + (q[:-1] * _expected(model.down, q[1:])).sum()
-    )
+        + (q[:-1] * _expected(model.down, q[1:])).sum())
 
 
 def elbo_gradient(q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"],

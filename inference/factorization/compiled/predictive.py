@@ -144,8 +144,7 @@ def score(U: ndarray, V: ndarray, variance: ndarray, user: ndarray, item: ndarra
     D, _, K = U.shape
     work = starts(len(rating))
     sums = np.empty((len(work) - 1, 2))
-    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, K,
-              user, item, rating, total, sums)
+    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, K, user, item, rating, total, sums)
     energy, log_total = sums.sum(0) / len(rating)
     return float(energy), float(log_total)
 

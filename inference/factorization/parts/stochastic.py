@@ -80,8 +80,7 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *,
     batch_size = check_batch(model, data, batch_size, 352 if reference else 32)
     check_gaussian(model)
     if reference:
-        means = {site: 0.1 * standard_normal(rng, data.rating.new_empty(shape))
-                 for site, shape in model.sites.items()}
+        means = {site: 0.1 * standard_normal(rng, data.rating.new_empty(shape)) for site, shape in model.sites.items()}
         variances = dict.fromkeys(means, math.exp(-10))
     else:
         means = spectral_start(rng, model, data)

@@ -54,8 +54,7 @@ def epoch(rng: torch.Generator, state: S, model: Factorization, data: Ratings, g
         params={name: unconstrained[name].detach().clone() for name in state.params},
         first=state.first | {name: -kept["exp_avg"] for name, kept in memory.items()},
         second=state.second | {name: kept["exp_avg_sq"] for name, kept in memory.items()},
-        epochs=state.epochs + 1, steps=steps,
-    )
+        epochs=state.epochs + 1, steps=steps)
 
 
 def adam_arguments(state: State, name: str) -> dict[str, Any]:
