@@ -28,19 +28,10 @@ KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
 CONVERGED = 1e-8  # a residual that counts as a fixed point
 
 
-def drive(
-    method: Method,
-    model: Model,
-    data: Data,
-    plan: Plan,
-    options: Mapping[str, Any] | None = None,
-    *,
-    save_to: Path | None = None,
-    save_every: float = 5.0,
-    on_step: Callable[[int, Mapping[str, float]], None] | None = None,
-    record: Callable[[Latents], Latents] = lambda latents: latents,
-    observer: Observer | None = None,
-) -> Result:
+def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping[str, Any] | None = None, *,
+          save_to: Path | None = None, save_every: float = 5.0,
+          on_step: Callable[[int, Mapping[str, float]], None] | None = None,
+          record: Callable[[Latents], Latents] = lambda latents: latents, observer: Observer | None = None) -> Result:
     """Run `method` to the end of `plan` and return its Result.
 
     save_to   a file to save to every `save_every` seconds, and to go on from when it exists
@@ -50,8 +41,7 @@ def drive(
     device = torch.device(model.device)
     rngs, observer_rngs = (
         [generator(plan.seed, f"{method.name}/{role}/{chain}", device) for chain in range(plan.chains)]
-        for role in ("method", "observer")
-    )
+        for role in ("method", "observer"))
     job = Job(method, model, data, plan, typed(method, options or {}), record, observer, rngs, observer_rngs)
     run = resume(save_to, job, device) if save_to and save_to.exists() else _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
@@ -152,8 +142,7 @@ def _finish(run: Run, job: Job) -> Result:
         seed=plan.seed, options=dict(job.options), dims=job.model.dims,
         facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
                "oscillating": run.words.get("oscillating", False),
-               **job.facts},
-    )
+               **job.facts})
 
 
 def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

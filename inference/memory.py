@@ -9,9 +9,8 @@ import torch
 from errors import InputError
 
 
-def refuse_beyond(
-    method: str, need: int, what: str, memory_gb: float | None, device: torch.device, instead: str,
-) -> None:
+def refuse_beyond(method: str, need: int, what: str, memory_gb: float | None, device: torch.device,
+                  instead: str) -> None:
     """InputError if `method` needs more than `memory_gb` (None: half of the device's memory) for `what`.
 
     `need` in bytes; 1 GB is 1e9 bytes.

@@ -27,9 +27,7 @@ def _pool() -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def over_rows(
-    kernel: Callable[..., object], work: np.ndarray | int, *arguments: object, pieces: int = PIECES,
-) -> None:
+def over_rows(kernel: Callable[..., object], work: np.ndarray | int, *arguments: object, pieces: int = PIECES) -> None:
     """kernel(first, last, *arguments) over all rows, in so many pieces a thread.
 
     `work[i]` is the work before row i and `work[-1]` all of it, or `work` is that many rows of a unit each.

@@ -45,8 +45,7 @@ class Factorization:
         "posterior/U": ("user", "factor"), "posterior/V": ("item", "factor"),
         "expected/U_mean": ("user", "factor"), "expected/U_var": ("user", "factor"),
         "expected/V_mean": ("item", "factor"), "expected/V_var": ("item", "factor"),
-        "expected/prediction": ("pair",), "expected/prediction_var": ("pair",),
-    }
+        "expected/prediction": ("pair",), "expected/prediction_var": ("pair",)}
 
     def __post_init__(self) -> None:
         if self.num_users < 1 or self.num_items < 1:
@@ -179,9 +178,8 @@ class Factorization:
             V = pyro.sample("V", entry)
         self.observe({"U": U, "V": V}, data, zero + math.sqrt(self.noise_variance), batch_size, batch)
 
-    def observe(
-        self, latents: Latents, data: Ratings, sd: Tensor, batch_size: int | None, batch: Tensor | None
-    ) -> None:
+    def observe(self, latents: Latents, data: Ratings, sd: Tensor, batch_size: int | None,
+                batch: Tensor | None) -> None:
         """The part of `program` that every model shares: the plate of ratings, whole or a minibatch."""
         import pyro
         import pyro.distributions as dist

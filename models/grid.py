@@ -64,12 +64,8 @@ class GridMRF:
                                  f"{int((~torch.isfinite(table)).sum())} of them are not")
 
     @classmethod
-    def potts(
-        cls,
-        image: Tensor,
-        evidence: float = 10.0,
-        coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor = (10.0, 2.0),
-    ) -> GridMRF:
+    def potts(cls, image: Tensor, evidence: float = 10.0,
+              coupling: Sequence[float] | Sequence[Sequence[float]] | Tensor = (10.0, 2.0)) -> GridMRF:
         """Potts denoising of `image`, an (H, W, K) table of 0 and 1.
 
             unary[i, j, k] = evidence * image[i, j, k]
@@ -89,8 +85,7 @@ class GridMRF:
             unary=evidence * image,
             right=pair.expand(H, max(W - 1, 0), K, K),
             down=pair.expand(max(H - 1, 0), W, K, K),
-            evidence=float(evidence),
-        )
+            evidence=float(evidence))
 
     def __repr__(self) -> str:
         H, W, K = self.shape
@@ -255,8 +250,7 @@ class GridMRF:
         network.add_edges_from([nodes for nodes in tables if len(nodes) == 2])
         network.add_factors(*(
             DiscreteFactor(list(nodes), [K] * len(nodes), torch.exp(table - table.max()).cpu().numpy())
-            for nodes, table in tables.items()
-        ))
+            for nodes, table in tables.items()))
         return network, float(sum(table.max() for table in tables.values()))
 
 

@@ -93,9 +93,8 @@ def conditional(
     return (C @ shift[..., None])[..., 0], C
 
 
-def move(
-    rng: torch.Generator, v: Tensor, m: Tensor, C: Tensor, r: Tensor, model: Factorization,
-) -> tuple[Tensor, Tensor, Tensor, float]:
+def move(rng: torch.Generator, v: Tensor, m: Tensor, C: Tensor, r: Tensor,
+         model: Factorization) -> tuple[Tensor, Tensor, Tensor, float]:
     """A new v_j, (K,), m, (n, K), and C, (n, K, K), of its n raters given it, and how many angles were tried.
 
     m and C come in given the old v_j. Before rating r_ij, by Sherman and Morrison with g = C v and d = noise - v' g,

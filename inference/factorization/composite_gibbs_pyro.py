@@ -59,17 +59,13 @@ def kernel(model: Factorization, noise_by: str = "conditional", engine: str = "a
     return Gibbs(model.program, blocks(model, noise_by, engine))
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *,
-    noise_by: NoiseBy = "conditional", warmup: int = 0, engine: Engine = "auto",
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, noise_by: NoiseBy = "conditional",
+         warmup: int = 0, engine: Engine = "auto") -> State:
     return start(rng, model, data, None, noise_by=noise_by, warmup=warmup, engine=engine)
 
 
-def start(
-    rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents | None, *,
-    noise_by: NoiseBy = "conditional", warmup: int = 0, engine: Engine = "auto",
-) -> State:
+def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents | None, *,
+          noise_by: NoiseBy = "conditional", warmup: int = 0, engine: Engine = "auto") -> State:
     if noise_by not in ("conditional", "nuts"):
         raise unknown("noise_by of composite_gibbs_pyro", noise_by, ("conditional", "nuts"))
     return from_kernel.begin(rng, model, data, lambda model: kernel(model, noise_by, engine), warmup, latents,

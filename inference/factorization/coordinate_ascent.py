@@ -55,10 +55,8 @@ class State:
     engine: str
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *,
-    covariance: Literal["entry", "row"] = "entry", engine: Engine = "auto",
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, covariance: Literal["entry", "row"] = "entry",
+         engine: Engine = "auto") -> State:
     """The means of `spectral_start`, away from the saddle where they are all 0."""
     if covariance not in ("entry", "row"):
         raise unknown("covariance of coordinate_ascent", covariance, ("entry", "row"))

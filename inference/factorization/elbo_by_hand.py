@@ -36,9 +36,8 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     return epoch(rng, state, model, data, gradient)
 
 
-def estimate(
-    model: Factorization, data: Ratings, params: Tensors, noise: Tensors, batch: Tensor | None = None
-) -> Tensor:
+def estimate(model: Factorization, data: Ratings, params: Tensors, noise: Tensors,
+             batch: Tensor | None = None) -> Tensor:
     """The ELBO with closed-form KL and one sample of U and V, from `noise`, in nats; differentiable by torch."""
     batch = torch.arange(len(data), device=data.device) if batch is None else batch
     here = data.take(batch)
@@ -49,9 +48,8 @@ def estimate(
     return -kl + len(data) / len(batch) * log_normal(here.rating, mean, model.noise_variance).sum()
 
 
-def gradient(
-    model: Factorization, data: Ratings, params: Tensors, noise: Tensors, batch: Tensor
-) -> tuple[Tensor, Tensors]:
+def gradient(model: Factorization, data: Ratings, params: Tensors, noise: Tensors,
+             batch: Tensor) -> tuple[Tensor, Tensors]:
     """The value of `estimate` and its gradient by the formulas above: no graph is kept."""
     user, item, rating = (column.index_select(0, batch) for column in (*data.pairs, data.rating))
     sd = {site: torch.exp(0.5 * params[f"{site}_log_variance"]) for site in noise}

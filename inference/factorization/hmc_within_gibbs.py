@@ -55,10 +55,8 @@ class State:
     engine: str
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *,
-    step_size: float = 0.7, leaps: int = 5, engine: Engine = "auto",
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, step_size: float = 0.7, leaps: int = 5,
+         engine: Engine = "auto") -> State:
     """A draw from the prior. step_size in units of an item's narrowest direction."""
     if not 0 < step_size < math.inf:
         raise InputError(f"step_size of hmc_within_gibbs must be a positive finite number, not {step_size}")
@@ -85,9 +83,8 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     return {"U": state.U, "V": state.V}
 
 
-def trajectories(
-    rng: torch.Generator, v: Tensor, mean: Tensor, precision: Tensor, step_size: float, leaps: int,
-) -> tuple[Tensor, float]:
+def trajectories(rng: torch.Generator, v: Tensor, mean: Tensor, precision: Tensor, step_size: float,
+                 leaps: int) -> tuple[Tensor, float]:
     """Every row moved by HMC on N(mean, precision^-1), and the share of rows that was accepted.
 
     v, mean (rows, K);    precision (rows, K, K)

@@ -161,9 +161,8 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: E
     return from_kernel.begin(rng, model, data, lambda model: RowGibbs(model, engine))
 
 
-def start(
-    rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *, engine: Engine = "auto",
-) -> State:
+def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
+          engine: Engine = "auto") -> State:
     return from_kernel.begin(rng, model, data, lambda model: RowGibbs(model, engine), latents=latents)
 
 

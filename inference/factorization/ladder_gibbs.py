@@ -47,9 +47,8 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: E
     return start(rng, model, data, model.prior(rng), engine=engine)
 
 
-def start(
-    rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *, engine: Engine = "auto",
-) -> State:
+def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
+          engine: Engine = "auto") -> State:
     sides(model, data)
     return State(dict(latents), choose("ladder_gibbs", engine, torch.device(model.device)))
 

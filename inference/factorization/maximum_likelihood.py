@@ -68,10 +68,8 @@ class State:
     engine: str
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *, algorithm: Literal["als", "sgd"] = "als",
-    map: bool = False, lr: float | None = None, batch_size: int | None = None, engine: Engine = "auto",
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, algorithm: Literal["als", "sgd"] = "als",
+         map: bool = False, lr: float | None = None, batch_size: int | None = None, engine: Engine = "auto") -> State:
     """`spectral_start`; rows without ratings at 0, where least norm and the prior want them.
 
     lr and batch_size are of sgd; for the default lr see `steady_rate`.

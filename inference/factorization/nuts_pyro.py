@@ -28,18 +28,14 @@ LARGEST = 20_000  # latent numbers; above, a step takes minutes
 __all__ = ["FAMILY", "State", "draw", "init", "start", "step"]
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *,
-    warmup: int = 200, max_tree_depth: int = 8, target_accept: float = 0.8,
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, warmup: int = 200, max_tree_depth: int = 8,
+         target_accept: float = 0.8) -> State:
     """Pyro's start: uniform in (-2, 2) without constraints."""
     return start(rng, model, data, None, warmup=warmup, max_tree_depth=max_tree_depth, target_accept=target_accept)
 
 
-def start(
-    rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents | None, *,
-    warmup: int = 0, max_tree_depth: int = 8, target_accept: float = 0.8,
-) -> State:
+def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents | None, *, warmup: int = 0,
+          max_tree_depth: int = 8, target_accept: float = 0.8) -> State:
     if max_tree_depth < 1:
         raise InputError(f"max_tree_depth must be at least 1, not {max_tree_depth}")
     if not 0 < target_accept < 1:

@@ -70,11 +70,8 @@ class Predictive:
 
     memories = (Memory, Moments)
 
-    def __init__(
-        self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
-        detailed: Sequence[str] = ("test",), ask: Pairs | None = None,
-        engine: Engine = "auto",
-    ) -> None:
+    def __init__(self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
+                 detailed: Sequence[str] = ("test",), ask: Pairs | None = None, engine: Engine = "auto") -> None:
         if samples < 1:
             raise InputError(f"the number of samples from q must be at least 1, not {samples}")
         self.model = model

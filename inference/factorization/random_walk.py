@@ -43,18 +43,15 @@ class State:
     moves: int  # proposals in a step
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *, step_size: float | None = None, moves: int = 10,
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, step_size: float | None = None,
+         moves: int = 10) -> State:
     """A draw from the prior."""
     model.check_data(data)
     return start(rng, model, data, model.prior(rng), step_size=step_size, moves=moves)
 
 
-def start(
-    rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
-    step_size: float | None = None, moves: int = 10,
-) -> State:
+def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
+          step_size: float | None = None, moves: int = 10) -> State:
     check_plain("random_walk", model)
     if step_size is None:
         entries = (model.num_users + model.num_items) * model.rank
@@ -76,9 +73,8 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     return {"U": state.U, "V": state.V}
 
 
-def walk(
-    rng: torch.Generator, latents: Latents, model: Factorization, data: Ratings, step_size: float, moves: int,
-) -> tuple[Latents, float]:
+def walk(rng: torch.Generator, latents: Latents, model: Factorization, data: Ratings, step_size: float,
+         moves: int) -> tuple[Latents, float]:
     """The latents after `moves` proposals, and the share of them that was accepted."""
     now, accepted = model.log_joint(latents, data), 0.0
     for _ in range(moves):

@@ -35,9 +35,7 @@ class State:
     engine: str
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto",
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto") -> State:
     """A draw from the prior; the first step draws U anew."""
     check_plain("row_gibbs", model)
     sides(model, data)

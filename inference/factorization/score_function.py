@@ -33,9 +33,8 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     return epoch(rng, state, model, data, gradient)
 
 
-def gradient(
-    model: Factorization, data: Ratings, params: Tensors, noise: Tensors, batch: Tensor, *, baseline: bool = True
-) -> tuple[Tensor, Tensors]:
+def gradient(model: Factorization, data: Ratings, params: Tensors, noise: Tensors, batch: Tensor, *,
+             baseline: bool = True) -> tuple[Tensor, Tensors]:
     """One sample's estimate of the ELBO and of its gradient. Cost: 2 n K."""
     here = data.take(batch)
     q = moments(params)

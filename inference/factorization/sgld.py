@@ -73,10 +73,8 @@ class State:
     batch_size: int
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *,
-    step_size: float = 0.1, decay: float = 0.0, batch_size: int | None = None,
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *, step_size: float = 0.1, decay: float = 0.0,
+         batch_size: int | None = None) -> State:
     """At the centre. step_size in units of the narrowest width of a row; batch_size: a tenth of the ratings."""
     check_plain("sgld", model)
     if len(data) == 0:
@@ -86,10 +84,8 @@ def init(
     return replace(state, U=state.centre_U, V=state.centre_V)
 
 
-def start(
-    rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
-    step_size: float = 0.1, decay: float = 0.0, batch_size: int | None = None,
-) -> State:
+def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *, step_size: float = 0.1,
+          decay: float = 0.0, batch_size: int | None = None) -> State:
     """At `latents`; the centre is the mode that least squares climbs to from there."""
     batch_size = math.ceil(len(data) / 10) if batch_size is None else batch_size
     if not 0 < step_size < math.inf:
@@ -136,9 +132,8 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     return {"U": state.U, "V": state.V}
 
 
-def gradient(
-    state: State, U: Tensor, V: Tensor, model: Factorization, data: Ratings, batch: Tensor,
-) -> tuple[Tensor, Tensor]:
+def gradient(state: State, U: Tensor, V: Tensor, model: Factorization, data: Ratings,
+             batch: Tensor) -> tuple[Tensor, Tensor]:
     """g(U, V) from the ratings in `batch`: over all batches its mean is the gradient of the log joint."""
     weight = len(data) / len(batch)
     here, there = pulls(U, V, model, data, batch), pulls(state.centre_U, state.centre_V, model, data, batch)

@@ -91,10 +91,8 @@ def init(
     return with_adam(params, rates, decay(data, size), size)
 
 
-def automatic(
-    name: str, model: Factorization, data: Ratings, columns: int, scale: float = 0.1,
-    start: Callable[..., Any] = init_to_feasible,
-) -> AutoGuide:
+def automatic(name: str, model: Factorization, data: Ratings, columns: int, scale: float = 0.1,
+              start: Callable[..., Any] = init_to_feasible) -> AutoGuide:
     """Pyro's guide by that name, its parameters in Pyro's store. One rating is enough to find the sites with."""
     extra: dict[str, Any] = {"AutoNormal": {"init_scale": scale}, "AutoDelta": {}, FULL: {"init_scale": scale},
                              LOW_RANK: {"init_scale": scale, "rank": columns}}
@@ -157,8 +155,7 @@ def parts(state: State, model: Factorization) -> tuple[Tensors, Tensors, Tensors
         loc, spread, factor = (
             {site: part.reshape(*shape, *part.shape[1:])
              for (site, shape), part in zip(model.sites.items(), whole.split(sizes), strict=True)}
-            for whole in (params["loc"], scale * low, mix * scale[:, None])
-        )
+            for whole in (params["loc"], scale * low, mix * scale[:, None]))
         return loc, spread, factor
     point = kind(state) == "AutoDelta"
     loc = {site: params[site if point else f"locs.{site}"] for site in model.sites}

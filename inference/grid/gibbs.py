@@ -99,9 +99,8 @@ def warm(state: State) -> State:
     return replace(state, sums=torch.zeros_like(state.sums), count=0)
 
 
-def sweep(
-    model: GridMRF, data: Tensor | None, labels: Tensor, sums: Tensor, key: int, schedule: str,
-) -> tuple[Tensor, Tensor]:
+def sweep(model: GridMRF, data: Tensor | None, labels: Tensor, sums: Tensor, key: int,
+          schedule: str) -> tuple[Tensor, Tensor]:
     """New labels and sums, as one reads them in the docstring: the twin of `compiled.gibbs.sweep`."""
     field = model.field(data)
     u = uniforms(key, field.shape[0], field.shape[1], field.device)

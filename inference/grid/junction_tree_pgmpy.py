@@ -81,8 +81,7 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     new = State(
         marginals.to(model.device),
         tuple(tuple(i * W + j for i, j in belief.variables) for belief in beliefs),
-        tuple(torch.from_numpy(belief.values / total) for belief in beliefs),
-    )
+        tuple(torch.from_numpy(belief.values / total) for belief in beliefs))
     for _ in range(3):
         _check_joint(draw(rng, new, model)["labels"].cpu(), calibrated, log_scale, model, data)
     return new, Info(log_evidence=log_Z, kind=Kind.EXACT, converged=True)

@@ -70,17 +70,9 @@ class State:
     oscillating: bool
 
 
-def init(
-    rng: torch.Generator,
-    model: GridMRF,
-    data: Tensor | None,
-    *,
-    schedule: Literal["flooding", "sequential", "residual"] = "flooding",
-    damping: float = 0.0,
-    rule: Literal["sum", "max"] = "sum",
-    track: bool = True,
-    engine: Engine = "auto",
-) -> State:
+def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
+         schedule: Literal["flooding", "sequential", "residual"] = "flooding", damping: float = 0.0,
+         rule: Literal["sum", "max"] = "sum", track: bool = True, engine: Engine = "auto") -> State:
     """Uniform messages. With `track` off no Bethe log Z is computed, for speed."""
     for what, given in (("schedule", schedule), ("rule", rule)):
         if given not in WORDS[what]:

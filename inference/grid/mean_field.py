@@ -54,15 +54,9 @@ class State:
     engine: str  # compiled | torch
 
 
-def init(
-    rng: torch.Generator,
-    model: GridMRF,
-    data: Tensor | None,
-    *,
-    schedule: Literal["synchronous", "checkerboard", "sequential"] = "synchronous",
-    damping: float = 0.0,
-    engine: Engine = "auto",
-) -> State:
+def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
+         schedule: Literal["synchronous", "checkerboard", "sequential"] = "synchronous", damping: float = 0.0,
+         engine: Engine = "auto") -> State:
     """The uniform q."""
     if schedule not in SCHEDULES:
         raise unknown("schedule of mean_field", schedule, SCHEDULES)
@@ -107,9 +101,8 @@ def expect(state: State, model: GridMRF) -> Quantities:
     return {"labels": state.log_q.exp()}
 
 
-def mean_field_update(
-    q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF,
-) -> Float64[Tensor, "H W K"]:
+def mean_field_update(q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"],
+                      model: GridMRF) -> Float64[Tensor, "H W K"]:
     """Equation 4 at every pixel: log softmax_k lambda_ij(k), of the field and what the four neighbours expect."""
     total = field.clone()
     total[:, :-1] += _expected(model.right, q[:, 1:])
@@ -125,13 +118,11 @@ def elbo(log_q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model
     return (
         (q * (field - log_q)).sum()
         + (q[:, :-1] * _expected(model.right, q[:, 1:])).sum()
-        + (q[:-1] * _expected(model.down, q[1:])).sum()
-    )
+        + (q[:-1] * _expected(model.down, q[1:])).sum())
 
 
-def elbo_gradient(
-    q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"], model: GridMRF,
-) -> Float64[Tensor, "H W K"]:
+def elbo_gradient(q: Float64[Tensor, "H W K"], field: Float64[Tensor, "H W K"],
+                  model: GridMRF) -> Float64[Tensor, "H W K"]:
     """dELBO / d eta of q = softmax(eta), by torch: the slope of the free energy, but for its sign. 0 at a fixed point.
 
         q_ij(k) (r_ij(k) - sum_l q_ij(l) r_ij(l)),    r_ij(k) = lambda_ij(k) - log q_ij(k)

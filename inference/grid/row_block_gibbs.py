@@ -51,8 +51,7 @@ class State(Chain):
     engine: str  # compiled | torch
 
 
-def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
-         lines: Lines = "rows",
+def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, lines: Lines = "rows",
          engine: Engine = "auto") -> State:
     """Labels at random."""
     if lines not in LINES:

@@ -121,9 +121,8 @@ def _query(network: DiscreteMarkovNetwork, lines: list[tuple[Pixel, ...]], line:
     return np.ascontiguousarray(joint.values.transpose([joint.variables.index(pixel) for pixel in line]))
 
 
-def _products(network: DiscreteMarkovNetwork, order: list[Pixel], W: int) -> tuple[
-    tuple[tuple[int, ...], ...], tuple[Tensor, ...]
-]:
+def _products(network: DiscreteMarkovNetwork, order: list[Pixel],
+              W: int) -> tuple[tuple[tuple[int, ...], ...], tuple[Tensor, ...]]:
     """Eliminate every pixel in turn; the scopes and values of the products, the last one first."""
     from pgmpy.factors import factor_product
 

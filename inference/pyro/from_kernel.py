@@ -48,10 +48,8 @@ class State:
 _alive: WeakKeyDictionary[State, tuple[Kernel, ref]] = WeakKeyDictionary()
 
 
-def begin(
-    rng: torch.Generator, model: M, data: Data, factory: Factory[M], warmup: int = 0, latents: Latents | None = None,
-    options: dict[str, Any] | None = None,
-) -> State:
+def begin(rng: torch.Generator, model: M, data: Data, factory: Factory[M], warmup: int = 0,
+          latents: Latents | None = None, options: dict[str, Any] | None = None) -> State:
     """The kernel set up: where it starts by itself, or at `latents`."""
     if warmup < 0:
         raise InputError(f"warmup must be at least 0, not {warmup}")

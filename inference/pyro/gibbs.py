@@ -171,9 +171,7 @@ def _makes_kernels(how: Callable[..., Any]) -> bool:
     return isinstance(inner, type) and issubclass(inner, MCMCKernel)
 
 
-def _latent_sites(
-    model: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object],
-) -> dict[str, Site]:
+def _latent_sites(model: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Site]:
     """The sites that are drawn, with one draw from the prior."""
     with poutine.block(), torch.no_grad():
         trace = poutine.trace(model).get_trace(*args, **kwargs)

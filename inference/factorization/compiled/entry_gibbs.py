@@ -9,10 +9,8 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
-def columns(
-    first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, other: np.ndarray,
-    prior: float, beta: float, z: np.ndarray, own: np.ndarray,
-) -> None:
+def columns(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, other: np.ndarray,
+            prior: float, beta: float, z: np.ndarray, own: np.ndarray) -> None:
     """Rows first .. last of `own`, (rows, K), in place.
 
     prior      1 / prior_variance;  beta  1 / noise_variance

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 from numba import njit, uint64
+from numpy import ndarray
 
 from inference.factorization.compiled.bits import as_float, as_int, exp, exponent, mantissa
 from inference.threads import over_rows
@@ -28,9 +29,7 @@ LOG_2 = math.log(2)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def residuals(
-    U: np.ndarray, V: np.ndarray, K: int, user: np.ndarray, item: np.ndarray, rating: np.ndarray, out: np.ndarray,
-) -> None:
+def residuals(U: ndarray, V: ndarray, K: int, user: ndarray, item: ndarray, rating: ndarray, out: ndarray) -> None:
     """out[n] = rating[n] - u . v; U and V are flat, indices unsigned so that they are not wrapped around."""
     if K == 2:
         for n in range(len(rating)):
@@ -46,7 +45,7 @@ def residuals(
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def energies(scale: float, e: np.ndarray) -> tuple[float, float]:
+def energies(scale: float, e: ndarray) -> tuple[float, float]:
     """e -> q = scale e^2 in place; their sum and the largest (as bits: of these, nan is the largest of all)."""
     total, largest = 0.0, 0
     for n in range(len(e)):
@@ -58,7 +57,7 @@ def energies(scale: float, e: np.ndarray) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True)
-def any_coded(total: np.ndarray) -> bool:
+def any_coded(total: ndarray) -> bool:
     """Whether one is negative, that is, a logarithm."""
     signs = 0
     for n in range(len(total)):
@@ -67,14 +66,14 @@ def any_coded(total: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def add(offset: float, q: np.ndarray, total: np.ndarray) -> None:
+def add(offset: float, q: ndarray, total: ndarray) -> None:
     """total[n] += exp(offset - q[n])"""
     for n in range(len(total)):
         total[n] += exp(offset - q[n])
 
 
 @njit(cache=True, nogil=True)
-def add_exactly(offset: float, q: np.ndarray, total: np.ndarray) -> None:
+def add_exactly(offset: float, q: ndarray, total: ndarray) -> None:
     """The same where a density or a total may be below exp(FLOOR); a total of 0 is that of no draw yet."""
     for n in range(len(total)):
         new, old = offset - q[n], total[n]
@@ -89,7 +88,7 @@ def add_exactly(offset: float, q: np.ndarray, total: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def sum_of_logs(total: np.ndarray) -> float:
+def sum_of_logs(total: ndarray) -> float:
     """The sum of log(total), every total positive and normal."""
     logs, powers = 0.0, 0
     for start in range(0, len(total), CHUNK):
@@ -102,7 +101,7 @@ def sum_of_logs(total: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
-def sum_of_coded(total: np.ndarray) -> float:
+def sum_of_coded(total: ndarray) -> float:
     """The sum of the logs, where a negative total is one itself."""
     logs = 0.0
     for x in total:
@@ -111,10 +110,8 @@ def sum_of_coded(total: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
-def score_blocks(
-    first: int, last: int, U: np.ndarray, V: np.ndarray, variance: np.ndarray, K: int, user: np.ndarray,
-    item: np.ndarray, rating: np.ndarray, total: np.ndarray, sums: np.ndarray,
-) -> None:
+def score_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarray, K: int, user: ndarray,
+                 item: ndarray, rating: ndarray, total: ndarray, sums: ndarray) -> None:
     """Blocks first..last-1: every draw of U (D, users K) and V (D, items K) is added to `total`.
 
     sums[block] = the energies of the last draw, and the logs of the totals after it.
@@ -137,10 +134,8 @@ def score_blocks(
         sums[block, 1] = sum_of_coded(here) if coded else sum_of_logs(here)
 
 
-def score(
-    U: np.ndarray, V: np.ndarray, variance: np.ndarray, user: np.ndarray, item: np.ndarray, rating: np.ndarray,
-    total: np.ndarray,
-) -> tuple[float, float]:
+def score(U: ndarray, V: ndarray, variance: ndarray, user: ndarray, item: ndarray, rating: ndarray,
+          total: ndarray) -> tuple[float, float]:
     """Add D draws to `total` (N,), in place: U (D, users, K), V (D, items, K), noise variances (D,).
 
     user, item (N,) uint32, best ordered by user; rating (N,). Returns the mean energy of the last draw and the
@@ -149,17 +144,14 @@ def score(
     D, _, K = U.shape
     work = starts(len(rating))
     sums = np.empty((len(work) - 1, 2))
-    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, K,
-              user, item, rating, total, sums)
+    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, K, user, item, rating, total, sums)
     energy, log_total = sums.sum(0) / len(rating)
     return float(energy), float(log_total)
 
 
 @njit(cache=True, nogil=True)
-def detail_blocks(
-    first: int, last: int, U: np.ndarray, V: np.ndarray, variance: np.ndarray, K: int, user: np.ndarray,
-    item: np.ndarray, rating: np.ndarray, prediction: np.ndarray, square: np.ndarray, below: np.ndarray,
-) -> None:
+def detail_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarray, K: int, user: ndarray,
+                  item: ndarray, rating: ndarray, prediction: ndarray, square: ndarray, below: ndarray) -> None:
     """Blocks first..last-1: every draw's predictions, their squares, and Phi((r - prediction) / sqrt(s)), added up."""
     buffer = np.empty(BLOCK)
     for block in range(first, last):
@@ -176,16 +168,14 @@ def detail_blocks(
                 below[n] += 0.5 * math.erfc(scale * e[n - start])
 
 
-def detail(
-    U: np.ndarray, V: np.ndarray, variance: np.ndarray, user: np.ndarray, item: np.ndarray, rating: np.ndarray,
-    prediction: np.ndarray, square: np.ndarray, below: np.ndarray,
-) -> None:
+def detail(U: ndarray, V: ndarray, variance: ndarray, user: ndarray, item: ndarray, rating: ndarray,
+           prediction: ndarray, square: ndarray, below: ndarray) -> None:
     """What is kept of the predictions of D draws, added in place; arguments as in `score`, sums (N,)."""
     D, _, K = U.shape
     over_rows(detail_blocks, starts(len(rating)), U.reshape(D, -1), V.reshape(D, -1), variance, K,
               user, item, rating, prediction, square, below)
 
 
-def starts(pairs: int) -> np.ndarray:
+def starts(pairs: int) -> ndarray:
     """How many pairs there are before each block."""
     return BLOCK * np.arange(-(-pairs // BLOCK) + 1)

@@ -93,11 +93,9 @@ def ridge(X: np.ndarray, rows: int, K: int, W: int, jitter: float) -> None:
 
 
 @njit(nogil=True, cache=True)
-def draw(
-    first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, offset: np.ndarray,
-    table: np.ndarray, unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, jitter: float,
-    z: np.ndarray, out: np.ndarray,
-) -> None:
+def draw(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, offset: np.ndarray,
+         table: np.ndarray, unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, jitter: float,
+         z: np.ndarray, out: np.ndarray) -> None:
     """out[i] = mu_i + L_i'^-1 z[i] for rows first .. last."""
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Z, e = np.zeros(8 * W * W), np.zeros(8 * K), load(unit, 0, 4)

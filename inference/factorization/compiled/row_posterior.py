@@ -57,11 +57,9 @@ def _invert(X: np.ndarray, K: int, W: int, Y: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def posterior(
-    first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, table: np.ndarray,
-    unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, spread: np.ndarray, mean: np.ndarray,
-    out: np.ndarray, fit: np.ndarray, log_det: np.ndarray,
-) -> None:
+def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, table: np.ndarray,
+              unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, spread: np.ndarray, mean: np.ndarray,
+              out: np.ndarray, fit: np.ndarray, log_det: np.ndarray) -> None:
     """mean, out (variances, K a row, or covariances, K^2 a row) and the rest of `Posterior` for rows first .. last."""
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Y, Z, e = np.zeros(8 * W * W), np.zeros(8 * K * K), np.zeros(8 * K), load(unit, 0, 4)

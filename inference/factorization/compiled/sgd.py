@@ -7,10 +7,8 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
-def climb(
-    order: np.ndarray, user: np.ndarray, item: np.ndarray, rating: np.ndarray, U: np.ndarray, V: np.ndarray,
-    pull_U: np.ndarray, pull_V: np.ndarray, rate: float, beta: float, batch_size: int,
-) -> None:
+def climb(order: np.ndarray, user: np.ndarray, item: np.ndarray, rating: np.ndarray, U: np.ndarray, V: np.ndarray,
+          pull_U: np.ndarray, pull_V: np.ndarray, rate: float, beta: float, batch_size: int) -> None:
     """U and V in place, minibatch after minibatch of `order`; all gradients of a batch before the first move."""
     K = U.shape[1]
     up_U, up_V = np.empty((batch_size, K)), np.empty((batch_size, K))

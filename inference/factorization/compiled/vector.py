@@ -84,8 +84,7 @@ def scatter(typing: object, array: types.Type, index: types.Type, stride: types.
     def code(context: BaseContext, builder: ir.IRBuilder, sig: Signature, args: Sequence[ir.Value]) -> ir.Value:
         array, index, stride, value = args
         for k in range(value.type.count):
-            builder.store(builder.extract_element(value, INT(k)),
-                          _pointer(context, builder, sig, (array, index)))
+            builder.store(builder.extract_element(value, INT(k)), _pointer(context, builder, sig, (array, index)))
             index = builder.add(index, stride)
         return context.get_dummy_value()
     return types.void(array, types.intp, types.intp, value), code

@@ -104,10 +104,8 @@ def _by_row(row: Tensor, column: Tensor, rating: Tensor, rows: int) -> Rows:
 
 
 @njit(cache=True)
-def _count_sort(
-    row: np.ndarray, column: np.ndarray, rating: np.ndarray, place: np.ndarray, index: np.ndarray,
-    sorted_rating: np.ndarray,
-) -> None:
+def _count_sort(row: np.ndarray, column: np.ndarray, rating: np.ndarray, place: np.ndarray, index: np.ndarray,
+                sorted_rating: np.ndarray) -> None:
     """`place[i]` is where the next rating of row i goes: linear, where a sort by comparison is not."""
     for n in range(len(row)):
         at = place[row[n]]

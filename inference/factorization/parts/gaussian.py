@@ -23,8 +23,7 @@ def prediction_moments(moments: Moments, pairs: Pairs) -> tuple[Float64[Tensor, 
     """
     (u, S), (v, T) = (
         tuple(rows.index_select(0, index) for rows in side)
-        for side, index in zip(with_biases(moments), pairs, strict=True)
-    )
+        for side, index in zip(with_biases(moments), pairs, strict=True))
     return (u * v).sum(-1), quadratic(v, S) + quadratic(u, T) + (S * T).flatten(1).sum(-1)
 
 

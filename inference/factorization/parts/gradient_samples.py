@@ -15,10 +15,8 @@ from models.factorization import Factorization
 from models.ratings import Ratings
 
 
-def gradient_samples(
-    rng: torch.Generator, gradient: Gradient, model: Factorization, data: Ratings, params: Tensors, count: int,
-    batch_size: int | None = None,
-) -> Iterator[Tensors]:
+def gradient_samples(rng: torch.Generator, gradient: Gradient, model: Factorization, data: Ratings, params: Tensors,
+                     count: int, batch_size: int | None = None) -> Iterator[Tensors]:
     """`count` independent draws, each a dict of the shapes of `params`; on all ratings, or random minibatches."""
     size = check_batch(model, data, batch_size, 1)
     everything = torch.arange(len(data), device=data.device)

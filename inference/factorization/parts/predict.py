@@ -12,10 +12,8 @@ from inference.factorization.compiled.vector import fma, load, splat, total
 from inference.threads import over_rows
 
 
-def predict(
-    U: Float64[Tensor, "users K"], V: Float64[Tensor, "items K"], user: Int64[Tensor, "N"], item: Int64[Tensor, "N"],
-    engine: str = "auto",
-) -> Float64[Tensor, "N"]:
+def predict(U: Float64[Tensor, "users K"], V: Float64[Tensor, "items K"], user: Int64[Tensor, "N"],
+            item: Int64[Tensor, "N"], engine: str = "auto") -> Float64[Tensor, "N"]:
     """u_i . v_j for every pair, in rating units. Compiled it is fastest with the pairs sorted by user."""
     if choose("predict", engine, U.device) == "torch":
         return (U[user] * V[item]).sum(1)
@@ -26,10 +24,8 @@ def predict(
 
 
 @njit(nogil=True, cache=True)
-def _predict(
-    first: int, last: int, U: np.ndarray, V: np.ndarray, K: int, user: np.ndarray, item: np.ndarray,
-    out: np.ndarray,
-) -> None:
+def _predict(first: int, last: int, U: np.ndarray, V: np.ndarray, K: int, user: np.ndarray, item: np.ndarray,
+             out: np.ndarray) -> None:
     for n in range(np.uint64(first), np.uint64(last)):
         u, v = K * np.intp(user[n]), K * np.intp(item[n])
         sums = splat(0.0, 4)

@@ -16,9 +16,8 @@ from models.ratings import Ratings
 CHUNK = 2**18  # pairs predicted at once
 
 
-def score(
-    model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], stack: list[Latents], noise: list[float],
-) -> tuple[float, float]:
+def score(model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], stack: list[Latents],
+          noise: list[float]) -> tuple[float, float]:
     """The draws in `stack`, of these noise variances, are added to `total`, in place.
 
     Returns the mean energy (r - prediction)^2 / (2 s) of the last draw, and the mean log of the totals after it.
@@ -36,10 +35,8 @@ def score(
     return energy, log_total
 
 
-def detail(
-    model: Factorization, ratings: Ratings, stack: list[Latents], noise: list[float],
-    prediction: Float64[Tensor, "n"], square: Float64[Tensor, "n"], below: Float64[Tensor, "n"],
-) -> None:
+def detail(model: Factorization, ratings: Ratings, stack: list[Latents], noise: list[float],
+           prediction: Float64[Tensor, "n"], square: Float64[Tensor, "n"], below: Float64[Tensor, "n"]) -> None:
     """Every draw's predictions, their squares, and Phi((r - prediction) / sqrt(s)), added up in place."""
     for latents, variance in zip(stack, noise, strict=True):
         new = model.quantities(latents, ratings.pairs)["prediction"]

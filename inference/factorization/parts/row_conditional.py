@@ -65,10 +65,9 @@ class Posterior:
     log_det: Float64[Tensor, "rows"]  # log |S_i|
 
 
-def draw(
-    rows: Rows, other: Tensor, prior: Prior, noise_variance: float, z: Tensor | None = None, *,
-    row_offset: Tensor | None = None, column_offset: Tensor | None = None, jitter: float = 0.0, engine: str = "auto",
-) -> Float64[Tensor, "rows K"]:
+def draw(rows: Rows, other: Tensor, prior: Prior, noise_variance: float, z: Tensor | None = None, *,
+         row_offset: Tensor | None = None, column_offset: Tensor | None = None, jitter: float = 0.0,
+         engine: str = "auto") -> Float64[Tensor, "rows K"]:
     """mu_i + L_i'^-1 z_i for every row, L_i L_i' = Sigma_i^-1: a draw for N(0, 1) noise z; without it, the mean.
 
     other          V for users, U for items, (columns, K)
@@ -90,10 +89,8 @@ def draw(
     return out
 
 
-def posterior(
-    rows: Rows, other: Tensor, prior: Prior, noise_variance: float, spread: Tensor | None = None,
-    shape: Shape = "row", *, column_offset: Tensor | None = None, engine: str = "auto",
-) -> Posterior:
+def posterior(rows: Rows, other: Tensor, prior: Prior, noise_variance: float, spread: Tensor | None = None,
+              shape: Shape = "row", *, column_offset: Tensor | None = None, engine: str = "auto") -> Posterior:
     """Mean and spread of every row, given the means (`other`) and spreads of the other side.
 
     spread         (columns, K) variances or (columns, K, K) covariances of the other side, or None: points
@@ -128,10 +125,9 @@ def sample(mean: Tensor, spread: Tensor, z: Tensor, *, engine: str = "auto") -> 
     return out
 
 
-def natural_parameters(
-    rows: Rows, other: Tensor, prior: Prior, noise_variance: float, spread: Tensor | None = None,
-    row_offset: Tensor | None = None, column_offset: Tensor | None = None, jitter: float = 0.0,
-) -> Iterator[tuple[slice, Tensor, Tensor]]:
+def natural_parameters(rows: Rows, other: Tensor, prior: Prior, noise_variance: float, spread: Tensor | None = None,
+                       row_offset: Tensor | None = None, column_offset: Tensor | None = None,
+                       jitter: float = 0.0) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """P_i = Sigma_i^-1, (n, K, K), and h_i = Sigma_i^-1 mu_i, (n, K), a block of rows after the other."""
     K = other.shape[1]
     a, b = torch.tril_indices(K, K, device=other.device)
@@ -174,9 +170,8 @@ def _posterior(precision: Tensor, shift: Tensor, shape: Shape) -> tuple[Tensor, 
     return mean, torch.cholesky_inverse(L), fit, -2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
 
 
-def _packed(
-    other: Tensor, prior: Prior, noise_variance: float, column_offset: Tensor | None,
-) -> tuple[np.ndarray, np.ndarray, int, int, float, np.ndarray]:
+def _packed(other: Tensor, prior: Prior, noise_variance: float,
+            column_offset: Tensor | None) -> tuple[np.ndarray, np.ndarray, int, int, float, np.ndarray]:
     """(table, unit, K, W, beta, natural) as the kernels take them: see `compiled.row_conditional`."""
     columns, K = other.shape
     W = 4 * (K // 4 + 1)

@@ -60,10 +60,9 @@ class State:
         return self.rates[name] * self.decay**self.epochs
 
 
-def init(
-    rng: torch.Generator, model: Factorization, data: Ratings, *, recipe: Literal["default", "reference"] = "default",
-    lr: float | None = None, batch_size: int | None = None,
-) -> State:
+def init(rng: torch.Generator, model: Factorization, data: Ratings, *,
+         recipe: Literal["default", "reference"] = "default", lr: float | None = None,
+         batch_size: int | None = None) -> State:
     """Where a fit starts; `lr` and `batch_size` in place of the recipe's. Two recipes:
 
     default     `spectral_start`, variances of 1/100 and (items) 1/2000 of the prior's; 32 minibatches an epoch,
@@ -81,8 +80,7 @@ def init(
     batch_size = check_batch(model, data, batch_size, 352 if reference else 32)
     check_gaussian(model)
     if reference:
-        means = {site: 0.1 * standard_normal(rng, data.rating.new_empty(shape))
-                 for site, shape in model.sites.items()}
+        means = {site: 0.1 * standard_normal(rng, data.rating.new_empty(shape)) for site, shape in model.sites.items()}
         variances = dict.fromkeys(means, math.exp(-10))
     else:
         means = spectral_start(rng, model, data)
@@ -145,9 +143,8 @@ def expect(state: State, model: Factorization) -> Quantities:
     return expected(model, moments(state.params))
 
 
-def epoch(
-    rng: torch.Generator, state: State, model: Factorization, data: Ratings, gradient: Gradient
-) -> tuple[State, Info]:
+def epoch(rng: torch.Generator, state: State, model: Factorization, data: Ratings,
+          gradient: Gradient) -> tuple[State, Info]:
     """One pass over the data: a step of Adam for every minibatch, then the exact ELBO."""
     params, first, second = ({name: value.clone() for name, value in group.items()}
                              for group in (state.params, state.first, state.second))

@@ -35,9 +35,8 @@ def fitting(rng: torch.Generator) -> Iterator[None]:
         yield
 
 
-def epoch(
-    rng: torch.Generator, state: S, model: Factorization, data: Ratings, guide: Callable[..., Any], loss: ELBO,
-) -> S:
+def epoch(rng: torch.Generator, state: S, model: Factorization, data: Ratings, guide: Callable[..., Any],
+          loss: ELBO) -> S:
     """One pass over the data by Pyro's SVI and Adam. Within `fitting`, with the state's parameters in the store."""
     names = {normalize_param_name(name): name for name in state.params}  # as optimisers write those of modules
     optimiser = Adam(lambda name: adam_arguments(state, names[name]))
@@ -55,8 +54,7 @@ def epoch(
         params={name: unconstrained[name].detach().clone() for name in state.params},
         first=state.first | {name: -kept["exp_avg"] for name, kept in memory.items()},
         second=state.second | {name: kept["exp_avg_sq"] for name, kept in memory.items()},
-        epochs=state.epochs + 1, steps=steps,
-    )
+        epochs=state.epochs + 1, steps=steps)
 
 
 def adam_arguments(state: State, name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numba import njit
+from numpy import ndarray
 from torch import Tensor
 
 from inference.grid.compiled.gibbs_table import compact, table_of
@@ -18,9 +19,8 @@ from models.grid import GridMRF
 GOLDEN, MIX1, MIX2 = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def sweep(
-    model: GridMRF, data: Tensor | None, labels: Tensor, sums: Tensor, key: int, schedule: str,
-) -> tuple[Tensor, Tensor]:
+def sweep(model: GridMRF, data: Tensor | None, labels: Tensor, sums: Tensor, key: int,
+          schedule: str) -> tuple[Tensor, Tensor]:
     """New labels and sums; the twin is `gibbs.sweep`."""
     H, W, K = model.shape
     old, new = sums.numpy(), torch.empty_like(sums)
@@ -48,10 +48,8 @@ def noise53(number: np.uint64, seed: np.uint64) -> np.int64:
 
 
 @njit(cache=True)
-def table_checkerboard(
-    y: np.ndarray, base: np.ndarray, threshold: np.ndarray, probability: np.ndarray, old: np.ndarray,
-    new: np.ndarray, seed: np.uint64,
-) -> None:
+def table_checkerboard(y: ndarray, base: ndarray, threshold: ndarray, probability: ndarray, old: ndarray,
+                       new: ndarray, seed: np.uint64) -> None:
     """One sweep over y (H+2, W+2), which has a border of Ks, in place; new = old + probabilities."""
     H, W = base.shape
     noise, case = np.empty((W + 1) // 2, np.int64), np.empty((W + 1) // 2, np.uint16)
@@ -73,9 +71,7 @@ def table_checkerboard(
 
 
 @njit(cache=True)
-def find_cases(
-    case: np.ndarray, base: np.ndarray, above: np.ndarray, here: np.ndarray, below: np.ndarray, K1: int,
-) -> None:
+def find_cases(case: ndarray, base: ndarray, above: ndarray, here: ndarray, below: ndarray, K1: int) -> None:
     """Every second pixel's case; the rows of labels start one pixel to the left."""
     K2, K3 = K1 * K1, K1 * K1 * K1
     for n in range(case.size):
@@ -84,13 +80,13 @@ def find_cases(
 
 
 @njit(cache=True)
-def fill_noise(noise: np.ndarray, first: np.uint64, seed: np.uint64) -> None:
+def fill_noise(noise: ndarray, first: np.uint64, seed: np.uint64) -> None:
     for n in range(noise.size):
         noise[n] = noise53(first + np.uint64(2 * n), seed)
 
 
 @njit(cache=True)
-def pick(y: np.ndarray, noise: np.ndarray, threshold: np.ndarray, case: np.ndarray) -> None:
+def pick(y: ndarray, noise: ndarray, threshold: ndarray, case: ndarray) -> None:
     """Every second label: how many thresholds the noise reaches."""
     for k in range(threshold.shape[0]):
         limit = threshold[k]
@@ -103,16 +99,14 @@ def pick(y: np.ndarray, noise: np.ndarray, threshold: np.ndarray, case: np.ndarr
 
 
 @njit(cache=True)
-def add(new: np.ndarray, old: np.ndarray, probability: np.ndarray, case: np.ndarray) -> None:
+def add(new: ndarray, old: ndarray, probability: ndarray, case: ndarray) -> None:
     for n in range(case.size):
         new[2 * n] = old[2 * n] + probability[case[n]]
 
 
 @njit(cache=True)
-def table_raster(
-    y: np.ndarray, base: np.ndarray, threshold: np.ndarray, probability: np.ndarray, old: np.ndarray,
-    new: np.ndarray, seed: np.uint64,
-) -> None:
+def table_raster(y: ndarray, base: ndarray, threshold: ndarray, probability: ndarray, old: ndarray,
+                 new: ndarray, seed: np.uint64) -> None:
     """As `table_checkerboard`, pixel by pixel."""
     H, W = base.shape
     K1 = threshold.shape[0] + 2
@@ -128,10 +122,8 @@ def table_raster(
 
 
 @njit(cache=True)
-def general_sweep(
-    y: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray, old: np.ndarray, new: np.ndarray,
-    seed: np.uint64, colours: int,
-) -> None:
+def general_sweep(y: ndarray, field: ndarray, right: ndarray, down: ndarray, old: ndarray,
+                  new: ndarray, seed: np.uint64, colours: int) -> None:
     """One sweep over labels y (H, W) in place, colour by colour (raster is one colour); new = old + probabilities.
 
     The tables of pairs may be one for all, (1, 1, K, K).
@@ -161,9 +153,7 @@ def general_sweep(
 
 
 @njit(cache=True)
-def draw_label(
-    i: int, j: int, y: np.ndarray, weight: np.ndarray, old: np.ndarray, new: np.ndarray, noise: np.int64,
-) -> None:
+def draw_label(i: int, j: int, y: ndarray, weight: ndarray, old: ndarray, new: ndarray, noise: np.int64) -> None:
     """Turn log weights into probabilities, draw y[i, j], add p(y = k), k = 1 .. K-1, to the sums."""
     top = weight[0]
     for k in range(1, weight.size):

@@ -22,10 +22,8 @@ from models.grid import GridMRF
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
-def sweep(
-    messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"], model: GridMRF,
-    schedule: str, damping: float, rule: str,
-) -> tuple[Float64[Tensor, "4 M H W"], float]:
+def sweep(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"], model: GridMRF, schedule: str,
+          damping: float, rule: str) -> tuple[Float64[Tensor, "4 M H W"], float]:
     """The new log odds of all messages, and the residual in nats; see `loopy_bp.step`."""
     H, W = local.shape[1:]
     one = slice(0, 1 if model.pair is not None else None)  # a homogeneous grid's one table
@@ -45,10 +43,8 @@ def sweep(
 
 
 @compiled
-def _flood(
-    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray,
-    damping: float, take_max: bool, change: np.ndarray,
-) -> None:
+def _flood(first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, right: np.ndarray,
+           down: np.ndarray, damping: float, take_max: bool, change: np.ndarray) -> None:
     """All messages into rows first to last, from the old ones."""
     H, W = local.shape[1:]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -63,10 +59,8 @@ def _flood(
 
 
 @compiled
-def _along_rows(
-    first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
-    take_max: bool, change: np.ndarray,
-) -> None:
+def _along_rows(first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray,
+                damping: float, take_max: bool, change: np.ndarray) -> None:
     """In rows first to last, all messages to the right, from left to right, then those to the left."""
     W = local.shape[2]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -81,10 +75,8 @@ def _along_rows(
 
 
 @compiled
-def _along_columns(
-    first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
-    take_max: bool, change: np.ndarray,
-) -> None:
+def _along_columns(first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray,
+                   damping: float, take_max: bool, change: np.ndarray) -> None:
     """In columns first to last, all messages down, from the top, then those up."""
     H = local.shape[1]
     work, largest = np.empty((3, len(local) + 1)), 0.0
@@ -99,9 +91,8 @@ def _along_columns(
 
 
 @compiled
-def _most_changed_first(
-    new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float, take_max: bool,
-) -> float:
+def _most_changed_first(new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
+                        take_max: bool) -> float:
     """As many updates as there are messages, always of the one that would change most (the first of equals).
 
     A tournament tree finds it: best[n] is the better of best[2 n] and best[2 n + 1], the leaves are the messages.
@@ -159,10 +150,8 @@ def _neighbour(side: int, i: int, j: int) -> tuple[int, int]:
 
 
 @compiled
-def _message(
-    work: np.ndarray, messages: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, side: int,
-    i: int, j: int, take_max: bool,
-) -> float:
+def _message(work: np.ndarray, messages: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray, side: int,
+             i: int, j: int, take_max: bool) -> float:
     """work[0, 1:] = log odds of the new message into (i, j) from its `side`; returns its change in nats.
 
     work[1] is log h of the sender, work[2] the terms of one sum. Indices are unsigned, because others are tested

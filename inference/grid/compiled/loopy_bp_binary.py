@@ -15,10 +15,8 @@ compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "
 
 
 @compiled
-def flood(
-    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, tables: np.ndarray,
-    change: np.ndarray,
-) -> None:
+def flood(first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, tables: np.ndarray,
+          change: np.ndarray) -> None:
     """What rows first to last send."""
     _, H, W = local.shape
     largest = np.zeros(W)
@@ -41,9 +39,7 @@ def flood(
 
 
 @compiled
-def bethe(
-    first: int, last: int, logs: np.ndarray, messages: np.ndarray, local: np.ndarray, table: np.ndarray,
-) -> None:
+def bethe(first: int, last: int, logs: np.ndarray, messages: np.ndarray, local: np.ndarray, table: np.ndarray) -> None:
     """logs[i] = log of the product over row i of Z_i, and of Z_ij / (Z_i Z_j) to the right and down.
 
     Z_i cancels down the columns, but for the last row's. With beliefs b = phi q, q the product of the four

@@ -40,9 +40,8 @@ def is_safe(local: Float64[Tensor, "M H W"], model: GridMRF) -> bool:
         2 * local.abs().max() + 10 * (pair.max() - pair.min()) + 2 * math.log(len(pair))) < 690
 
 
-def flood(
-    messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"], model: GridMRF
-) -> tuple[Float64[Tensor, "4 M H W"], float]:
+def flood(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"],
+          model: GridMRF) -> tuple[Float64[Tensor, "4 M H W"], float]:
     """The new odds of all messages from the old ones, and the largest change of log odds in nats."""
     old, phi, (table, _) = messages.numpy(), local.numpy(), _table(model)
     new = np.empty_like(old)
@@ -78,10 +77,8 @@ def _table(model: GridMRF) -> tuple[Float64[np.ndarray, "K K"], float]:
 
 
 @compiled
-def _flood(
-    first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, tables: np.ndarray,
-    change: np.ndarray,
-) -> None:
+def _flood(first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.ndarray, tables: np.ndarray,
+           change: np.ndarray) -> None:
     """What rows first to last send, plane by plane."""
     M, H, W = local.shape
     h, top, bottom, largest = np.empty((M, W)), np.empty(W), np.empty(W), np.zeros(W)
@@ -127,9 +124,7 @@ def _mix(out: np.ndarray, table: np.ndarray, l: int, h: np.ndarray) -> None:
 
 
 @compiled
-def _bethe(
-    first: int, last: int, logs: np.ndarray, messages: np.ndarray, local: np.ndarray, table: np.ndarray,
-) -> None:
+def _bethe(first: int, last: int, logs: np.ndarray, messages: np.ndarray, local: np.ndarray, table: np.ndarray) -> None:
     """As `compiled.loopy_bp_binary.bethe`, for any number of labels, with Z_ij = sum_kl h_i(k) T[k, l] h_j(l)."""
     M, H, W = local.shape
     h, mixed = np.empty((M, W)), np.empty(W)

@@ -22,9 +22,8 @@ UPDATE = f"float64({Q}, {TABLES}, {TABLES}, {Q}, {Q}, {Q}, int64, float64)"
 EVERY, EVEN, ODD = -1, 0, 1  # which pixels (i, j), by (i + j) % 2
 
 
-def sweep(
-    field: Tensor, right: Tensor, down: Tensor, log_q: Tensor, schedule: str, damping: float
-) -> tuple[Tensor, float, float]:
+def sweep(field: Tensor, right: Tensor, down: Tensor, log_q: Tensor, schedule: str,
+          damping: float) -> tuple[Tensor, float, float]:
     """log q after one sweep, the largest change of q in it, and the ELBO in nats."""
     tables = field.contiguous().numpy(), right.numpy(), down.numpy()
     update = _update_two if field.shape[2] == 2 else _update
@@ -39,10 +38,8 @@ def sweep(
 
 
 @njit(UPDATE, cache=True)
-def _update_two(
-    field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray, log_q: np.ndarray,
-    colour: int, damping: float,
-) -> float:
+def _update_two(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray,
+                log_q: np.ndarray, colour: int, damping: float) -> float:
     """Equation 4 for two labels, at every pixel of a colour: reads `q`, writes `new_q` and `log_q`."""
     H, W, _ = field.shape
     change = 0.0
@@ -72,10 +69,8 @@ def _update_two(
 
 
 @njit(UPDATE, cache=True)
-def _update(
-    field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray, log_q: np.ndarray,
-    colour: int, damping: float,
-) -> float:
+def _update(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray, log_q: np.ndarray,
+            colour: int, damping: float) -> float:
     """Equation 4 for any number of labels, as above."""
     H, W, K = field.shape
     new, power = np.empty(K), np.empty(K)

@@ -27,10 +27,8 @@ def _chain(phi: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
 
 
 @njit(f"void({LABELS}, float64[:,:,::1], float64[:,:,:], {TABLES}, {TABLES}, float64[:,:])", cache=True)
-def sweep(
-    y: np.ndarray, marginals: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
-    uniform: np.ndarray,
-) -> None:
+def sweep(y: np.ndarray, marginals: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
+          uniform: np.ndarray) -> None:
     """Even rows, then odd ones; writes `y` and `marginals`."""
     H, W, K = field.shape
     phi, left = np.empty((W, K)), np.empty((W, K, K))  # left[j, k, l] = B_j(l | k)

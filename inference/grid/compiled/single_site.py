@@ -17,10 +17,8 @@ TABLES = "float64[:,:,:,:]"  # any strides
 
 
 @njit(inline="always")
-def softmax_at(
-    p: np.ndarray, y: np.ndarray, i: int, j: int, field: np.ndarray, right: np.ndarray, down: np.ndarray,
-    beta: float,
-) -> None:
+def softmax_at(p: np.ndarray, y: np.ndarray, i: int, j: int, field: np.ndarray, right: np.ndarray, down: np.ndarray,
+               beta: float) -> None:
     """p(k) = softmax_k(beta lambda_ij(k)), into `p`."""
     H, W, K = field.shape
     for k in range(K):
@@ -86,10 +84,8 @@ def log_joint(y: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndar
 
 
 @njit(f"int64({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,::1], float64)", cache=True)
-def metropolised_sweep(
-    y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray, uniform: np.ndarray,
-    gibbs: float,
-) -> int:
+def metropolised_sweep(y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
+                       uniform: np.ndarray, gibbs: float) -> int:
     """`metropolised_gibbs.sweep`: moves `y`, adds pi(k) to `sums`; returns how many pixels changed."""
     H, W, K = field.shape
     p = np.empty(K)
@@ -112,10 +108,8 @@ def metropolised_sweep(
 
 @njit(f"void(uint8[:,:,::1], {FIELD}, float64[::1], {FIELD}, {TABLES}, {TABLES}, float64[::1], float64[:,:,::1])",
       cache=True)
-def tempered_sweep(
-    y: np.ndarray, marginals: np.ndarray, log_joints: np.ndarray, field: np.ndarray, right: np.ndarray,
-    down: np.ndarray, betas: np.ndarray, uniform: np.ndarray,
-) -> None:
+def tempered_sweep(y: np.ndarray, marginals: np.ndarray, log_joints: np.ndarray, field: np.ndarray, right: np.ndarray,
+                   down: np.ndarray, betas: np.ndarray, uniform: np.ndarray) -> None:
     """`parallel_tempering.sweep`: moves `y`; writes copy 0's p(y_ij = k | the rest) and the log p~ of every copy."""
     H, W, K = field.shape
     p = np.empty(K)

@@ -138,10 +138,8 @@ def linear_backward(a: np.ndarray, b: np.ndarray, t: np.ndarray, joint: np.ndarr
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_site_back(
-    x: np.ndarray, y: np.ndarray, z: np.ndarray, t: np.ndarray, scale: float, joint: np.ndarray,
-    labels: tuple[int, ...],
-) -> float:
+def linear_site_back(x: np.ndarray, y: np.ndarray, z: np.ndarray, t: np.ndarray, scale: float, joint: np.ndarray,
+                     labels: tuple[int, ...]) -> float:
     """z(p, rest, l) = scale sum_k t[p, l, k] y(k, p, rest), joint[p, l, k] = sum_rest x(p, rest, l) y(k, p, rest)."""
     P, K = t.shape[0], len(labels)
     M = x.size // K

@@ -11,6 +11,7 @@ import math
 import numpy as np
 import torch
 from numba import njit
+from numpy import ndarray
 from torch import Tensor
 
 TILE = 512  # states worked on at a time, so that they stay in the first cache
@@ -48,14 +49,14 @@ class Wide:
         return torch.from_numpy(out), torch.from_numpy(joint)
 
 
-def _split(x: np.ndarray, m: np.ndarray | None = None, e: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _split(x: ndarray, m: ndarray | None = None, e: ndarray | None = None) -> tuple[ndarray, ndarray]:
     """exp x = m 2^e, into m and e where given."""
     e = np.empty(x.shape, np.int64) if e is None else e
     np.floor(x / LOG2, out=e, casting="unsafe")
     return np.exp(x - e * LOG2, out=m), e
 
 
-def _join(m: np.ndarray, e: np.ndarray, out: np.ndarray) -> None:
+def _join(m: ndarray, e: ndarray, out: ndarray) -> None:
     """log(m 2^e) into `out`."""
     np.log(m, out=out)
     out += e * LOG2
@@ -68,7 +69,7 @@ def power2(d: int) -> float:
 
 
 @njit(cache=True)
-def normalise(m: np.ndarray, e: np.ndarray) -> None:
+def normalise(m: ndarray, e: ndarray) -> None:
     """Move the exponent of m into e, by its bits."""
     for r in range(m.size):
         bits = np.float64(m[r]).view(np.int64)
@@ -77,7 +78,7 @@ def normalise(m: np.ndarray, e: np.ndarray) -> None:
 
 
 @njit(cache=True)
-def wide_forward(a: np.ndarray, a_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray) -> None:
+def wide_forward(a: ndarray, a_exp: ndarray, t: ndarray, t_exp: ndarray) -> None:
     """As `linear_forward`, without scaling."""
     n = a.shape[0]
     for j in range(t.shape[0]):
@@ -85,9 +86,7 @@ def wide_forward(a: np.ndarray, a_exp: np.ndarray, t: np.ndarray, t_exp: np.ndar
 
 
 @njit(cache=True)
-def wide_site(
-    x: np.ndarray, x_exp: np.ndarray, y: np.ndarray, y_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
-) -> None:
+def wide_site(x: ndarray, x_exp: ndarray, y: ndarray, y_exp: ndarray, t: ndarray, t_exp: ndarray) -> None:
     P, K = t.shape[0], t.shape[1]
     M = x.size // K
     B = M // P
@@ -103,9 +102,7 @@ def wide_site(
 
 
 @njit(cache=True)
-def add_scaled(
-    out: np.ndarray, out_exp: np.ndarray, x: np.ndarray, x_exp: np.ndarray, c: float, c_exp: int, first: bool,
-) -> None:
+def add_scaled(out: ndarray, out_exp: ndarray, x: ndarray, x_exp: ndarray, c: float, c_exp: int, first: bool) -> None:
     """out += c x, or out = c x if it is the first term; x and out may be strided."""
     if first:
         for r in range(x.size):
@@ -120,10 +117,8 @@ def add_scaled(
 
 
 @njit(cache=True)
-def wide_backward(
-    a: np.ndarray, a_exp: np.ndarray, b: np.ndarray, b_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
-    joint: np.ndarray,
-) -> None:
+def wide_backward(a: ndarray, a_exp: ndarray, b: ndarray, b_exp: ndarray, t: ndarray, t_exp: ndarray,
+                  joint: ndarray) -> None:
     """As `linear_backward`: each site's joint is counted in units of its largest a b, 2^unit."""
     S = t.shape[0]
     for i in range(S):
@@ -136,9 +131,7 @@ def wide_backward(
 
 
 @njit(cache=True)
-def wide_site_back(
-    y: np.ndarray, y_exp: np.ndarray, z: np.ndarray, z_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
-) -> None:
+def wide_site_back(y: ndarray, y_exp: ndarray, z: ndarray, z_exp: ndarray, t: ndarray, t_exp: ndarray) -> None:
     P, K = t.shape[0], t.shape[1]
     M = z.size // K
     B = M // P
@@ -155,10 +148,8 @@ def wide_site_back(
 
 
 @njit(cache=True, fastmath=FAST)
-def wide_joint(
-    x: np.ndarray, x_exp: np.ndarray, y: np.ndarray, y_exp: np.ndarray, t: np.ndarray, t_exp: np.ndarray,
-    unit: np.int64, joint: np.ndarray,
-) -> None:
+def wide_joint(x: ndarray, x_exp: ndarray, y: ndarray, y_exp: ndarray, t: ndarray, t_exp: ndarray,
+               unit: np.int64, joint: ndarray) -> None:
     P, K = t.shape[0], t.shape[1]
     M = x.size // K
     B = M // P

@@ -13,10 +13,8 @@ TABLES = "float64[:,:,:,:]"  # any strides
 
 
 @njit(inline="always")
-def _add(
-    p: np.ndarray, i: int, j: int, c: int, root: np.ndarray, y: np.ndarray, field: np.ndarray, right: np.ndarray,
-    down: np.ndarray,
-) -> None:
+def _add(p: np.ndarray, i: int, j: int, c: int, root: np.ndarray, y: np.ndarray, field: np.ndarray, right: np.ndarray,
+         down: np.ndarray) -> None:
     """A pixel's part of its cluster's log weights: its field, and its edges to other clusters."""
     H, W, K = field.shape
     pixel = i * W + j
@@ -102,9 +100,8 @@ def _draw(p: np.ndarray, uniform: float) -> int:
 
 
 @njit(f"void({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,:,::1])", cache=True)
-def sweep(
-    y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray, uniform: np.ndarray,
-) -> None:
+def sweep(y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
+          uniform: np.ndarray) -> None:
     """Moves `y`, adds each pixel's label probabilities to `sums`."""
     H, W, K = field.shape
     root = _clusters(y, right, down, uniform)
