@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from runs.request import settings
 from views import check as views
 from views import tables
 
-KINDS = {"1": "grid", "2": "factorization", "3": "factorization"}  # of --problem
+PROBLEMS = sorted(p.name.removeprefix("problem") for p in Path(__file__).parents[1].glob("experiments/problem*"))
 MODELS = {"plain": "factorization", "ladder": "ladder"}  # the test problems of --model
 COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow"}
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--check", required=True, metavar="NAME|FILE.py|all", help="a method by name, in a file, or all there are")
     add("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method; repeatable")
     add("--out", type=Path, metavar="DIR", help="a new or empty directory (default: a new one under results/)")
-    add("--problem", choices=("1", "2", "3"), help="whose model a file's kernel is for (default: found out)")
+    add("--problem", choices=PROBLEMS, help="whose model a file's kernel is for (default: found out)")
     add("--model", choices=("plain", "ladder"), help="of ratings: plain, or where noise, priors and biases are learned "
         "too (default: plain for a file that runs there)")
     add("--seed", type=int, default=0)
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if not args.budget > 0:
         raise InputError(f"--budget must be a positive number of seconds, not {args.budget:g}")
     given, console, judge_all = settings(args.set), tables.console(), args.check == "all"
-    wanted = everything() if judge_all else [found(args.check, kind=KINDS.get(args.problem),
+    wanted = everything() if judge_all else [found(args.check, kind=kind_of(args.problem),
                                                    problems=MODELS.get(args.model))]
     options = [chosen_options(asked, given) for asked in wanted]
     out = folder.create(args.out, "check", argv)
@@ -57,6 +58,11 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     console.print(f"the figures and JSON are in {out}", soft_wrap=True)
     statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
     return 1 if 1 in statuses else max(statuses)
+
+
+def kind_of(problem: str | None) -> str | None:
+    """The kind of model that a problem is about."""
+    return importlib.import_module(f"experiments.problem{problem}.main").Request.kind if problem else None
 
 
 def show(console: Console, verdict: Verdict) -> None:

@@ -37,6 +37,7 @@ class Request(ABC):
     """What every run is asked. `argv` are the words that it was made of; `resume` is the folder to go on in."""
 
     problem: ClassVar[str]
+    kind: ClassVar[str]  # of model, whose methods it runs
     argv: tuple[str, ...] = ()
     resume: Path | None = None
     out: Path | None = option(None, "where the results go: a new or empty directory (default: a new one under "

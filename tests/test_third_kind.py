@@ -61,4 +61,4 @@ def test_at_the_doors(house, tmp_path):
     assert "conjugate" in said(house, "run.py", "compare", out, "--out", tmp_path / "compared")
     said(house, "run.py", "--problem", "4", "--sweep", "method=conjugate,independence", "seed=0-1", "--out",
          tmp_path / "swept")
-    assert "right" in said(house, "run.py", "--check", "conjugate", "--out", tmp_path / "checked")
+    assert "right" in said(house, "run.py", "--check", "conjugate", "--problem", "4", "--out", tmp_path / "checked")

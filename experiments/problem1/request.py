@@ -24,6 +24,7 @@ class Request(request.Request):
     """Which image, under which model, by which methods."""
 
     problem: ClassVar[str] = "1"
+    kind: ClassVar[str] = "grid"
     image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .uai or .fg file (default: "
                                "small, then spiral)", metavar="IMAGE", group=IMAGE)
     labels: int | None = option(None, "number of labels (default: what the image has)", metavar="K", group=IMAGE)
@@ -55,8 +56,8 @@ class Request(request.Request):
 
     def chosen(self, otherwise: tuple[str, ...] = ()) -> list[Fit]:
         """The methods asked for, else those named, else all; each with the options that it takes."""
-        specs = self.method or otherwise or tuple(load.names("grid"))
-        fits = options.distinct([options.parse("grid", planted.resolved(spec)) for spec in specs])
+        specs = self.method or otherwise or tuple(load.names(self.kind))
+        fits = options.distinct([options.parse(self.kind, planted.resolved(spec)) for spec in specs])
         return options.given(fits, options.taken(fits, {"schedule": self.schedule, "damping": self.damping}),
                              options.taken(fits, self.set, "--set "))
 

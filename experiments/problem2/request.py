@@ -79,10 +79,10 @@ class Request(request.Request):
 
     def chosen(self) -> list[Fit]:
         """The methods asked for, or the default ones, with the options that each of them takes."""
-        fits = [options.parse("factorization", planted.resolved(spec)) for spec in self.method]
-        fits += [options.parse_guide("factorization", spec) for spec in self.guide]
+        fits = [options.parse(self.kind, planted.resolved(spec)) for spec in self.method]
+        fits += [options.parse_guide(self.kind, spec) for spec in self.guide]
         if not self.asked:
-            fits = [options.parse("factorization", spec) for spec in DEFAULT
+            fits = [options.parse(self.kind, spec) for spec in DEFAULT
                     if not self.biases or spec not in WITHOUT_BIASES]
         options.distinct(fits)
         # Of points a learning rate and a batch mean something else; theirs are given with --method name:lr=...

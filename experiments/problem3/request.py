@@ -74,11 +74,11 @@ class Request(request.Request):
 
     def chosen(self) -> list[Fit]:
         """The kernels asked for, or the default ones; then what is compared with them."""
-        kernels = [options.parse("factorization", planted.resolved(spec)) for spec in self.kernels]
+        kernels = [options.parse(self.kind, planted.resolved(spec)) for spec in self.kernels]
         for kernel in kernels:
             if kernel.method.family is not Family.MCMC:
                 raise InputError(f"--kernel {kernel.name} is not a sampler (its family is {kernel.method.family}): "
                                  f"name one under --compare, or run Problem 2")
         others = [] if self.compare == "none" or self.bare or self.model != "plain" else self.compare.split(",")
-        fits = kernels + [options.parse("factorization", name) for name in others]
+        fits = kernels + [options.parse(self.kind, name) for name in others]
         return options.given(options.distinct(fits), options.taken(fits, self.set, "--set "))

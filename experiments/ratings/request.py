@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from errors import InputError
 from runs import request
@@ -18,6 +19,7 @@ JESTER = "jester-5k.csv.gz"  # real ratings with published numbers, in the direc
 class Request(request.Request):
     """Which ratings, split how."""
 
+    kind: ClassVar[str] = "factorization"
     ratings: str = option("jester-like", "jester-like (made from the seed; the default), jester (downloaded), or a "
                           "file: CSV, TSV, MovieLens, Jester's matrix, Parquet, gzipped or not", metavar="NAME|FILE",
                           group=RATINGS)
