@@ -99,7 +99,7 @@ def _estimators() -> list[Checkpoint]:
                             torch.cat([slope[name].flatten() for name in params]))]
     noise = {site: standard_normal(rng, mean) for site, mean in at.items()}
     _, ours = elbo_by_hand.gradient(model, data, params, noise, batch)
-    _, theirs = value_and_gradient(lambda given: elbo_by_hand.estimate(model, data, given, noise), params)
+    _, theirs = value_and_gradient(lambda given: elbo_by_hand.elbo(model, data, given, noise), params)
     flat_ours, flat_theirs = (torch.cat([g[name].flatten() for name in params]) for g in (ours, theirs))
     return [*found, _worst("2.4", "gradient by hand against torch.autograd, same noise", flat_ours, flat_theirs, 1e-10)]
 

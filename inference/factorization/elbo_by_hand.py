@@ -29,14 +29,14 @@ from models.ratings import Ratings
 
 FAMILY = Family.VARIATIONAL
 
-__all__ = ["FAMILY", "State", "draw", "estimate", "expect", "gradient", "init", "step"]
+__all__ = ["FAMILY", "State", "draw", "elbo", "expect", "gradient", "init", "step"]
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     return epoch(rng, state, model, data, gradient)
 
 
-def estimate(model: Factorization, data: Ratings, params: Tensors, noise: Tensors,
+def elbo(model: Factorization, data: Ratings, params: Tensors, noise: Tensors,
              batch: Tensor | None = None) -> Tensor:
     """The ELBO with closed-form KL and one sample of U and V, from `noise`, in nats; differentiable by torch."""
     batch = torch.arange(len(data), device=data.device) if batch is None else batch
@@ -50,7 +50,7 @@ def estimate(model: Factorization, data: Ratings, params: Tensors, noise: Tensor
 
 def gradient(model: Factorization, data: Ratings, params: Tensors, noise: Tensors,
              batch: Tensor) -> tuple[Tensor, Tensors]:
-    """The value of `estimate` and its gradient by the formulas above: no graph is kept."""
+    """The value of `elbo` and its gradient by the formulas above: no graph is kept."""
     user, item, rating = (column.index_select(0, batch) for column in (*data.pairs, data.rating))
     sd = {site: torch.exp(0.5 * params[f"{site}_log_variance"]) for site in noise}
     sample = {site: torch.addcmul(params[f"{site}_mean"], sd[site], noise[site]) for site in noise}

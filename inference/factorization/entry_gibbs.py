@@ -48,7 +48,7 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: E
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     users, items = sides(model, data)
-    columns = _compiled if state.engine == "compiled" else _torch
+    columns = _compiled if state.engine == "compiled" else conditional_columns
     U = columns(users, state.U, state.V, model, normals(rng, *state.U.shape))
     V = columns(items, state.V, U, model, normals(rng, *state.V.shape))
     return State(U, V, state.engine), Info()
@@ -58,7 +58,7 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     return {"U": state.U, "V": state.V}
 
 
-def _torch(rows: Rows, own: Tensor, other: Tensor, model: Factorization, z: Tensor) -> Tensor:
+def conditional_columns(rows: Rows, own: Tensor, other: Tensor, model: Factorization, z: Tensor) -> Tensor:
     """Every column of a side in turn, from N(0, 1) noise z of its shape."""
     own, index = own.clone(), rows.index.long()
     row = torch.arange(len(rows), device=own.device).repeat_interleave(rows.counts)

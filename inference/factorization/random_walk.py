@@ -73,6 +73,11 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     return {"U": state.U, "V": state.V}
 
 
+def accept(rng: torch.Generator, gain: Tensor) -> Tensor:
+    """Whether a proposal is taken, with probability min(1, exp gain): `gain` in nats of the log joint."""
+    return torch.rand(gain.shape, generator=rng, dtype=gain.dtype, device=gain.device).log() < gain
+
+
 def walk(rng: torch.Generator, latents: Latents, model: Factorization, data: Ratings, step_size: float,
          moves: int) -> tuple[Latents, float]:
     """The latents after `moves` proposals, and the share of them that was accepted."""
@@ -81,8 +86,7 @@ def walk(rng: torch.Generator, latents: Latents, model: Factorization, data: Rat
         new = {site: x + step_size * torch.randn(x.shape, generator=rng, dtype=x.dtype, device=x.device)
                for site, x in latents.items()}
         then = model.log_joint(new, data)
-        uniform = torch.rand(now.shape, generator=rng, dtype=now.dtype, device=now.device)
-        yes = uniform.log() < then - now
+        yes = accept(rng, then - now)
         latents = {site: new[site].where(yes[..., None, None], x) for site, x in latents.items()}
         now = then.where(yes, now)
         accepted += float(yes.double().mean()) / moves

@@ -126,7 +126,12 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
 
 def expect(state: State, model: GridMRF) -> Quantities:
     """The beliefs: approximate marginals under `sum`, max-marginals scaled to sum to 1 under `max`."""
-    return {"labels": torch.softmax(cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()}
+    return {"labels": beliefs(state)}
+
+
+def beliefs(state: State) -> Tensor:
+    """softmax_k(field(k) + sum over the neighbours of log m(k)) of every pixel, (H, W, K)."""
+    return torch.softmax(cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()
 
 
 def pair_beliefs(state: State, model: GridMRF) -> dict[str, Tensor]:

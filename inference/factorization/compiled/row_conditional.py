@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from inference.factorization.compiled.row_moments import BLOCK, narrow, wide
+from inference.factorization.compiled.row_moments import BLOCK, moments_narrow, moments_wide
 from inference.factorization.compiled.vector import (
     add,
     broadcast,
@@ -105,9 +105,9 @@ def draw(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: n
             i = np.uint64(top + row)
             start, stop = np.intp(indptr[i]), np.intp(indptr[i + np.uint64(1)])
             if W == 4:
-                narrow(start, stop, index, rating, offset[i], table, e, A, 16 * row)
+                moments_narrow(start, stop, index, rating, offset[i], table, e, A, 16 * row)
             else:
-                wide(start, stop, index, rating, offset[i], table, e, K, W, G, A, row * W * W)
+                moments_wide(start, stop, index, rating, offset[i], table, e, K, W, G, A, row * W * W)
             for k in range(K):
                 Z[np.uint64(8 * k + row)] = z[i, np.uint64(k)]
         place(A, rows, K, W, beta, natural, X)

@@ -19,7 +19,7 @@ BLOCK = 64  # ratings gathered at once; they and a tile stay in the first cache
 
 
 @njit(inline="always")
-def narrow(start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray,
+def moments_narrow(start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray,
            unit: Vector, A: np.ndarray, at: int) -> None:
     """The sum of w w' for W = 4 (K up to 3), all of it in registers; odd and even ratings apart."""
     shift = splat(-offset, 4)
@@ -78,7 +78,7 @@ def _line(G: np.ndarray, n: int, W: int, a: int, b: int, A: np.ndarray, at: int)
 
 
 @njit(nogil=True, cache=True)
-def wide(start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray,
+def moments_wide(start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray,
          unit: Vector, K: int, W: int, G: np.ndarray, A: np.ndarray, at: int) -> None:
     """A[at :] = the W x W sum of w w' over ratings start .. stop: its blocks on and below the diagonal."""
     zero, shift, last = splat(0.0, 4), splat(-offset, 4), W - 4

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from inference.factorization.compiled.row_conditional import cholesky, place, solve
-from inference.factorization.compiled.row_moments import BLOCK, Index, narrow, wide
+from inference.factorization.compiled.row_moments import BLOCK, Index, moments_narrow, moments_wide
 from inference.factorization.compiled.vector import fma, fnma, load, mul, splat, store
 
 
@@ -70,9 +70,9 @@ def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rati
         for row in range(rows):
             start, stop = np.intp(indptr[top + row]), np.intp(indptr[top + row + 1])
             if W == 4:
-                narrow(start, stop, index, rating, 0.0, table, e, A, 16 * row)
+                moments_narrow(start, stop, index, rating, 0.0, table, e, A, 16 * row)
             else:
-                wide(start, stop, index, rating, 0.0, table, e, K, W, G, A, row * W * W)
+                moments_wide(start, stop, index, rating, 0.0, table, e, K, W, G, A, row * W * W)
             if spread.shape[1] > 0:
                 _spreads(start, stop, index, spread, total[row])
         place(A, rows, K, W, beta, natural, X)

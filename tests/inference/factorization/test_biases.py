@@ -69,7 +69,7 @@ def test_the_estimate_is_log_joint_and_its_gradient_is_torchs():
     params, noise = some_params(model, seed=1, sd=0.5), noise_of(model)
     everything = torch.arange(len(data))
     leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
-    value = elbo_by_hand.estimate(model, data, leaves, noise)
+    value = elbo_by_hand.elbo(model, data, leaves, noise)
     value.backward()
     by_hand, ascent = elbo_by_hand.gradient(model, data, params, noise, everything)
     assert float(by_hand) == pytest.approx(float(value.detach()), rel=1e-12)
@@ -95,7 +95,7 @@ def test_pyro_has_the_same_elbo_from_the_same_noise():
     torch.manual_seed(7)
     order = ("U", "user_bias", "V", "item_bias")  # as the guide draws them
     noise = {site: torch.randn(model.sites[site], dtype=torch.float64) for site in order}
-    assert theirs == pytest.approx(float(elbo_by_hand.estimate(model, data, params, noise, batch)), rel=1e-12)
+    assert theirs == pytest.approx(float(elbo_by_hand.elbo(model, data, params, noise, batch)), rel=1e-12)
 
 
 def test_the_score_function_is_unbiased():

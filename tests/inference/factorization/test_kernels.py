@@ -55,7 +55,7 @@ def test_entries_by_loops(engine, K):
     users, items = sides(model, data)
     latents = model.prior(rng)
     z = torch.randn(12, K, generator=rng, dtype=torch.float64)
-    columns = entry_gibbs._compiled if engine == "compiled" else entry_gibbs._torch
+    columns = entry_gibbs._compiled if engine == "compiled" else entry_gibbs.conditional_columns
     before = latents["U"].clone()
     U = columns(users, latents["U"], latents["V"], model, z)
     expected = columns_by_loops(latents["U"], latents["V"], data.user, data.item, data.rating, model, z)
