@@ -67,11 +67,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     tables = _lengthwise(model, model.field(data), model.right, model.down)
     arithmetic = _sums(state.engine, *tables)
-    log_forward, log_Z = forward(arithmetic.forward, tables)
+    log_forward, total = forward(arithmetic.forward, tables)
     labels, right, down = (t.contiguous() for t in _lengthwise(model, *marginals(arithmetic, tables, log_forward)))
-    _, S, K = tables[0].shape
     return (State(labels, right, down, log_forward, state.engine),
-            Info(log_evidence=log_Z - S * math.log(K), kind=Kind.EXACT, converged=True))
+            Info(log_evidence=log_z(total, tables), kind=Kind.EXACT, converged=True))
 
 
 def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
@@ -149,17 +148,20 @@ class LogSpace:
 
 
 def forward(along: Callable[[Tensor, Tensor, Tensor], float], tables: Tables) -> tuple[Tensor, float]:
-    """log a after every line, normalised, and log of the sum of the last.
-
-    Above the first line stands a free one, which multiplies the sum by K^S.
-    """
+    """log a after every line, normalised, and log of the sum of the last."""
     L, S, K = tables[0].shape
-    log_forward, log_Z = tables[0].new_empty(L, K**S), 0.0
+    log_forward, total = tables[0].new_empty(L, K**S), 0.0
     log_a = log_forward.new_zeros(1).expand(K**S)
     for i in range(L):
-        log_Z += along(log_a, transfer_tables(*tables, i), log_forward[i])
+        total += along(log_a, transfer_tables(*tables, i), log_forward[i])
         log_a = log_forward[i]
-    return log_forward, log_Z
+    return log_forward, total
+
+
+def log_z(total: float, tables: Tables) -> float:
+    """log Z from what `forward` ends with: above the first line stands a free one, which multiplies the sum by K^S."""
+    _, S, K = tables[0].shape
+    return total - S * math.log(K)
 
 
 def marginals(arithmetic: Arithmetic, tables: Tables, log_forward: Tensor) -> Tables:
