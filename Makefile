@@ -1,7 +1,7 @@
 # `make run` and `make test` set up what they need; Python 3.11 or later is all that must be there.
 #
 #   make run ARGS="--problem 1"              make test PYTEST_ARGS="-m slow"
-#   make test VENV=/tmp/elsewhere            an environment of its own
+#   make test VENV=../elsewhere             an environment of its own
 
 VENV = .venv
 ARGS = --problem 2
