@@ -1,0 +1,276 @@
+"""Discrete sites of any Pyro model, each value drawn given everything else: nobody need write the conditionals.
+
+    MCMC(Gibbs(model, [(DiscreteGibbs, ["label"]), (NUTS, None)]), ...)         # or alone, where every site is discrete
+
+For each entry x of each site, with f(k) = log p(x = k, all else) from a run of the model per value k:
+
+    Gibbs          x ~ softmax(f)
+    modified       k != x ~ softmax(f) without x, accepted with probability min(1, (1 - p(x)) / (1 - p(k)))
+    random_walk    k uniform (modified: and other than x), accepted with probability min(1, exp(f(k) - f(x)));
+                   in an infinite support k = x + or - 2^j, j uniform in 0..7
+
+Cells of plates are drawn together, K runs for all of them, on f_i(k): the terms of the sites in the same plates, every
+cell set to k. If cells do touch each other, these terms say so: log p must change by what they change by. Where it does
+not the move is refused, which leaves detailed balance as it is, and the site goes on cell by cell. Cost of a sweep: K runs
+of the model for an entry, or for a plate of them; random_walk 1 where K exceeds the cells.
+Source: Liu, Peskun's theorem and a modified discrete-state Gibbs sampler (1996).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pyro import poutine
+from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
+from torch import Tensor
+from torch.distributions import Categorical, Transform, constraints
+
+from errors import InputError
+from inference.pyro import supports
+from inference.pyro.held import Held, Values, fault, first_draw, survey, trace
+
+MANY = 10_000  # values of a site, each of which costs a run of the model
+STRIDES = 8  # of the random walk in an infinite support: 1, 2, 4, ... 128
+Trace = Any
+
+
+class DiscreteGibbs(MCMCKernel):
+    """One sample moves every entry of every latent site of `model` once."""
+
+    def __init__(self, model: Callable[..., Any] | None = None, *, random_walk: bool = False,
+                 modified: bool = False) -> None:
+        self.model = model  # None: the block's, once Gibbs has it
+        self.random_walk, self.modified = random_walk, modified
+        self.transforms: dict[str, Transform] = {}
+        self._initial_params: Values | None = None
+        self._apart: dict[str, bool] = {}  # sites whose cells were seen to touch each other
+
+    def setup(self, warmup_steps: int, *args: object, **kwargs: object) -> None:
+        if self.model is None:
+            raise InputError("DiscreteGibbs has no model: DiscreteGibbs(model), or give it to Gibbs as a block")
+        self._arguments = args, kwargs
+        seen = self.model.seen if isinstance(self.model, Held) else survey(self.model, args, kwargs)
+        self._held = self.model if isinstance(self.model, Held) else Held(self.model, {}, list(seen.sites), seen)
+        for name in self._held.free:
+            if not seen.sites[name].discrete:
+                raise InputError(f"DiscreteGibbs moves discrete sites, and {name} is continuous: give it another block of "
+                                 f"Gibbs, as (NUTS, ['{name}'])")
+        if not self._held.free:
+            raise InputError("the model has no discrete latent site for DiscreteGibbs to move")
+        if self._initial_params is None:
+            self._initial_params = first_draw(self.model, seen, args, kwargs)
+        now = self._run(self._initial_params)
+        for name in self._held.free:
+            self._values(name, now)
+
+    def sample(self, params: Values) -> Values:
+        values = dict(params)
+        for name in self._held.free:
+            now = self._run(values)
+            found, cells = self._values(name, now), Cells.of(now.nodes[name])
+            if found is not None and cells.dims and not (self.random_walk and len(found) > cells.count):
+                if not self._apart.get(name):
+                    values = self._together(values, name, found, cells, now)
+                if not self._apart.get(name):
+                    continue
+                now = self._run(values)
+            values = self._one_by_one(values, name, found, Cells(cells.shape, (), cells.event), now)
+        return values
+
+    @property
+    def initial_params(self) -> Values | None:
+        return self._initial_params
+
+    @initial_params.setter
+    def initial_params(self, params: Values) -> None:
+        self._initial_params = dict(params)
+
+    def refresh(self, params: Values) -> None:
+        """Nothing to forget: every sample looks at the density afresh."""
+
+    def diagnostics(self) -> dict[str, Any]:
+        return {"divergences": []}
+
+    def cleanup(self) -> None:
+        self._initial_params = None
+
+    def _together(self, values: Values, name: str, found: Tensor, cells: Cells, now: Trace) -> Values:
+        """All cells of the site's plates at once, entry after entry of a cell, as long as no cell touches another."""
+        for r in range(cells.entries):
+            table = cells.table(values[name])
+            x = _index(found, table[:, r])
+            f = torch.stack([cells.terms(name, self._run(values | {name: cells.value(_set(table, r, one))}))
+                             for one in found])
+            if bool(f.isnan().any()) or not bool((f > -torch.inf).any(0).all()):
+                self._apart[name] = True
+                return values
+            k = self._choose(f, x)
+            if bool((k == x).all()):
+                continue
+            moved = values | {name: cells.value(_set(table, r, found[k]))}
+            after = self._run(moved)
+            (old, size), (new, _) = _total(now), _total(after)
+            change, cell = new - old, torch.arange(cells.count)
+            if not abs(change - float((f[k, cell] - f[x, cell]).sum())) <= size * _precision(now):
+                self._apart[name] = True
+                return values
+            values, now = moved, after
+        return values
+
+    def _one_by_one(self, values: Values, name: str, found: Tensor | None, cells: Cells, now: Trace) -> Values:
+        """Entry by entry, by the whole log joint."""
+        support, old = supports.of(now.nodes[name]["fn"]), self._log_joint(now)
+        for r in range(cells.entries):
+            table = cells.table(values[name])
+            if self.random_walk:
+                one = _stride(table[:, r]) if found is None else found[self._uniform(len(found), _index(found, table[:, r]))]
+                moved = values | {name: cells.value(_set(table, r, one))}
+                ok = supports.inside(support, moved[name])
+                new = -torch.inf if ok is not None and not bool(ok.all()) else self._log_joint(self._run(moved))
+                if float(torch.rand(()).log()) < new - old:
+                    values, old = moved, new
+                continue
+            assert found is not None
+            f = torch.tensor([[self._log_joint(self._run(values | {name: cells.value(_set(table, r, one))}))]
+                              for one in found], dtype=torch.float64)
+            k = self._choose(f, _index(found, table[:, r]))
+            values = values | {name: cells.value(_set(table, r, found[k]))}
+        return values
+
+    def _choose(self, f: Tensor, x: Tensor) -> Tensor:
+        """The next value of each cell, (cells,), from f (values, cells) and the present ones x."""
+        count, cell = len(f), torch.arange(f.shape[1])
+        if self.random_walk:
+            k = self._uniform(count, x)
+            gain = f[k, cell] - f[x, cell]
+        elif not self.modified:
+            return Categorical(logits=f.T).sample()
+        else:
+            others = f.clone()
+            others[x, cell] = -torch.inf
+            stuck = (others == -torch.inf).all(0)
+            k = torch.where(stuck, x, Categorical(logits=torch.where(stuck, f, others).T).sample())
+            back = f.clone()
+            back[k, cell] = -torch.inf
+            gain = torch.where(stuck, 0.0, others.logsumexp(0) - back.logsumexp(0))
+        return torch.where(torch.rand(gain.shape, dtype=gain.dtype).log() < gain, k, x)
+
+    def _uniform(self, count: int, x: Tensor) -> Tensor:
+        if not self.modified or count == 1:
+            return torch.randint(count, x.shape)
+        return (x + 1 + torch.randint(count - 1, x.shape)) % count
+
+    def _values(self, name: str, now: Trace) -> Tensor | None:
+        """All values of the site's support, (values, event); None if there is no end to them."""
+        fn, like = now.nodes[name]["fn"], now.nodes[name]["value"]
+        support = supports.base(supports.of(fn))
+        if isinstance(support, type(constraints.boolean)):
+            return torch.tensor([0, 1]).to(like)
+        if isinstance(support, type(constraints.one_hot)):
+            return torch.eye(like.shape[-1]).to(like)
+        if isinstance(support, constraints.integer_interval):
+            low, high = int(torch.as_tensor(support.lower_bound).min()), int(torch.as_tensor(support.upper_bound).max())
+            if high - low < MANY or self.random_walk:
+                return torch.arange(low, high + 1).to(like) if high - low < MANY else None
+            raise InputError(f"the site {name} has {high - low + 1} values, and DiscreteGibbs tries each: use "
+                             f"DiscreteGibbs(random_walk=True)")
+        walks = isinstance(support, type(constraints.nonnegative_integer))
+        if not walks:
+            raise InputError(f"DiscreteGibbs cannot move the site {name}, of {supports.words(support)}: give it a block "
+                             f"with a conditional")
+        if not self.random_walk:
+            raise InputError(f"the site {name} has infinitely many values: use DiscreteGibbs(random_walk=True), or a prior "
+                             f"that ends somewhere")
+        return None
+
+    def _run(self, values: Values) -> Trace:
+        return trace(poutine.condition(self._held, data=values), *self._arguments)
+
+    def _log_joint(self, now: Trace) -> float:
+        total, _ = _total(now)
+        if total == torch.inf or total != total:
+            raise InputError(f"DiscreteGibbs meets a log joint that is no number: {fault(now)}")
+        return total
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A value of `shape` as a table (cells, entries of a cell, event): cells are the indices of the dimensions `dims`."""
+
+    shape: torch.Size
+    dims: tuple[int, ...]
+    event: int  # trailing dimensions that are one value together: 1 of a one-hot vector
+
+    @classmethod
+    def of(cls, site: Mapping[str, Any]) -> Cells:
+        """The cells of all plates that the site is in."""
+        event = int(isinstance(supports.base(supports.of(site["fn"])), type(constraints.one_hot)))
+        batch = site["value"].ndim - site["fn"].event_dim
+        dims = sorted(batch + frame.dim for frame in site["cond_indep_stack"] if frame.vectorized)
+        return cls(site["value"].shape, tuple(dims), event)
+
+    @property
+    def order(self) -> list[int]:
+        n = len(self.shape) - self.event
+        return [*self.dims, *(d for d in range(n) if d not in self.dims), *range(n, len(self.shape))]
+
+    @property
+    def count(self) -> int:
+        return torch.Size([self.shape[d] for d in self.dims]).numel()
+
+    @property
+    def entries(self) -> int:
+        n = len(self.shape) - self.event
+        return torch.Size([self.shape[d] for d in range(n) if d not in self.dims]).numel()
+
+    def table(self, value: Tensor) -> Tensor:
+        return value.permute(self.order).reshape(self.count, self.entries, *value.shape[value.ndim - self.event :])
+
+    def value(self, table: Tensor) -> Tensor:
+        moved = table.reshape([self.shape[d] for d in self.order])
+        return moved.permute([self.order.index(d) for d in range(len(self.shape))])
+
+    def terms(self, name: str, now: Trace) -> Tensor:
+        """log p of the sites that are in all plates of the site `name`, summed within a cell, (cells,) in nats."""
+        plates = {frame.name: frame.dim for frame in now.nodes[name]["cond_indep_stack"] if frame.vectorized}
+        dims, total = sorted(plates.values()), torch.zeros(self.count, dtype=torch.float64)
+        sizes = [self.shape[d] for d in self.dims]
+        for site in now.nodes.values():
+            if site["type"] != "sample" or not plates.keys() <= {frame.name for frame in site["cond_indep_stack"]}:
+                continue
+            log_p = site["log_prob"].double()
+            if log_p.ndim >= -dims[0] and [log_p.shape[d] for d in dims] == sizes:
+                rest = [d for d in range(-log_p.ndim, 0) if d not in dims]
+                total += (log_p.sum(rest) if rest else log_p).reshape(-1)
+        return total
+
+
+def _set(table: Tensor, r: int, values: Tensor) -> Tensor:
+    table = table.clone()
+    table[:, r] = values
+    return table
+
+
+def _index(found: Tensor, values: Tensor) -> Tensor:
+    """Where in the support each of `values` (cells, event) is."""
+    equal = found[:, None] == values[None]
+    return (equal if equal.ndim == 2 else equal.all(-1)).int().argmax(0)
+
+
+def _stride(x: Tensor) -> Tensor:
+    sign = 2 * torch.randint(2, x.shape) - 1
+    return x + (sign * 2 ** torch.randint(STRIDES, x.shape)).to(x)
+
+
+def _total(now: Trace) -> tuple[float, float]:
+    """The log joint, and 1 + the sum of its terms' sizes, to which rounding errors are in proportion."""
+    terms = [site["log_prob"].double() for site in now.nodes.values() if site["type"] == "sample"]
+    return float(sum(x.sum() for x in terms)), 1 + float(sum(x.abs().sum() for x in terms))
+
+
+def _precision(now: Trace) -> float:
+    kinds = [site["log_prob"].dtype for site in now.nodes.values() if site["type"] == "sample"]
+    return max([1e-9, *(8 * torch.finfo(kind).eps for kind in kinds if kind.is_floating_point)])
