@@ -1,7 +1,7 @@
 """What Gibbs is made of: blocks, each a pair of what moves it and the sites that it moves.
 
-    what moves it    a Pyro kernel: its class, a partial of it, a function `model -> kernel`, or a kernel (never run itself:
-                     Gibbs runs a copy); or a conditional, a function `(values, *the model's arguments) -> {site: draw}`
+    what moves it    a Pyro kernel: its class, a partial of it, a function `model -> kernel`, or a kernel, a copy of
+                     which is run; or a conditional, a function `(values, *the model's arguments) -> {site: draw}`
     its sites        names; one name; None for all that no other block has; a function that names them: of the list
                      of all names, or, saying yes or no, of one name
 """
@@ -107,8 +107,8 @@ def _asked(how: Callable[..., Any], held: Held, arguments: tuple[tuple[Any, ...]
     if draws and not makes:
         return None
     if not draws and not makes:
-        raise InputError(f"{name_of(how)} cannot move a block of Gibbs: a conditional takes the values of all sites and "
-                         f"the model's arguments, a function that makes a kernel takes the model")
+        raise InputError(f"{name_of(how)} cannot move a block of Gibbs: a conditional takes the values of all sites "
+                         f"and the model's arguments, a function that makes a kernel takes the model")
     with handed_back():
         if draws:
             try:
@@ -120,7 +120,8 @@ def _asked(how: Callable[..., Any], held: Held, arguments: tuple[tuple[Any, ...]
         found = how(held)
     if not isinstance(found, MCMCKernel):
         raise InputError(f"{name_of(how)} takes the model alone, so it must make a Pyro kernel, and it returned a "
-                         f"{type(found).__name__}: a conditional takes the values of all sites and the model's arguments")
+                         f"{type(found).__name__}: a conditional takes the values of all sites and the model's "
+                         f"arguments")
     return found
 
 
@@ -146,8 +147,8 @@ def _copied(kernel: Kernel, held: Held) -> Kernel:
     try:
         copied = copy.deepcopy(kernel, {id(model): held} if model is not None else {})
     except Exception as error:
-        raise InputError(f"the {name} of a block of Gibbs cannot be copied ({error}): give its class, or a function that "
-                         f"makes one of a model") from None
+        raise InputError(f"the {name} of a block of Gibbs cannot be copied ({error}): give its class, or a function "
+                         f"that makes one of a model") from None
     copied.model = held
     return copied
 

@@ -11,8 +11,8 @@ For each entry x of each site, with f(k) = log p(x = k, all else) from a run of 
 
 Cells of plates are drawn together, K runs for all of them, on f_i(k): the terms of the sites in the same plates, every
 cell set to k. If cells do touch each other, these terms say so: log p must change by what they change by. Where it does
-not the move is refused, which leaves detailed balance as it is, and the site goes on cell by cell. Cost of a sweep: K runs
-of the model for an entry, or for a plate of them; random_walk 1 where K exceeds the cells.
+not the move is refused, which leaves detailed balance as it is, and the site goes on cell by cell. Cost of a sweep: K
+runs of the model for an entry, or for a plate of them; random_walk 1 for an entry, where K exceeds the cells.
 Source: Liu, Peskun's theorem and a modified discrete-state Gibbs sampler (1996).
 """
 
@@ -56,8 +56,8 @@ class DiscreteGibbs(MCMCKernel):
         self._held = self.model if isinstance(self.model, Held) else Held(self.model, {}, list(seen.sites), seen)
         for name in self._held.free:
             if not seen.sites[name].discrete:
-                raise InputError(f"DiscreteGibbs moves discrete sites, and {name} is continuous: give it another block of "
-                                 f"Gibbs, as (NUTS, ['{name}'])")
+                raise InputError(f"DiscreteGibbs moves discrete sites, and {name} is continuous: give it another block "
+                                 f"of Gibbs, as (NUTS, ['{name}'])")
         if not self._held.free:
             raise InputError("the model has no discrete latent site for DiscreteGibbs to move")
         if self._initial_params is None:
@@ -68,16 +68,15 @@ class DiscreteGibbs(MCMCKernel):
 
     def sample(self, params: Values) -> Values:
         values = dict(params)
+        now = self._run(values)
         for name in self._held.free:
-            now = self._run(values)
             found, cells = self._values(name, now), Cells.of(now.nodes[name])
             if found is not None and cells.dims and not (self.random_walk and len(found) > cells.count):
                 if not self._apart.get(name):
-                    values = self._together(values, name, found, cells, now)
+                    values, now = self._together(values, name, found, cells, now)
                 if not self._apart.get(name):
                     continue
-                now = self._run(values)
-            values = self._one_by_one(values, name, found, Cells(cells.shape, (), cells.event), now)
+            values, now = self._one_by_one(values, name, found, Cells(cells.shape, (), cells.event), now)
         return values
 
     @property
@@ -97,48 +96,49 @@ class DiscreteGibbs(MCMCKernel):
     def cleanup(self) -> None:
         self._initial_params = None
 
-    def _together(self, values: Values, name: str, found: Tensor, cells: Cells, now: Trace) -> Values:
+    def _together(self, values: Values, name: str, found: Tensor, cells: Cells, now: Trace) -> tuple[Values, Trace]:
         """All cells of the site's plates at once, entry after entry of a cell, as long as no cell touches another."""
         for r in range(cells.entries):
             table = cells.table(values[name])
-            x = _index(found, table[:, r])
-            f = torch.stack([cells.terms(name, self._run(values | {name: cells.value(_set(table, r, one))}))
-                             for one in found])
+            x, cell = _index(found, table[:, r]), torch.arange(cells.count)
+            runs = [self._run(values | {name: cells.value(_set(table, r, one))}) for one in found]
+            f = torch.stack([cells.terms(name, run) for run in runs])
             if bool(f.isnan().any()) or not bool((f > -torch.inf).any(0).all()):
                 self._apart[name] = True
-                return values
+                break
             k = self._choose(f, x)
             if bool((k == x).all()):
                 continue
             moved = values | {name: cells.value(_set(table, r, found[k]))}
             after = self._run(moved)
-            (old, size), (new, _) = _total(now), _total(after)
-            change, cell = new - old, torch.arange(cells.count)
-            if not abs(change - float((f[k, cell] - f[x, cell]).sum())) <= size * _precision(now):
+            change = _total(after) - _total(now)
+            if not abs(change - float((f[k, cell] - f[x, cell]).sum())) <= _rounding(now):
                 self._apart[name] = True
-                return values
+                break
             values, now = moved, after
-        return values
+        return values, now
 
-    def _one_by_one(self, values: Values, name: str, found: Tensor | None, cells: Cells, now: Trace) -> Values:
+    def _one_by_one(self, values: Values, name: str, found: Tensor | None, cells: Cells,
+                    now: Trace) -> tuple[Values, Trace]:
         """Entry by entry, by the whole log joint."""
-        support, old = supports.of(now.nodes[name]["fn"]), self._log_joint(now)
+        support = supports.of(now.nodes[name]["fn"])
         for r in range(cells.entries):
             table = cells.table(values[name])
-            if self.random_walk:
-                one = _stride(table[:, r]) if found is None else found[self._uniform(len(found), _index(found, table[:, r]))]
+            x = None if found is None else _index(found, table[:, r])
+            if found is None or x is None or self.random_walk:
+                one = _stride(table[:, r]) if found is None or x is None else found[self._uniform(len(found), x)]
                 moved = values | {name: cells.value(_set(table, r, one))}
                 ok = supports.inside(support, moved[name])
-                new = -torch.inf if ok is not None and not bool(ok.all()) else self._log_joint(self._run(moved))
-                if float(torch.rand(()).log()) < new - old:
-                    values, old = moved, new
+                if ok is None or bool(ok.all()):  # else the model need not be asked, and may not know what to say
+                    after = self._run(moved)
+                    if float(torch.rand(()).log()) < self._log_joint(after) - self._log_joint(now):
+                        values, now = moved, after
                 continue
-            assert found is not None
-            f = torch.tensor([[self._log_joint(self._run(values | {name: cells.value(_set(table, r, one))}))]
-                              for one in found], dtype=torch.float64)
-            k = self._choose(f, _index(found, table[:, r]))
-            values = values | {name: cells.value(_set(table, r, found[k]))}
-        return values
+            all_of = [values | {name: cells.value(_set(table, r, one))} for one in found]
+            runs = [now if n == int(x) else self._run(one) for n, one in enumerate(all_of)]
+            k = self._choose(torch.tensor([[self._log_joint(run)] for run in runs], dtype=torch.float64), x)
+            values, now = all_of[int(k)], runs[int(k)]
+        return values, now
 
     def _choose(self, f: Tensor, x: Tensor) -> Tensor:
         """The next value of each cell, (cells,), from f (values, cells) and the present ones x."""
@@ -179,18 +179,18 @@ class DiscreteGibbs(MCMCKernel):
                              f"DiscreteGibbs(random_walk=True)")
         walks = isinstance(support, type(constraints.nonnegative_integer))
         if not walks:
-            raise InputError(f"DiscreteGibbs cannot move the site {name}, of {supports.words(support)}: give it a block "
-                             f"with a conditional")
+            raise InputError(f"DiscreteGibbs cannot move the site {name}, of {supports.words(support)}: give it a "
+                             f"block with a conditional")
         if not self.random_walk:
-            raise InputError(f"the site {name} has infinitely many values: use DiscreteGibbs(random_walk=True), or a prior "
-                             f"that ends somewhere")
+            raise InputError(f"the site {name} has infinitely many values: use DiscreteGibbs(random_walk=True), or a "
+                             f"prior that ends somewhere")
         return None
 
     def _run(self, values: Values) -> Trace:
         return trace(poutine.condition(self._held, data=values), *self._arguments)
 
     def _log_joint(self, now: Trace) -> float:
-        total, _ = _total(now)
+        total = _total(now)
         if total == torch.inf or total != total:
             raise InputError(f"DiscreteGibbs meets a log joint that is no number: {fault(now)}")
         return total
@@ -198,7 +198,7 @@ class DiscreteGibbs(MCMCKernel):
 
 @dataclass(frozen=True)
 class Cells:
-    """A value of `shape` as a table (cells, entries of a cell, event): cells are the indices of the dimensions `dims`."""
+    """A value of `shape` as a table (cells, entries of a cell, event), cells being indices of the dimensions `dims`."""
 
     shape: torch.Size
     dims: tuple[int, ...]
@@ -265,12 +265,17 @@ def _stride(x: Tensor) -> Tensor:
     return x + (sign * 2 ** torch.randint(STRIDES, x.shape)).to(x)
 
 
-def _total(now: Trace) -> tuple[float, float]:
-    """The log joint, and 1 + the sum of its terms' sizes, to which rounding errors are in proportion."""
-    terms = [site["log_prob"].double() for site in now.nodes.values() if site["type"] == "sample"]
-    return float(sum(x.sum() for x in terms)), 1 + float(sum(x.abs().sum() for x in terms))
+def _terms(now: Trace) -> list[Tensor]:
+    return [site["log_prob"] for site in now.nodes.values() if site["type"] == "sample"]
 
 
-def _precision(now: Trace) -> float:
-    kinds = [site["log_prob"].dtype for site in now.nodes.values() if site["type"] == "sample"]
-    return max([1e-9, *(8 * torch.finfo(kind).eps for kind in kinds if kind.is_floating_point)])
+def _total(now: Trace) -> float:
+    """The log joint, in nats."""
+    return sum(float(x) if x.ndim == 0 else float(x.sum(dtype=torch.float64)) for x in _terms(now))
+
+
+def _rounding(now: Trace) -> float:
+    """What rounding may change in the log joint, in nats: in proportion to the size of its terms."""
+    terms = _terms(now)
+    eps = max(torch.finfo(x.dtype).eps for x in terms if x.is_floating_point())
+    return max(1e-9, 8 * eps) * (1 + float(sum(x.abs().sum(dtype=torch.float64) for x in terms)))

@@ -11,9 +11,9 @@ values of all sites, those of `pyro.deterministic` among them, and the model's a
 sites given the rest. Every block leaves the posterior alone, and so does doing them in turn (Geman and Geman 1984).
 
 What a kernel keeps of the density is out of date once the other blocks have moved. So before each of its samples its
-method `refresh(params)` is called, else `clear_cache()` (HMC, NUTS), else `setup` again, with no warm-up steps: a kernel
-that adapts and keeps nothing says so by `def refresh(self, params): pass`. The log joint at the chain's position is looked
-at in the first sweeps and then in every tenth; one that is not finite is an InputError that names the site.
+method `refresh(params)` is called, else `clear_cache()` (HMC, NUTS), else `setup` again, with no warm-up steps: a
+kernel that adapts and keeps nothing says so by `def refresh(self, params): pass`. The log joint is looked at where the
+first sweeps end, and then every tenth; one that is not finite is an InputError that names the site.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ class Gibbs(MCMCKernel):
 
     def diagnostics(self) -> dict[str, Any]:
         """What the blocks' kernels say, and the samples in which any of them diverged, as `az.from_pyro` asks."""
-        found = [(mine[0], kernel.diagnostics()) for mine, kernel in zip(self._mine, self.kernels, strict=True) if kernel]
+        blocks = zip(self._mine, self.kernels, strict=True)
+        found = [(mine[0], kernel.diagnostics()) for mine, kernel in blocks if kernel]
         said = {f"{site} {what}": value for site, words in found for what, value in words.items()}
         return said | {"divergences": sorted({n for _, words in found for n in words.get("divergences", ())})}
 
@@ -135,8 +136,8 @@ class Gibbs(MCMCKernel):
                 raise InputError(f"initial_params lacks the site {name}: it must hold {', '.join(self._seen.sites)}")
             value = self._constrained(name, start[name])
             if value.shape != site.value.shape:
-                raise InputError(f"initial_params of the site {name} make a value of shape {tuple(value.shape)}: it must "
-                                 f"be {tuple(site.value.shape)}")
+                raise InputError(f"initial_params of the site {name} make a value of shape {tuple(value.shape)}: it "
+                                 f"must be {tuple(site.value.shape)}")
             found[name] = value.to(site.value.dtype) if site.discrete else value
         return found
 
@@ -171,8 +172,8 @@ class Gibbs(MCMCKernel):
             site = self._seen.sites[name]
             ok = None if site.moves else supports.inside(site.support, drawn[name])
             if ok is not None and not bool(ok.all()):
-                raise InputError(f"{name_of(how)} returned {int((~ok).sum())} of {ok.numel()} values of the site {name} "
-                                 f"outside its support, {supports.words(site.support)}")
+                raise InputError(f"{name_of(how)} returned {int((~ok).sum())} of {ok.numel()} values of the site "
+                                 f"{name} outside its support, {supports.words(site.support)}")
         if self._seen.moving:
             self.values.update(drawn)
             self._look(f"after {name_of(how)}")
@@ -190,8 +191,8 @@ class Gibbs(MCMCKernel):
         after = kernel.sample(before)
         _refuse(same_kind(name_of(kernel), before, after))
         if not held.runs:
-            raise InputError(f"{name_of(kernel)} never ran the model that it was given, so it cannot know where the other "
-                             f"blocks are: use kernel.model, or give a conditional")
+            raise InputError(f"{name_of(kernel)} never ran the model that it was given, so it cannot know where the "
+                             f"other blocks are: use kernel.model, or give a conditional")
         new = {name: (transforms[name].inv(x) if name in transforms else x).detach() for name, x in after.items()}
         if held.moving:
             with poutine.block():

@@ -1,4 +1,4 @@
-"""Supports of a Pyro model's sites: whether two are the same, whether a value is inside, and densities that are 0 outside.
+"""Supports of a Pyro model's sites: are two the same, is a value inside, and densities that are 0 outside.
 
 A log_prob of torch's is defined outside the support too: Exponential(1) at -1 gives +1, Binomial(3, p) at 5 a number,
 and pyro.infer.MCMC switches off the validation that would object. `guarded` says -inf there, as the density does.
