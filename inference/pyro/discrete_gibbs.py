@@ -18,8 +18,7 @@ Source: Liu, Peskun's theorem and a modified discrete-state Gibbs sampler (1996)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,6 +29,7 @@ from torch.distributions import Categorical, Transform, constraints
 
 from errors import InputError
 from inference.pyro import supports
+from inference.pyro.cells import Cells, index, put
 from inference.pyro.held import Held, Values, fault, first_draw, survey, trace
 
 MANY = 10_000  # values of a site, each of which costs a run of the model
@@ -100,8 +100,8 @@ class DiscreteGibbs(MCMCKernel):
         """All cells of the site's plates at once, entry after entry of a cell, as long as no cell touches another."""
         for r in range(cells.entries):
             table = cells.table(values[name])
-            x, cell = _index(found, table[:, r]), torch.arange(cells.count)
-            runs = [self._run(values | {name: cells.value(_set(table, r, one))}) for one in found]
+            x, cell = index(found, table[:, r]), torch.arange(cells.count)
+            runs = [self._run(values | {name: cells.value(put(table, r, one))}) for one in found]
             f = torch.stack([cells.terms(name, run) for run in runs])
             if bool(f.isnan().any()) or not bool((f > -torch.inf).any(0).all()):
                 self._apart[name] = True
@@ -109,7 +109,7 @@ class DiscreteGibbs(MCMCKernel):
             k = self._choose(f, x)
             if bool((k == x).all()):
                 continue
-            moved = values | {name: cells.value(_set(table, r, found[k]))}
+            moved = values | {name: cells.value(put(table, r, found[k]))}
             after = self._run(moved)
             change = _total(after) - _total(now)
             if not abs(change - float((f[k, cell] - f[x, cell]).sum())) <= _rounding(now):
@@ -124,17 +124,17 @@ class DiscreteGibbs(MCMCKernel):
         support = supports.of(now.nodes[name]["fn"])
         for r in range(cells.entries):
             table = cells.table(values[name])
-            x = None if found is None else _index(found, table[:, r])
+            x = None if found is None else index(found, table[:, r])
             if found is None or x is None or self.random_walk:
                 one = _stride(table[:, r]) if found is None or x is None else found[self._uniform(len(found), x)]
-                moved = values | {name: cells.value(_set(table, r, one))}
+                moved = values | {name: cells.value(put(table, r, one))}
                 ok = supports.inside(support, moved[name])
                 if ok is None or bool(ok.all()):  # else the model need not be asked, and may not know what to say
                     after = self._run(moved)
                     if float(torch.rand(()).log()) < self._log_joint(after) - self._log_joint(now):
                         values, now = moved, after
                 continue
-            all_of = [values | {name: cells.value(_set(table, r, one))} for one in found]
+            all_of = [values | {name: cells.value(put(table, r, one))} for one in found]
             runs = [now if n == int(x) else self._run(one) for n, one in enumerate(all_of)]
             k = self._choose(torch.tensor([[self._log_joint(run)] for run in runs], dtype=torch.float64), x)
             values, now = all_of[int(k)], runs[int(k)]
@@ -194,70 +194,6 @@ class DiscreteGibbs(MCMCKernel):
         if total == torch.inf or total != total:
             raise InputError(f"DiscreteGibbs meets a log joint that is no number: {fault(now)}")
         return total
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A value of `shape` as a table (cells, entries of a cell, event), cells being indices of the dimensions `dims`."""
-
-    shape: torch.Size
-    dims: tuple[int, ...]
-    event: int  # trailing dimensions that are one value together: 1 of a one-hot vector
-
-    @classmethod
-    def of(cls, site: Mapping[str, Any]) -> Cells:
-        """The cells of all plates that the site is in."""
-        event = int(isinstance(supports.base(supports.of(site["fn"])), type(constraints.one_hot)))
-        batch = site["value"].ndim - site["fn"].event_dim
-        dims = sorted(batch + frame.dim for frame in site["cond_indep_stack"] if frame.vectorized)
-        return cls(site["value"].shape, tuple(dims), event)
-
-    @property
-    def order(self) -> list[int]:
-        n = len(self.shape) - self.event
-        return [*self.dims, *(d for d in range(n) if d not in self.dims), *range(n, len(self.shape))]
-
-    @property
-    def count(self) -> int:
-        return torch.Size([self.shape[d] for d in self.dims]).numel()
-
-    @property
-    def entries(self) -> int:
-        n = len(self.shape) - self.event
-        return torch.Size([self.shape[d] for d in range(n) if d not in self.dims]).numel()
-
-    def table(self, value: Tensor) -> Tensor:
-        return value.permute(self.order).reshape(self.count, self.entries, *value.shape[value.ndim - self.event :])
-
-    def value(self, table: Tensor) -> Tensor:
-        moved = table.reshape([self.shape[d] for d in self.order])
-        return moved.permute([self.order.index(d) for d in range(len(self.shape))])
-
-    def terms(self, name: str, now: Trace) -> Tensor:
-        """log p of the sites that are in all plates of the site `name`, summed within a cell, (cells,) in nats."""
-        plates = {frame.name: frame.dim for frame in now.nodes[name]["cond_indep_stack"] if frame.vectorized}
-        dims, total = sorted(plates.values()), torch.zeros(self.count, dtype=torch.float64)
-        sizes = [self.shape[d] for d in self.dims]
-        for site in now.nodes.values():
-            if site["type"] != "sample" or not plates.keys() <= {frame.name for frame in site["cond_indep_stack"]}:
-                continue
-            log_p = site["log_prob"].double()
-            if log_p.ndim >= -dims[0] and [log_p.shape[d] for d in dims] == sizes:
-                rest = [d for d in range(-log_p.ndim, 0) if d not in dims]
-                total += (log_p.sum(rest) if rest else log_p).reshape(-1)
-        return total
-
-
-def _set(table: Tensor, r: int, values: Tensor) -> Tensor:
-    table = table.clone()
-    table[:, r] = values
-    return table
-
-
-def _index(found: Tensor, values: Tensor) -> Tensor:
-    """Where in the support each of `values` (cells, event) is."""
-    equal = found[:, None] == values[None]
-    return (equal if equal.ndim == 2 else equal.all(-1)).int().argmax(0)
 
 
 def _stride(x: Tensor) -> Tensor:

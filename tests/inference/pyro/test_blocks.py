@@ -98,7 +98,8 @@ def test_a_kernel_given_as_it_is_serves_two_chains_and_two_blocks():
 
 @pytest.mark.parametrize("sites, first", [
     ("z", ["z"]), (["z"], ["z"]), (("z",), ["z"]), ({"z"}, ["z"]), (lambda names: "z", ["z"]),
-    (lambda names: [n for n in names if n == "z"], ["z"]), (lambda name: name.startswith("z"), ["z"]), (lambda name: name == "z", ["z"]),
+    (lambda names: [n for n in names if n == "z"], ["z"]),
+    (lambda name: name.startswith("z"), ["z"]), (lambda name: name == "z", ["z"]),
     (lambda name: name in ("z",), ["z"]),
 ])
 def test_sites_by_name_and_by_a_function(sites, first):

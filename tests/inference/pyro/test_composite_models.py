@@ -4,6 +4,8 @@ Means of a chain in 20 batches; t scores below 8.5: false alarm 7e-8 each by Stu
 """
 
 import math
+import re
+import runpy
 from functools import partial
 from itertools import product
 
@@ -17,6 +19,7 @@ from scipy.special import betaln, gammaln
 from scipy.stats import norm
 
 from inference.pyro.gibbs import DiscreteGibbs, Gibbs
+from tests.support import ROOT
 
 pytestmark = pytest.mark.usefixtures("one_thread", "doubles")
 
@@ -138,6 +141,32 @@ def test_mixture(labels, centres):
     for n, one in enumerate(p):
         agree(got["label"][:, n], one)
     agree(got["centre"][:, 0], first)
+
+
+def test_the_lines_of_the_document_run():
+    """docs/gibbs.md: the same mixture, and its draws."""
+    torch.set_default_dtype(torch.float32)  # as there
+    known = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "gibbs.md").read_text(), re.DOTALL):
+        exec(compile(block, "gibbs.md", "exec"), known)
+    p, first = exact_mixture(known["x"])
+    for n, one in enumerate(p):
+        agree(known["draws"]["label"][:, n], one)
+    agree(known["draws"]["centre"][:, 0], first)
+    assert known["kernel"].blocks[1] == (NUTS, None)
+
+
+def test_the_example_is_the_changepoint_that_it_says():
+    """Its exact answer is this file's, and its model and conditional are judged by it."""
+    example = runpy.run_path(str(ROOT / "examples" / "composite_gibbs.py"))
+    counts = example["COUNTS"]
+    assert torch.equal(counts, COAL[example["FIRST"] - 1851:][: len(counts)])
+    years, p = exact_changepoint(counts)
+    assert example["exact"](counts).numpy() == pytest.approx(p, abs=1e-9)
+    blocks = [(example["draw_rates"], ["early", "late"]), (DiscreteGibbs, "year")]
+    got = chain(example["model"], blocks, counts[12:22], sweeps=200)
+    years, p = exact_changepoint(counts[12:22])
+    agree(got["year"], float(p @ years))
 
 
 # ---- eight schools, Rubin (1981)

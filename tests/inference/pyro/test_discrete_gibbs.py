@@ -66,12 +66,10 @@ def bounded():
 def exact(model):
     """Every state and its probability, by the density of torch.distributions, validated."""
     seen = survey(model, (), {})
-    values = {name: list(torch.distributions.Categorical(torch.ones(5)).enumerate_support()) if name == "n" else
-              [torch.tensor(float(n)) for n in range(5)] if name == "k" else None for name in seen.sites}
-    spaces = []
-    for name, site in seen.sites.items():
-        if values[name] is not None:
-            spaces.append(values[name])
+    spaces: list[list[torch.Tensor]] = []
+    for site in seen.sites.values():
+        if model is bounded:
+            spaces.append([torch.tensor(level).to(site.value) for level in range(5)])
         elif model is one_hots:
             spaces.append([torch.stack(pair) for pair in product(torch.eye(3), repeat=2)])
         else:
