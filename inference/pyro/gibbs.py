@@ -22,18 +22,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
-from pyro import poutine
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
 from torch.distributions import Transform, biject_to
 
 from errors import InputError, unknown
-from inference.pyro import supports
-from inference.pyro.blocks import Block, How, kernel_of, name_of, pairs, sites_of
+from inference.pyro.blocks import Block, pairs, sites_of
 from inference.pyro.discrete_gibbs import DiscreteGibbs
-from inference.pyro.held import FREE, Held, Values, fault, first_draw, survey, trace
-from inference.pyro.kernel_memory import refresh, same_kind
+from inference.pyro.held import Held, Survey, Values, first_draw, survey
+from inference.pyro.position import Position, has_transform
 
 __all__ = ["Block", "DiscreteGibbs", "Gibbs", "Held"]
 
@@ -58,32 +55,33 @@ class Gibbs(MCMCKernel):
         self._sweeps = 0
 
     def setup(self, warmup_steps: int, *args: object, **kwargs: object) -> None:
-        self._arguments, self._sweeps = (args, kwargs), 0
-        self._seen = seen = survey(self.model, args, kwargs)
+        self._sweeps = 0
+        seen = survey(self.model, args, kwargs)
         self._mine = sites_of(self.blocks, seen.sites)
         for name in self._saved or ():
             if name not in seen.sites:
                 raise unknown("name in save_params", name, seen.sites)
         self.transforms = {name: biject_to(site.support).inv for name, site in seen.sites.items()
-                           if not site.discrete and not site.moves and _has_transform(site.support)}
+                           if not site.discrete and not site.moves and has_transform(site.support)}
         self.values.clear()
+        self._here = here = Position(self.model, self.values, seen, (args, kwargs))
         if self._start is None:
             self.values.update(first_draw(self.model, seen, args, kwargs))
         else:
-            self.values.update(self._given(self._start))
-            self._look("at initial_params")
+            self.values.update(self._given(self._start, seen))
+            here.look("at initial_params")
         self._held = [Held(self.model, self.values, mine, seen) for mine in self._mine]
-        self.kernels = [self._kernel(how, held, warmup_steps)
+        self.kernels = [here.kernel(how, held, warmup_steps)
                         for (how, _), held in zip(self.blocks, self._held, strict=True)]
         self._initial = {name: self._free(name, self.values[name]) for name in seen.sites}
 
     def sample(self, params: Values) -> Values:
         self.values.update({name: self._constrained(name, x) for name, x in params.items()})
         for (how, _), held, kernel in zip(self.blocks, self._held, self.kernels, strict=True):
-            self.values.update(self._draw(how, held.free) if kernel is None else self._move(kernel, held))
+            self.values.update(self._here.draw(how, held.free) if kernel is None else self._here.move(kernel, held))
         self._sweeps += 1
         if self._sweeps <= LOOKS or self._sweeps % LOOKS == 0:
-            self._look("where the blocks of Gibbs left the chain")
+            self._here.look("where the blocks of Gibbs left the chain")
         return {name: self._free(name, x) for name, x in self.values.items()}
 
     @property
@@ -128,92 +126,17 @@ class Gibbs(MCMCKernel):
         """Once or twice a chain. The blocks' kernels are made anew by the next `setup`."""
         self._start = None
 
-    def _given(self, start: Values) -> Values:
+    def _given(self, start: Values, seen: Survey) -> Values:
         """The values that `start`, the parameters of every site, stands for."""
         found: Values = {}
-        for name, site in self._seen.sites.items():
+        for name, site in seen.sites.items():
             if name not in start:
-                raise InputError(f"initial_params lacks the site {name}: it must hold {', '.join(self._seen.sites)}")
+                raise InputError(f"initial_params lacks the site {name}: it must hold {', '.join(seen.sites)}")
             value = self._constrained(name, start[name])
             if value.shape != site.value.shape:
                 raise InputError(f"initial_params of the site {name} make a value of shape {tuple(value.shape)}: it "
                                  f"must be {tuple(site.value.shape)}")
             found[name] = value.to(site.value.dtype) if site.discrete else value
-        return found
-
-    def _kernel(self, how: How, held: Held, warmup_steps: int) -> Any:
-        """The block's kernel on the held model, set up; None for a conditional."""
-        kernel = kernel_of(how, held, self._arguments)
-        if kernel is None:
-            return None
-        for name in held.free:
-            site = self._seen.sites[name]
-            if not isinstance(kernel, DiscreteGibbs) and not site.discrete and not _has_transform(site.support):
-                raise InputError(f"the site {name} has no transform to unconstrained space, which a kernel needs: "
-                                 f"give it a block with a conditional")
-        args, kwargs = self._arguments
-        first = {name + FREE: self._moving(name) for name in held.moving}
-        first |= {name: self._free(name, self.values[name]) for name in held.free if name not in held.moving}
-        kernel.initial_params = first
-        kernel.setup(warmup_steps, *args, **kwargs)
-        kernel._initial_params = first  # RandomWalkKernel draws its own
-        return kernel
-
-    def _draw(self, how: Any, mine: list[str]) -> Values:
-        """A conditional's sites. Errors: InputError for values that cannot be."""
-        args, kwargs = self._arguments
-        given = dict(self.values)
-        if self._seen.deterministic:
-            nodes = self._look(f"where {name_of(how)} is asked").nodes
-            given |= {name: nodes[name]["value"] for name in self._seen.deterministic}
-        drawn = how(given, *args, **kwargs)
-        _refuse(same_kind(name_of(how), {name: self.values[name] for name in mine}, drawn))
-        for name in mine:
-            site = self._seen.sites[name]
-            ok = None if site.moves else supports.inside(site.support, drawn[name])
-            if ok is not None and not bool(ok.all()):
-                raise InputError(f"{name_of(how)} returned {int((~ok).sum())} of {ok.numel()} values of the site "
-                                 f"{name} outside its support, {supports.words(site.support)}")
-        if self._seen.moving:
-            self.values.update(drawn)
-            self._look(f"after {name_of(how)}")
-        return {name: drawn[name] for name in mine}
-
-    def _move(self, kernel: Any, held: Held) -> Values:
-        """One sample of a block's kernel."""
-        args, kwargs = self._arguments
-        transforms = kernel.transforms or {}
-        before = {name + FREE: self._moving(name) for name in held.moving}
-        before |= {name: transforms[name](self.values[name]) if name in transforms else self.values[name]
-                   for name in held.free if name not in held.moving}
-        if not refresh(kernel, before):
-            _set_up_anew(kernel, before, args, kwargs)
-        after = kernel.sample(before)
-        _refuse(same_kind(name_of(kernel), before, after))
-        if not held.runs:
-            raise InputError(f"{name_of(kernel)} never ran the model that it was given, so it cannot know where the "
-                             f"other blocks are: use kernel.model, or give a conditional")
-        new = {name: (transforms[name].inv(x) if name in transforms else x).detach() for name, x in after.items()}
-        if held.moving:
-            with poutine.block():
-                nodes = poutine.trace(poutine.condition(held, data=new)).get_trace(*args, **kwargs).nodes
-            new = {name: torch.as_tensor(nodes[name]["value"]).detach() for name in held.free}
-        return new
-
-    def _moving(self, name: str) -> Tensor:
-        """The value of a site whose support changes, unconstrained by the support that it has now."""
-        fn = self._run().nodes[name]["fn"]
-        free: Tensor = biject_to(fn.support).inv(self.values[name])
-        return free
-
-    def _run(self) -> Any:
-        """The model at the present values, with the log_prob of every site."""
-        return trace(Held(self.model, self.values, [], self._seen), *self._arguments)
-
-    def _look(self, where: str) -> Any:
-        found = self._run()
-        why = fault(found)
-        _refuse(f"{where}, the log joint is not finite: {why}" if why else None)
         return found
 
     def _free(self, name: str, value: Tensor) -> Tensor:
@@ -223,27 +146,3 @@ class Gibbs(MCMCKernel):
     def _constrained(self, name: str, value: Tensor) -> Tensor:
         transforms = self.transforms or {}
         return transforms[name].inv(value) if name in transforms else value
-
-
-def _set_up_anew(kernel: Any, params: Values, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
-    """For a kernel that does not say how to forget. Errors: InputError for one that would start elsewhere."""
-    kernel.initial_params = params
-    kernel.setup(0, *args, **kwargs)
-    now = kernel.initial_params
-    if not isinstance(now, Mapping) or any(not supports.same(x, now.get(name)) for name, x in params.items()):
-        name = type(kernel).__name__
-        raise InputError(f"{name} may keep what it knew of the density before the other blocks moved, and its setup "
-                         f"does not start at initial_params: give it a method refresh(params) that forgets it")
-
-
-def _has_transform(support: Any) -> bool:
-    try:
-        biject_to(support)
-    except (NotImplementedError, AttributeError):
-        return False
-    return True
-
-
-def _refuse(fault: str | None) -> None:
-    if fault:
-        raise InputError(fault)

@@ -8,6 +8,7 @@ import re
 import runpy
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pyro
@@ -146,7 +147,7 @@ def test_mixture(labels, centres):
 def test_the_lines_of_the_document_run():
     """docs/gibbs.md: the same mixture, and its draws."""
     torch.set_default_dtype(torch.float32)  # as there
-    known = {}
+    known: dict[str, Any] = {}
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "gibbs.md").read_text(), re.DOTALL):
         exec(compile(block, "gibbs.md", "exec"), known)
     p, first = exact_mixture(known["x"])
