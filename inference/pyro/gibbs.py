@@ -13,7 +13,7 @@ sites given the rest. Every block leaves the posterior alone, and so does doing 
 What a kernel keeps of the density is out of date once the other blocks have moved. So before each of its samples its
 method `refresh(params)` is called, else `clear_cache()` (HMC, NUTS), else `setup` again, with no warm-up steps: a
 kernel that adapts and keeps nothing says so by `def refresh(self, params): pass`. The log joint is looked at where the
-first sweeps end, and then every tenth; one that is not finite is an InputError that names the site.
+first sweeps end, and then every twentieth; one that is not finite is an InputError that names the site.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from inference.pyro.position import Position, has_transform
 
 __all__ = ["Block", "DiscreteGibbs", "Gibbs", "Held"]
 
-LOOKS = 10  # sweeps whose end is looked at, and then every so many
+LOOKS, EVERY = 10, 20  # the log joint is looked at where the first sweeps end, and then every so many
 
 
 class Gibbs(MCMCKernel):
@@ -80,7 +80,7 @@ class Gibbs(MCMCKernel):
         for (how, _), held, kernel in zip(self.blocks, self._held, self.kernels, strict=True):
             self.values.update(self._here.draw(how, held.free) if kernel is None else self._here.move(kernel, held))
         self._sweeps += 1
-        if self._sweeps <= LOOKS or self._sweeps % LOOKS == 0:
+        if self._sweeps <= LOOKS or self._sweeps % EVERY == 0:
             self._here.look("where the blocks of Gibbs left the chain")
         return {name: self._free(name, x) for name, x in self.values.items()}
 
