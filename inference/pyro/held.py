@@ -155,8 +155,8 @@ def first_draw(model: Model, seen: Survey, args: tuple[object, ...], kwargs: Map
         if why is None:
             return values
         seen = survey(model, args, kwargs)
-    raise InputError(f"none of {TRIES} draws of the prior is possible given the data ({why}): say where to start, by "
-                     f"initial_params of MCMC")
+    raise InputError(f"none of {TRIES} draws of the prior is possible given the data ({why}): look at the data, or say "
+                     f"where to start, by initial_params of MCMC")
 
 
 def fault(found: Any) -> str | None:

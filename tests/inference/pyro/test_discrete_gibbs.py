@@ -10,7 +10,7 @@ from pyro.infer import MCMC
 from scipy.stats import chisquare
 
 from errors import InputError
-from inference.pyro.discrete_gibbs import DiscreteGibbs
+from inference.pyro.discrete_gibbs import DiscreteGibbs, _stride
 from inference.pyro.held import survey, trace
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -93,7 +93,7 @@ def key(state):
 
 MODELS = [pair, apart, inside_plate, one_hots, rows, two_plates, bounded]
 OPTIONS = [{}, {"modified": True}, {"random_walk": True}, {"random_walk": True, "modified": True}]
-DEFAULT = {(pair, 0), (inside_plate, 1), (bounded, 3)}  # the others are slow
+DEFAULT = {(pair, 0), (inside_plate, 1), (two_plates, 2), (bounded, 3)}  # the others are slow
 
 
 @pytest.mark.parametrize("model, options", [
@@ -122,7 +122,8 @@ def test_every_draw_of_a_chain_is_of_the_exact_distribution(model, options):
         assert seen.pop() == 0
         asked.pop()
     assert chisquare(seen, asked).pvalue > 1e-8, (seen, asked)
-    assert bool(kernel._apart.get("z")) == (model in (pair, inside_plate))
+    if "random_walk" not in options or model is inside_plate:  # else three values of two cells are more than a walk's
+        assert bool(kernel._apart.get("z")) == (model in (pair, inside_plate))
 
 
 def test_cells_of_a_plate_cost_as_many_runs_as_there_are_values():
@@ -155,6 +156,15 @@ def test_counts_without_end_by_a_random_walk():
     for values, truth in ((n, 5.0), ((n - 5) ** 2, 2.0)):
         batches = values.reshape(20, -1).mean(1)
         assert abs(float(batches.mean()) - truth) < 8.5 * float(batches.std()) / 20**0.5
+
+
+def test_strides_of_the_walk_are_symmetric_and_of_every_size():
+    """Each of 16 is drawn 250 times in 4,000, sd 15: 7 of them, false alarm 4e-11 in all."""
+    torch.manual_seed(1)
+    x = torch.full((4000,), 3.0)
+    strides, counts = (_stride(x) - x).unique(return_counts=True)
+    assert strides.tolist() == sorted(sign * 2.0**j for j in range(8) for sign in (-1, 1))
+    assert bool((counts - 250).abs().max() < 7 * 15.4)
 
 
 def continuous():

@@ -5,7 +5,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from pyro.infer import MCMC, NUTS, RandomWalkKernel
+from pyro.infer import HMC, MCMC, NUTS, RandomWalkKernel
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 
 from errors import InputError
@@ -214,6 +214,29 @@ def test_a_kernel_that_remembers_is_set_up_anew_or_refreshed(kernel):
         batches = values.reshape(20, -1).mean(1)
         assert abs(float(batches.mean()) - truth) < 8.5 * float(batches.std()) / 20**0.5
     assert run.kernel.kernels[0].setups == (1 if kernel is Hooked else 521)
+
+
+def knows(kernel):
+    """The kernel, made to look before each sample: what it remembers of the energy is the energy where it is."""
+    class Looks(kernel):  # type: ignore[misc, valid-type]
+        looked = 0
+
+        def sample(self, params):
+            kept = self._energy_last if kernel is RandomWalkKernel else self._potential_energy_last
+            if kept is not None:
+                assert float(kept) == pytest.approx(float(self.potential_fn(params)), abs=1e-5)
+            self.looked += 1
+            return super().sample(params)
+
+    return Looks
+
+
+@pytest.mark.parametrize("kernel", [HMC, NUTS, RandomWalkKernel])
+def test_what_pyros_kernels_remember_is_of_the_present_values(kernel):
+    pyro.set_rng_seed(1)
+    run = MCMC(Gibbs(two, [(draw_b, "b"), (knows(kernel), "a")]), num_samples=4, warmup_steps=2, disable_progbar=True)
+    run.run(SEEN)
+    assert run.kernel.kernels[1].looked == 6
 
 
 @pytest.mark.parametrize("kernel, message", [
