@@ -31,7 +31,7 @@ from inference.pyro import supports
 Values = dict[str, Tensor]
 Model = Callable[..., Any]
 Message = Any  # what passes through Pyro's handlers, and what a trace has of a site
-PROBES = 4  # runs of the model that are compared; what they miss is found while sampling
+PROBES = 2  # further runs of the model that are compared; what they miss is found while sampling
 FREE = "_free"
 TRIES = 100  # draws of the prior to start from
 
