@@ -11,6 +11,7 @@ from pyro.infer import HMC, MCMC, NUTS, RandomWalkKernel
 
 from errors import InputError
 from inference.factorization.kernel_row_gibbs_pyro import RowGibbs
+from inference.pyro.blocks import kernel_of
 from inference.pyro.gibbs import DiscreteGibbs, Gibbs
 from tests.models.test_ladder import problem
 
@@ -84,6 +85,9 @@ def test_a_model_without_arguments_and_functions_that_could_be_either():
                                 (lambda m: DiscreteGibbs(m), None)]), num_samples=2, disable_progbar=True)
     found.run()
     assert [kernel and type(kernel) for kernel in found.kernel.kernels] == [None, NUTS, DiscreteGibbs]
+    held, before = found.kernel._held[0], torch.get_rng_state()
+    assert kernel_of(lambda values: draw_a(values, DATA), held, ((), {})) is None
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_kernel_given_as_it_is_serves_two_chains_and_two_blocks():
@@ -138,10 +142,11 @@ def test_deterministic_sites_reach_a_conditional_at_the_present_values():
     assert set(found.get_samples()) == {"a", "b", "z"}
 
 
+@pytest.mark.slow
 def test_gibbs_in_a_block_of_gibbs():
     """a, b, z | x = DATA: E[b] against the two normals of z. 20 batches, t below 8.5: false alarm 7e-8."""
     inner = partial(Gibbs, blocks=[(draw_a, "a"), (partial(RandomWalkKernel, init_step_size=0.7), "b")])
-    b = run([(inner, ["a", "b"]), (DiscreteGibbs(modified=True), "z")], samples=260).get_samples()["b"]
+    b = run([(inner, ["a", "b"]), (DiscreteGibbs(modified=True), "z")], samples=500).get_samples()["b"]
     weight, mean = [], []
     for z, p in ((0.0, 0.6), (1.0, 0.4)):  # b ~ N(0, 2), x ~ N(2 b + z, 1)
         precision, slope = 0.5 + 4 * len(DATA), float(2 * (DATA - z).sum())

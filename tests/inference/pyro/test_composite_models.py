@@ -165,8 +165,8 @@ def test_the_example_is_the_changepoint_that_it_says():
     years, p = exact_changepoint(counts)
     assert example["exact"](counts).numpy() == pytest.approx(p, abs=1e-9)
     blocks = [(example["draw_rates"], ["early", "late"]), (DiscreteGibbs, "year")]
-    got = chain(example["model"], blocks, counts[12:22], sweeps=200)
-    years, p = exact_changepoint(counts[12:22])
+    got = chain(example["model"], blocks, counts[14:20], sweeps=100)
+    years, p = exact_changepoint(counts[14:20])
     agree(got["year"], float(p @ years))
 
 
@@ -376,7 +376,7 @@ def exact_recapture():
 
 @pytest.mark.parametrize("modified", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_capture_and_recapture(modified):
-    got = chain(recapture, [(DiscreteGibbs(modified=modified), "real"), (draw_shares, None)], CAUGHT, sweeps=240,
+    got = chain(recapture, [(DiscreteGibbs(modified=modified), "real"), (draw_shares, None)], CAUGHT, sweeps=200,
                 start={"share": torch.zeros(()), "p": torch.zeros(()), "real": torch.ones(12)})
     n, p = exact_recapture()
     agree(got["real"].sum(1), float(p @ n))

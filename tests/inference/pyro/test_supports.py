@@ -88,6 +88,14 @@ def rarely(y):
     pyro.sample("y", dist.Normal(x, 0.01), obs=y)
 
 
+def vanishes(y):
+    """A site that every run of the prior has, and the posterior has not."""
+    x = pyro.sample("x", dist.Normal(0.0, 1.0))
+    if x < 4.5:
+        pyro.sample("more", dist.Normal(0.0, 1.0))
+    pyro.sample("y", dist.Normal(x, 0.01), obs=y)
+
+
 def switched(y):
     """A support that no run of the prior has, and the posterior has."""
     x = pyro.sample("x", dist.Normal(0.0, 1.0))
@@ -107,6 +115,7 @@ def jump(values, y):
 @pytest.mark.parametrize("model, blocks, message", [
     (sometimes, [(NUTS, None)], "the model draws the site more in some runs and not in others"),
     (rarely, [(jump, "x")], "the model draws the site more in some runs and not in others"),
+    (vanishes, [(jump, "x"), (walk, "more")], "the model draws the site more in some runs and not in others"),
     (rarely, [(walk, "x")], "the model draws the site more in some runs and not in others"),
     (switched, [(jump, "x"), (walk, None)], "the support of the site u was Interval"),
     (grows, [(DiscreteGibbs, "n"), (walk, None)], "the site x has the shape"),
