@@ -75,6 +75,7 @@ class Run:
     draws: dict[str, list[Tensor]]  # stacked over chains, one entry a kept draw
     words: dict[str, Any]  # what Info said in words, the latest
     thin: int = 1
+    loading: float = 0.0  # seconds, none of them in `seconds`
 
     @property
     def step(self) -> int:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from inference.drive import drive
 from inference.method import Family
-from inference.result import Result
+from inference.result import SAID, Result
 from runs.task import Task
 
 CHECKPOINT = ".checkpoint.npz"
@@ -26,6 +26,7 @@ class Runner:
     folder: Path
     console: Console
     progress: Progress
+    loading: float = 0.0  # seconds, of all tasks
 
     def __call__(self, task: Task) -> Result:
         folder = self.folder / task.folder
@@ -39,6 +40,7 @@ class Runner:
                        record=task.record, observer=task.observer,
                        on_step=lambda step, said: self._show(bar, step, said))
         self.progress.update(bar, total=result.steps, completed=result.steps)
+        self.loading += result.loading
         result.save(folder)
         checkpoint.unlink(missing_ok=True)
         return result
@@ -54,4 +56,8 @@ def running(folder: Path, console: Console) -> Iterator[Runner]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.fields[note]}"))
     with Progress(*columns, console=console, disable=not sys.stdout.isatty()) as progress:
-        yield Runner(folder, console, progress)
+        runner = Runner(folder, console, progress)
+        yield runner
+    if runner.loading >= SAID:
+        console.print(f"Loading, and compiling what was new, took {runner.loading:.2g} s, which no seconds below hold.",
+                      soft_wrap=True, highlight=False)
