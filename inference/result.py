@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import InputError
-from inference.checkpoint import whole
+from files import to_disk, whole
 
 if TYPE_CHECKING:
     import arviz
@@ -137,14 +137,25 @@ class Result:
         return idata
 
     def save(self, folder: Path) -> Path:
-        """Write `<name>.nc` and `<name>.json` into `folder`, each whole or not at all."""
+        """Write `<name>.nc` and `<name>.json` into `folder`, as one: there is never a `.nc` without `.json`."""
         path = Path(folder) / f"{self.name}.nc"
+        path.parent.mkdir(parents=True, exist_ok=True)
         idata = self.to_arviz()
-        with whole(path) as aside:
-            idata.to_netcdf(str(aside), engine="h5netcdf", compress=True)
-        with whole(path.with_suffix(".json")) as aside:
-            aside.write_text(json.dumps(self.header(), indent=2) + "\n")
+        with whole(path) as arrays, whole(path.with_suffix(".json")) as words:
+            idata.to_netcdf(str(arrays), engine="h5netcdf", compress=True)
+            to_disk(arrays)  # what can fail has failed before the first of the two appears
+            words.write_text(self._words())
         return path
+
+    def mend(self, folder: Path) -> None:
+        """Write `<name>.json` again where it is not that of this result."""
+        path = Path(folder) / f"{self.name}.json"
+        if not path.is_file() or path.read_text(errors="replace") != self._words():
+            with whole(path) as words:
+                words.write_text(self._words())
+
+    def _words(self) -> str:
+        return json.dumps(self.header(), indent=2) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Result:
