@@ -85,7 +85,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
                 verdict.warnings += reach.forgetting(trials[0])
                 verdict.excluded = sensitivity.excluded(rng, kernel, longest(trials), allowed)
             elif off and clock.allows(trials, told[0].n):
-                verdict.warnings += where.only(wanted, trials, told[0].n, allowed)
+                verdict.warnings += where.only(wanted, trials, told[0], allowed)
     verdict.seconds, verdict.seed = clock.spent, seed
     return verdict
 

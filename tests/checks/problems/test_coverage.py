@@ -75,8 +75,8 @@ def test_ratings_that_are_given_leave_the_conditionals_as_they_are(name):
 
 
 def test_start_states_of_the_ladder_are_where_data_would_put_a_chain():
-    """On rows of 1e5 the textbook's inverse of a scatter fails. Rows above 3,000 came in more than 1 of 1,000 draws: none
-    in 20,000 has probability 1e-9."""
+    """On rows of 1e5 the textbook's inverse of a scatter fails. Without a bound on the ratings rows above 3,000 come in
+    more than 1 of 1,000 draws; none in 20,000 has probability 2e-9."""
     rng = torch.Generator().manual_seed(2)
     for problem in problem_set("ladder").problems():
         if problem.model.besides:
