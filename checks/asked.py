@@ -12,7 +12,7 @@ import torch
 from checks import planted
 from checks.guides.guide import Guide, is_guide
 from checks.problems.load import of_kind, problem_set, sets
-from checks.problems.problem import ProblemSet
+from checks.problems.problem import Problem, ProblemSet
 from errors import InputError, unknown
 from inference import load, user_file
 from inference.job import generator
@@ -141,8 +141,19 @@ def undecided(name: str, why: str) -> InputError:
 
 
 def trouble(method: Method, problems: ProblemSet) -> str | None:
-    """Why the method does not take a step on the first of the problems, or None."""
-    problem = problems.problems()[0]
+    """Why the method does not take a step on the first of the problems, or None if it takes one on any of them."""
+    first = None
+    for problem in problems.problems():
+        if problem.model.besides or not problems.richer:  # a plain problem says nothing of a richer model
+            why = of_problem(method, problem)
+            if why is None:
+                return None
+            first = first or why
+    return first
+
+
+def of_problem(method: Method, problem: Problem) -> str | None:
+    """Why the method does not take a step on this problem, or None."""
     rng = generator(0, "which model")
     latents, data = problem.joint(rng, 1)
     besides = problem.model.besides

@@ -76,6 +76,7 @@ class Verdict:
     nearest: list[tuple[str, float, str]] = field(default_factory=list)  # mistake, likeness, symptom
     excluded: dict[str, float] = field(default_factory=dict)  # change -> factor - 1 that would have been found
     warnings: list[str] = field(default_factory=list)
+    refused: int = 0  # test problems that it does not take
     why: str = ""  # cannot tell: because
     by_design: bool = False  # the file says EXACT = False: a bias is expected
     tested: list[Tested] = field(default_factory=list)
@@ -91,9 +92,12 @@ class Verdict:
     def headline(self) -> str:
         """The verdict in a sentence."""
         if self.outcome is Outcome.RIGHT and self.tested:
-            n = min(t["replicates"] for t in self.tested)
-            unit = self.tested[0].get("unit", f"replicates on each of {len(self.tested)} problems")
-            return f"{self.method} is right, as far as {n:,} {unit} can tell"
+            least, most = (f(t["replicates"] for t in self.tested) for f in (min, max))
+            n = f"{least:,}" + (f" to {most:,}" if most > least else "")
+            where = f"on each of {len(self.tested)} problems" if len(self.tested) > 1 else "of one problem"
+            unit = self.tested[0].get("unit", f"replicates {where}")
+            but = f"; it refuses {self.refused} others" if self.refused else ""
+            return f"{self.method} is right, as far as {n} {unit} can tell{but}"
         if self.outcome is Outcome.UNKNOWN:
             return f"cannot tell whether {self.method} is right: {self.why}"
         wrong = "approximate, as its file says (EXACT = False)" if self.by_design else "WRONG"

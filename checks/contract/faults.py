@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from checks.kernels.kernel import Broken, Kernel
+from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, take
 from errors import InputError
 from inference.method import Latents
@@ -40,6 +41,8 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
     try:
         first = run(slice(None), 0)
     except Broken as error:
+        if said := refused(error.__cause__, kernel.method):
+            raise said from error
         return [str(error)]
     found = written(given, (latents, data)) + borrowed(held) + unlike(first, latents, problem.model)
     if first.keys() != latents.keys():

@@ -16,10 +16,12 @@ import torch
 from torch import Generator, Tensor
 
 from checks.contract.faults import blind, faults
-from checks.kernels import reach, sensitivity
+from checks.kernels import reach, sensitivity, where
 from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.nearest import nearest
+from checks.kernels.refusal import refused
 from checks.kernels.trial import STEPS, Suspect, Trial, confirmed, suspects
+from checks.problems.coverage import untried
 from checks.problems.load import problem_set
 from checks.problems.problem import Problem, ProblemSet
 from checks.verdict import Finding, Outcome, Verdict
@@ -31,6 +33,8 @@ from models.model import Data
 LOOKS = (500, 2000, 8000)
 SUSPICION = 0.05
 GUESSED = 3  # replicates timed before any are counted
+LONG = 2  # problems at least that are taken to the last look
+BRIEF = 2  # looks of the others
 DIRECTIONS = ({1: "too large", -1: "too small"}, {1: "too spread out", -1: "too little spread"})
 
 
@@ -68,14 +72,20 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
     clock, looks = Budget(budget, time.perf_counter()), looks or LOOKS
     rng = Generator().manual_seed(seed)
     with one_thread():
-        verdict, trials = _judged(rng, kernel, problem_set(problems), level, clock, looks)
+        wanted = problem_set(problems)
+        verdict, trials = _judged(rng, kernel, wanted, level, clock, looks)
+        off = {finding.problem for finding in verdict.findings}
+        told = [trial for trial in trials if (trial.problem.name in off if off else trial.n)]
         verdict.tested = [{"problem": t.problem.name, "replicates": t.n,
-                           "functions": len(t.scale.names) if t.scale else 0} for t in trials]
+                           "functions": len(t.scale.names) if t.scale else 0} for t in told]
+        allowed = SUSPICION / len(looks) / max(len(trials), 1)
         if explain:
-            _explain(verdict, [trial for trial in trials if trial.n])
+            _explain(verdict, told)
             if verdict.outcome is Outcome.RIGHT and kernel.method.family is Family.MCMC:
                 verdict.warnings += reach.forgetting(trials[0])
-                verdict.excluded = sensitivity.excluded(rng, kernel, trials, SUSPICION / len(looks) / len(trials))
+                verdict.excluded = sensitivity.excluded(rng, kernel, longest(trials), allowed)
+            elif off and clock.allows(trials, told[0].n):
+                verdict.warnings += where.only(wanted, trials, told[0], allowed)
     verdict.seconds, verdict.seed = clock.spent, seed
     return verdict
 
@@ -83,27 +93,26 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
 def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, clock: Budget,
             looks: tuple[int, ...]) -> tuple[Verdict, list[Trial]]:
     verdict = Verdict(kernel.method.name, Outcome.WRONG, level)
-    chosen, verdict.warnings = accepted(rng, kernel, problems, verdict)
+    chosen = accepted(rng, kernel, problems, verdict)
     trials = [Trial(rng, kernel, problem) for problem in chosen]
     if verdict.faults:
         return verdict, []
     try:
         clock.guess(rng, kernel, chosen)
-        tiny = problems.tiny() if problems.tiny and kernel.method.family is Family.MCMC else None
-        if tiny and clock.spent + reach.moves(tiny) * clock.each <= clock.seconds:
-            verdict.faults += reach.disconnected(rng, kernel, tiny)
+        verdict.faults += walked(rng, kernel, problems, clock)
         for n in looks:
-            if not clock.allows(trials, n):
+            going = trials if n in looks[:BRIEF] else longest(trials)
+            if not clock.allows(going, n):
                 verdict.outcome = Outcome.UNKNOWN
                 verdict.why = f"the budget of {clock.seconds:g} seconds ends before {n:,} replicates"
                 return verdict, trials
-            for trial in trials:
+            for trial in going:
                 caught = look(trial, n, SUSPICION / len(looks) / len(trials), level / (10 * SUSPICION))
                 verdict.findings = [described(trial, s) for s in caught]
                 if kernel.method.family is Family.MCMC:
                     verdict.faults += [f for f in reach.frozen(trial) if f not in verdict.faults]
                 if caught or verdict.faults:
-                    return verdict, [trial]
+                    return verdict, trials
     except Broken as error:
         verdict.faults.append(str(error))
         return verdict, trials
@@ -131,23 +140,46 @@ def _rounded(z: Tensor) -> float | None:
     return round(float(z), 3) if bool(torch.isfinite(z)) else None
 
 
-def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict) -> tuple[list[Problem], list[str]]:
-    """The problems the kernel does not refuse, and what it refused; contract faults go to the verdict."""
+def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict) -> list[Problem]:
+    """The problems the kernel does not refuse; what it refuses, and contract faults, go to the verdict."""
     chosen: list[Problem] = []
-    said: list[str] = []
+    said: dict[str, list[str]] = {}
     for problem in problems.problems():
-        if problem.spare and len(chosen) > 1:
-            continue
         try:
             verdict.faults += faults(rng, kernel, problem)
             chosen.append(problem)
         except InputError as error:
-            said.append(f"it refuses the {problem.name}: {error}")
+            said.setdefault(str(error), []).append(problem.name)
         if verdict.faults:
             break
-    if not chosen:
-        raise InputError(f"{kernel.method.name} refuses every test problem; the first because: {said[0]}")
-    return chosen, said
+    lines = [f"the {'; the '.join(names)}: \"{words}\"" for words, names in said.items()]
+    if not chosen and lines:
+        raise InputError(f"{kernel.method.name} refuses every test problem: {'; '.join(lines)}")
+    verdict.refused = sum(map(len, said.values()))
+    if lines:
+        verdict.warnings.append(f"never tried: {'; '.join(untried(problems, chosen))}")
+        verdict.warnings += [f"it refuses {line}" for line in lines]
+    return chosen
+
+
+def longest(trials: list[Trial]) -> list[Trial]:
+    """Those that are taken to the last look: brief ones only in the place of others that the kernel refuses."""
+    return sorted(trials, key=lambda trial: trial.problem.brief)[:max(LONG, sum(not t.problem.brief for t in trials))]
+
+
+def walked(rng: Generator, kernel: Kernel, problems: ProblemSet, clock: Budget) -> list[str]:
+    """What the state graph of the first tiny problem says that the kernel takes."""
+    if not problems.tiny or kernel.method.family is not Family.MCMC:
+        return []
+    for tiny in problems.tiny():
+        if clock.spent + reach.moves(tiny) * clock.each > clock.seconds:
+            continue
+        try:
+            return reach.disconnected(rng, kernel, tiny)
+        except (InputError, Broken) as error:
+            if not (isinstance(error, InputError) or refused(error.__cause__, kernel.method)):
+                raise
+    return []
 
 
 def look(trial: Trial, n: int, allowed: float, fresh_allowed: float) -> list[Suspect]:

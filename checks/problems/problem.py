@@ -6,8 +6,8 @@ A folder here is a set of them, `SET` in its `problems.py`; nothing else in `che
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -71,7 +71,7 @@ class Problem(Generic[M]):
     uses: str  # how a kernel gets at the data, in words
     implied: Callable[[M, Latents, Data], list[str]] = nothing
     answers: Answers | None = None
-    spare: bool = False  # only for kernels that refuse the others
+    brief: bool = False  # not taken to the last look, unless a kernel refuses those that are
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,9 @@ class ProblemSet:
     of, asked that kind as a person says it, "Problem 1", and how a command asks for it, "--problem 1 (grids)"
     problems  the most telling first
     fitting   a somewhat larger one, on which guides and variational fits are judged
-    tiny      one whose states can be listed
+    tiny      those whose states can be listed
     richer    more is learned here than in the plain set of this kind
+    shows     what mistakes may depend on, and how it is seen of a model and its data: each on some problem
     """
 
     name: str
@@ -101,8 +102,9 @@ class ProblemSet:
     asked: str
     problems: Callable[[], list[Problem]]
     fitting: Callable[[], Problem]
-    tiny: Callable[[], Listed] | None = None
+    tiny: Callable[[], list[Listed]] | None = None
     richer: bool = False
+    shows: Mapping[str, Callable[[Any, Data], bool]] = field(default_factory=dict, hash=False)
 
 
 def take(data: Data, index: Index) -> Data:

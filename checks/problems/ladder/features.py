@@ -39,7 +39,8 @@ def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
             found["log determinant", f"precision_{side}"] = torch.linalg.cholesky(precision).diagonal(
                 dim1=-2, dim2=-1).log().sum(-1)
             found["trace", f"precision_{side}"] = precision.diagonal(dim1=-2, dim2=-1).sum(-1)
-            found["entry", f"precision_{side}[0, 1]"] = precision[:, 0, 1]
+            if model.width > 1:
+                found["entry", f"precision_{side}[0, 1]"] = precision[:, 0, 1]
             off = model.rows(latents, side) - mean[:, None]
             found["squared length in the prior", side] = torch.einsum("nik,nkl,nil->n", off, precision, off)
     return found

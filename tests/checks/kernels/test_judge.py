@@ -4,6 +4,7 @@ Right kernels are called wrong with probability 1e-3 at the default level; every
 """
 
 import dataclasses
+import functools
 import json
 import math
 import re
@@ -13,12 +14,13 @@ import pytest
 import torch
 
 from checks.contract.faults import blind
+from checks.kernels import trial
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
-from checks.kernels.score import learn
+from checks.kernels.score import Scale, learn
 from checks.kernels.statistic import compare
 from checks.kernels.trial import Trial, suspects
-from checks.problems.load import problem_set
+from checks.problems.load import problem_set, sets
 from checks.verdict import Outcome
 from errors import InputError
 from inference import load
@@ -58,6 +60,19 @@ def quickly():
         yield
 
 
+@functools.cache
+def learned(problem: str, draws: int) -> Scale:
+    """One reference a problem for all tests here: most of a short run's time is making it."""
+    found = next(p for s in sets().values() for p in s.problems() if p.name == problem)
+    return learn(torch.Generator().manual_seed(0), found, draws)
+
+
+@pytest.fixture
+def one_reference(monkeypatch):
+    monkeypatch.setattr(trial, "learn", lambda rng, problem, draws: learned(problem.name, draws))
+
+
+@pytest.mark.usefixtures("one_reference")
 @pytest.mark.parametrize("path", ["right/grid/raster_gibbs", "right/grid/swendsen_wang", "right/grid/metropolis",
                                   "right/factorization/row_gibbs", "right/factorization/random_walk",
                                   "right/factorization/random_rotation", "right/ladder/noise_gibbs"])
@@ -74,6 +89,7 @@ def test_right_kernels_pass_at_full_size(path):
     assert verdict.excluded and min(verdict.excluded.values()) < 0.2
 
 
+@pytest.mark.usefixtures("one_reference")
 @pytest.mark.parametrize("path", [
     "zoo/grid/synchronous_update", "zoo/grid/transposed_table", "zoo/grid/swaps_only",
     "zoo/factorization/wrong_cholesky_side", "zoo/factorization/same_noise_for_every_row",
@@ -136,6 +152,7 @@ def test_a_rare_indicator_is_left_alone_and_a_missing_one_is_not_infinite():
         assert (-15 < float(z) < -4) if enough else bool(torch.isnan(z))
 
 
+@pytest.mark.usefixtures("one_reference")
 def test_a_choice_shared_by_a_call_does_not_freeze():
     """Random scan picks its pixels for all replicates of a call: a pixel is left out of 27 picks in 37% of calls."""
     judged, kind = kernel("right/grid/random_scan_gibbs")
@@ -146,6 +163,7 @@ def test_a_choice_shared_by_a_call_does_not_freeze():
     assert "NOT ERGODIC" in faults[0] and "never moved in 1,000" in faults[1]
 
 
+@pytest.mark.usefixtures("one_reference")
 def test_rejection_needs_fresh_replicates(monkeypatch):
     """Whatever the first replicates say, without a second rejection there is no verdict of wrong."""
     from checks.kernels import judge as module
@@ -177,6 +195,7 @@ def test_grid_residuals_have_mean_zero():
     assert len(residuals) > 20 and max(map(abs, residuals.values())) < 1e-10
 
 
+@pytest.mark.usefixtures("one_reference")
 def test_findings_name_quantity_block_and_direction():
     verdict = judge(*kernel("zoo/factorization/prior_of_one_side"), seed=1, looks=SMALL)
     first = verdict.findings[0]
@@ -186,6 +205,7 @@ def test_findings_name_quantity_block_and_direction():
     json.dumps(verdict.to_json())
 
 
+@pytest.mark.usefixtures("one_reference")
 def test_implied_parameters():
     """A standard deviation read as a variance is named as such."""
     verdict = judge(*kernel("zoo/factorization/noise_sd_as_variance"), seed=2, looks=SMALL)
@@ -201,11 +221,11 @@ def test_power_is_measured_not_assumed():
 
     rng = torch.Generator().manual_seed(5)
     judged, kind = kernel("right/factorization/row_gibbs")
-    trial = Trial(rng, judged, problem_set(kind).problems()[0])
-    trial.upto(2000)
-    size = excluded(rng, judged, [trial], 0.01)["noise variance"]
+    plain = Trial(rng, judged, problem_set(kind).problems()[0])
+    plain.upto(2000)
+    size = excluded(rng, judged, [plain], 0.01)["noise variance"]
     assert 0.02 < size < 0.2
-    off = Trial(rng, judged, trial.problem, trial.problem.changed["noise variance"](1 + 1.5 * size))
+    off = Trial(rng, judged, plain.problem, plain.problem.changed["noise variance"](1 + 1.5 * size))
     assert suspects(off.upto(2000), 0.01)
 
 
@@ -260,6 +280,7 @@ def draw(rng, state, model):
         judge(Kernel(load.method("factorization", str(write(tmp_path, body)))), "factorization")
 
 
+@pytest.mark.usefixtures("one_reference")
 def test_a_method_that_refuses_a_problem_is_judged_on_the_others(tmp_path):
     body = """
 from errors import InputError
@@ -294,6 +315,7 @@ def transition(rng, latents, model, data):
 """
 
 
+@pytest.mark.usefixtures("one_reference")
 def test_a_kernel_that_does_not_use_its_data_is_told_so(tmp_path):
     """Raster Gibbs with model.unary is what an image inside the model needs; with an image as data, model.field."""
     method = load.method("grid", str(write(tmp_path, GRID.format(field="model.unary"))))
