@@ -117,8 +117,8 @@ def test_resumed_equals_uninterrupted(case, tmp_path):
     if method.family is Family.EXACT:
         pytest.skip("one step: there is nothing between to stop at")
     plan = Plan(steps=6, chains=2, warmup=2, draws=4)
-    scored = {"observer": Predictive(model, {"test": data}, method.family, samples=3)} if data is not None else {}
-    whole = drive(method, model, data, plan, **scored)
+    observer = Predictive(model, {"test": data}, method.family, samples=3) if data is not None else None
+    whole = drive(method, model, data, plan, observer=observer)
 
     def stop_at_3(step, _):
         if step == 3:
@@ -126,12 +126,12 @@ def test_resumed_equals_uninterrupted(case, tmp_path):
 
     path = tmp_path / "run.npz"
     with pytest.raises(Interrupted):
-        drive(method, model, data, plan, save_to=path, on_step=stop_at_3, **scored)
-    resumed = drive(method, model, data, plan, save_to=path, **scored)
+        drive(method, model, data, plan, save_to=path, on_step=stop_at_3, observer=observer)
+    resumed = drive(method, model, data, plan, save_to=path, observer=observer)
     assert same(whole.draws, resumed.draws) and same(whole.expected, resumed.expected)
     assert same(whole.trace, resumed.trace)
     with pytest.raises(InputError, match="another run"):
-        drive(method, model, data, Plan(steps=6, chains=2, warmup=2, draws=4, seed=1), save_to=path, **scored)
+        drive(method, model, data, Plan(steps=6, chains=2, warmup=2, draws=4, seed=1), save_to=path, observer=observer)
 
 
 def test_options_are_checked(case):
