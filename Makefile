@@ -2,6 +2,7 @@
 #
 #   make run ARGS="--problem 1"              make test PYTEST_ARGS="-m slow"
 #   make test VENV=../elsewhere             an environment of its own
+#   make mutants ARGS="models/grid.py"      faults put into the code: how many do the tests notice?
 
 VENV = .venv
 ARGS = --problem 2
@@ -9,7 +10,7 @@ PYTEST_ARGS =
 PYTHON = $(VENV)/bin/python
 PIP = $(PYTHON) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test
+.PHONY: run test mutants
 
 run: $(VENV)/installed
 	$(PYTHON) run.py $(ARGS)
@@ -17,7 +18,12 @@ run: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy .
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+
+mutants: ARGS =
+mutants: $(VENV)/installed-dev
+	$(PIP) cosmic-ray==8.7.0
+	$(PYTHON) bench/mutants.py $(ARGS)
 
 # What is installed is as new as the files that name it.
 $(VENV)/installed: requirements.txt $(PYTHON)

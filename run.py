@@ -70,9 +70,9 @@ def main(argv: list[str]) -> int:
     first.add_argument("--problem")
     first.add_argument("--resume", type=Path)
     known, others = first.parse_known_args(argv)
-    resume = known.resume
+    resume, cwd = known.resume, None
     if resume:
-        argv = command("resume").arguments(resume, [*(["--problem"] if known.problem else []), *others])
+        argv, cwd = command("resume").arguments(resume, [*(["--problem"] if known.problem else []), *others])
         known, _ = first.parse_known_args(argv)
     problem = known.problem if known.problem in PROBLEMS else None
     parser = parser_for(problem)
@@ -82,10 +82,12 @@ def main(argv: list[str]) -> int:
         return 0
     if problem is None:
         raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items()))
+    if (resume or args.sweep) and getattr(args, "export", None):
+        raise InputError("--export writes an image and stops: there is nothing to sweep, and nothing to go on with")
     if args.sweep:
-        return command("sweep").run(parser, experiment(problem), args, argv, resume)
+        return command("sweep").run(parser, experiment(problem), args, argv, resume, cwd)
     inside = experiment(problem)
-    return inside.run(inside.Request.made(vars(args), argv, resume))
+    return inside.run(inside.Request.made(vars(args), argv, resume, cwd))
 
 
 def guarded(argv: list[str]) -> int:

@@ -20,16 +20,19 @@ from inference.interrupt import finish_step_first
 from runs import cells, folder
 from runs.cells import Cell
 from runs.processes import Outcome, run_all
+from runs.run import check, resumable
+from runs.started import go_on
 from views import tables
 
 SHOWN = 3  # names of cells, running or failed
 
 
 def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Namespace, argv: Sequence[str],
-        resume: Path | None) -> int:
+        resume: Path | None, cwd: Path | None) -> int:
     """Exit status 0 if every cell was finished, 1 if one failed, 130 after Ctrl-C.
 
-    Errors: InputError, before anything runs, for words that no run can have.
+    Errors: InputError, before anything runs, for words that no run can have, and where what a run was started with has
+    changed.
     """
     jobs = (os.cpu_count() or 1) if args.jobs is None else args.jobs
     if jobs < 1:
@@ -43,26 +46,35 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
     base += ["--data-seed=0"] * pinned
 
     def made(out: Path) -> list[Cell]:
-        return cells.cells(values, base, out, parser, problem.Request)
+        return cells.cells(values, base, out, parser, problem.Request, cwd)
 
-    for cell in (trial := made(Path("trial"))):  # what is malformed is said before a folder is made
+    for cell in made(Path("trial")):  # what is malformed is said before a folder is made
         cell.request.chosen()
     out = resume or folder.create(args.out, "sweep", argv)
-    todo = made(out)
-    folder.write_json(out / saved.SWEEP, {"problem": args.problem, "swept": values,
-                                          "cells": {c.name: dict(c.settings) for c in todo}})
-    console = tables.console()
-    left = [c for c in todo if not c.finished]
-    console.print(f"[bold]Sweep[/]: {len(trial)} runs of Problem {args.problem}"
-                  + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
-                  + f", {min(jobs, max(len(left), 1))} at a time -> {out}"
-                  + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
-    outcomes, stopped = _run(console, left, problem.__name__, jobs)
-    if stopped:
-        done = sum(c.finished for c in todo)
-        console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: python run.py --resume {out}",
-                      soft_wrap=True)
-        return 130
+    with folder.held(out), resumable(out, argv):
+        todo = made(out)
+        for cell in todo:
+            check(cell.request)
+        folder.write_json(out / saved.SWEEP, {"problem": args.problem, "swept": values,
+                                              "cells": {c.name: dict(c.settings) for c in todo}})
+        console = tables.console()
+        left = [c for c in todo if not c.finished]
+        console.print(f"[bold]Sweep[/]: {len(todo)} runs of Problem {args.problem}"
+                      + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
+                      + f", {min(jobs, max(len(left), 1))} at a time -> {out}"
+                      + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
+        outcomes, stopped = _run(console, left, problem.__name__, jobs)
+        if stopped:
+            done = sum(c.finished for c in todo)
+            console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: {go_on(out, argv)}",
+                          soft_wrap=True, highlight=False, markup=False)
+            return 130
+        return _conclude(console, out, todo, outcomes, argv)
+
+
+def _conclude(console: Console, out: Path, todo: Sequence[Cell], outcomes: Sequence[Outcome],
+              argv: Sequence[str]) -> int:
+    """The comparison, and what failed; the exit status."""
     failed = [o for o in outcomes if o.code or not o.cell.finished]
     if len(failed) < len(todo):
         found = compare([out])
@@ -74,7 +86,7 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
         console.print(f"[bold red]failed[/]: {'; '.join(names[:SHOWN])}{more}: {said}", soft_wrap=True, highlight=False)
     console.print(f"{len(todo) - len(failed)} of {len(todo)} runs finished"
                   + (f"; `python run.py compare {out}` shows them again" if len(failed) < len(todo) else "")
-                  + (f"; `python run.py --resume {out}` tries the others again" if failed else ""), soft_wrap=True)
+                  + (f"; `{go_on(out, argv)}` tries the others again" if failed else ""), soft_wrap=True)
     return 1 if failed else 0
 
 

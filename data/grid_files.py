@@ -17,6 +17,7 @@ from torch import Tensor
 
 from data.factor_files import Factors, format_uai, parse_fg, parse_marginals, parse_uai
 from errors import InputError
+from files import whole
 from models.grid import GridMRF
 
 Parsed = TypeVar("Parsed")
@@ -65,7 +66,8 @@ def write_grid(path: str | Path, model: GridMRF, data: Tensor | None = None) -> 
         scale += shift
         factors += zip(scopes.reshape(-1, scopes.shape[-1]).tolist(), values.tolist(), strict=True)
     try:
-        Path(path).write_text(format_uai(H * W, K, factors))
+        with whole(path) as aside:
+            aside.write_text(format_uai(H * W, K, factors))
     except OSError as e:
         raise InputError(f"{path}: cannot be written: {e.strerror}") from None
     return scale

@@ -18,6 +18,7 @@ from torch import Tensor
 from data.builtin_images import BUILTIN, builtin, clean
 from data.png import MAX_GUESSED, PALETTE, Colour, read_png, write_png
 from errors import InputError, unknown
+from files import whole
 
 __all__ = ["BUILTIN", "PALETTE", "builtin", "clean", "load_image", "read_image", "write_image"]
 
@@ -85,7 +86,8 @@ def write_image(path: str | Path, image: Tensor, labels: int | None = None) -> N
     count = indicator.sum(-1)
     try:
         if kind == ".npy":
-            np.save(path, array)
+            with whole(path) as aside, open(aside, "wb") as file:
+                np.save(file, array)
         elif bool((count > 1).any()):
             raise InputError(f"{path}: a PNG holds one label a pixel, but {int((count > 1).sum())} pixels "
                              f"have several; write .npy instead")

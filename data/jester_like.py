@@ -103,7 +103,7 @@ def fingerprint() -> str:
 def read_cached(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """The arrays of `make`, or None where there is no copy or a damaged one (the archive carries checksums)."""
     try:
-        with np.load(path) as stored:
+        with np.load(path, allow_pickle=False) as stored:
             activity, item, rating = stored["activity"], stored["item"], stored["rating"]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None

@@ -14,6 +14,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, ImageColor, PngImagePlugin, UnidentifiedImageError
 
 from errors import InputError
+from files import whole
 
 Colour = str | tuple[int, int, int]
 
@@ -57,7 +58,8 @@ def write_png(path: Path, labels: Int64[np.ndarray, "H W"], K: int) -> None:
     picture.putpalette([*_colours(PALETTE[:K]).reshape(-1).tolist(), 255, 255, 255])
     text = PngImagePlugin.PngInfo()
     text.add_text(MARK, str(K))
-    picture.save(path, pnginfo=text, transparency=K)
+    with whole(path) as aside:
+        picture.save(aside, format="PNG", pnginfo=text, transparency=K)
 
 
 def _open(path: Path) -> tuple[UInt8[np.ndarray, "H W 4"], int | None]:

@@ -7,7 +7,6 @@ references to arrays; nothing is pickled. Dataclasses are found again by name am
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -18,6 +17,8 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 from torch import Tensor
+
+from files import whole
 
 TREE = "__tree__"
 
@@ -39,24 +40,6 @@ def load(path: Path, classes: Iterable[type] = (), device: torch.device | str = 
     except BadZipFile as error:
         raise ValueError(str(error)) from error
     return _unpack(tree, arrays, {c.__name__: c for c in classes}, device)
-
-
-class whole:
-    """`with whole(path) as aside:` write to `aside`; it takes the place of `path` if all went well."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self.aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self.aside
-
-    def __exit__(self, error: type | None, *_: object) -> None:
-        if error is None:
-            os.replace(self.aside, self.path)
-        else:
-            self.aside.unlink(missing_ok=True)
 
 
 def _pack(value: object, arrays: dict[str, np.ndarray]) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from inference.method import Family, Kind, Latents, Method
 from inference.options import typed
 from inference.result import Result
 from models.model import Data, Model
+
+if TYPE_CHECKING:
+    from inference.loading import Loading
 
 KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
 CONVERGED = 1e-8  # a residual that counts as a fixed point
@@ -38,6 +41,8 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
     record    what to keep of a draw
     Errors: Interrupted after Ctrl-C; InputError for options or inputs that the method refuses.
     """
+    from inference.loading import rehearse, watched  # imports numba, which listing has no use for
+
     device = torch.device(model.device)
     rngs, observer_rngs = (
         [generator(plan.seed, f"{method.name}/{role}/{chain}", device) for chain in range(plan.chains)]
@@ -46,9 +51,10 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
     run = resume(save_to, job, device) if save_to and save_to.exists() else _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
     saved, cost = time.monotonic(), 0.0
-    with finish_step_first() as stop:
+    run.loading += rehearse(method, model, job.options)
+    with finish_step_first() as stop, watched() as loading:
         while run.step < steps and not run.words.get("fixed"):
-            _advance(run, job)
+            _advance(run, job, loading)
             if on_step:
                 on_step(run.step, run.trace[-1][0])
             if run.step == steps:
@@ -69,17 +75,19 @@ def _start(job: Job) -> Run:
     return Run(states, memories, {}, [], [], {}, {})
 
 
-def _advance(run: Run, job: Job) -> None:
-    """One step of every chain."""
+def _advance(run: Run, job: Job, loading: Loading) -> None:
+    """One step of every chain; what was loaded in it is no work of inference."""
     method, plan = job.method, job.plan
     warm = run.step >= plan.warmup
     if run.step == plan.warmup > 0 and method.warm:
         run.states = [method.warm(state) for state in run.states]
     row, seconds = [], []
     for chain, rng in enumerate(job.rngs):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), loading.seconds
         run.states[chain], info = method.step(rng, run.states[chain], job.model, job.data)
-        seconds.append(time.perf_counter() - started)
+        loaded = loading.seconds - before
+        seconds.append(time.perf_counter() - started - loaded)
+        run.loading += loaded
         row.append(_numbers(info, run.words))
         if job.observer:
             draw = partial(method.draw, job.observer_rngs[chain], run.states[chain], job.model)
@@ -136,7 +144,7 @@ def _finish(run: Run, job: Job) -> Result:
         converged = bool(trace["residual"][:, -1].max() <= CONVERGED)
     return Result(
         name=method.name, family=str(method.family), by=method.by, draws=draws,
-        expected=expected, trace=trace, seconds=np.array(run.seconds).T,
+        expected=expected, trace=trace, seconds=np.array(run.seconds).T, loading=run.loading,
         log_evidence=None if evidence is None else float(evidence[:, -1].mean()),
         log_evidence_kind=run.words.get("kind"), converged=converged,
         seed=plan.seed, options=dict(job.options), dims=job.model.dims,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from errors import InputError
-from inference import checkpoint
+from inference import checkpoint, identity
 from inference.method import Latents, Method
 from models.model import Data, Model
 
@@ -75,6 +76,7 @@ class Run:
     draws: dict[str, list[Tensor]]  # stacked over chains, one entry a kept draw
     words: dict[str, Any]  # what Info said in words, the latest
     thin: int = 1
+    loading: float = 0.0  # seconds, none of them in `seconds`
 
     @property
     def step(self) -> int:
@@ -95,22 +97,18 @@ class Job:
     rngs: list[torch.Generator]  # [chain]
     observer_rngs: list[torch.Generator]
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        return {"method": self.method.name, "plan": asdict(self.plan), "options": dict(self.options)}
-
-    @property
+    @cached_property
     def facts(self) -> dict[str, Any]:
-        """What its result is of: the kind of model, the model, every set of data, and draws from q behind a score."""
-        known, scored = self.model.facts(self.data), self.observer.facts() if self.observer else {}
-        return {"problem": self.model.kind} | known | scored | {"data": known["data"] | scored.get("data", {})}
+        """What its result is of, see `identity.facts`."""
+        scored = self.observer.facts() if self.observer else {}
+        return identity.facts(self.method, self.model, self.data, asdict(self.plan), self.options, scored)
 
 
 def save(path: Path, run: Run, job: Job) -> None:
     run.generators = {"method": [rng.get_state() for rng in job.rngs],
                       "observer": [rng.get_state() for rng in job.observer_rngs]}
     values = {f.name: getattr(run, f.name) for f in fields(Run)}
-    checkpoint.save(path, {"identity": job.identity, "run": values})
+    checkpoint.save(path, {"identity": job.facts["identity"], "run": values})
 
 
 def resume(path: Path, job: Job, device: torch.device) -> Run:
@@ -120,9 +118,7 @@ def resume(path: Path, job: Job, device: torch.device) -> Run:
         saved = checkpoint.load(path, classes, device)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"the checkpoint {path} cannot be read ({error}): {again}") from None
-    if saved["identity"] != job.identity:
-        raise InputError(f"the checkpoint {path} is of another run (method, options, seed or sweeps differ): "
-                         f"{again}, or give the arguments it was made with")
+    identity.check(f"the checkpoint {path}", saved["identity"], job.facts["identity"], again)
     run = Run(**saved["run"])
     for role, rngs in (("method", job.rngs), ("observer", job.observer_rngs)):
         for rng, state in zip(rngs, run.generators[role], strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -70,6 +71,10 @@ def guides(kind: str = "factorization") -> dict[str, str]:
 def in_file(kind: str, file: UserFile) -> Method:
     """The method in a user's file: the kernel or guide that they named, else the contract's functions, the only
     kernel, or the only guide. Errors: InputError for a name that is not there, and for several to choose from."""
+    return replace(_in_file(kind, file), code=file.code)
+
+
+def _in_file(kind: str, file: UserFile) -> Method:
     kernels, guides, module = file.kernels, file.guides, file.module
     found = guides | kernels
     if file.wanted and file.wanted not in found:

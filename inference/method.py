@@ -81,6 +81,7 @@ class Method:
 
     states  its State and the dataclasses that this holds: what a checkpoint is read back into
     guide   the Pyro guide that it fits, if it fits one: what `--check` asks
+    code    the fingerprint of the user's file that it is in; "" for a method of ours
     """
 
     name: str
@@ -96,6 +97,7 @@ class Method:
     preflight: Preflight | None = None
     states: tuple[type, ...] = ()
     guide: Callable[..., Any] | None = None
+    code: str = ""
 
     @property
     def summary(self) -> str:

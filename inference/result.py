@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from errors import InputError
-from inference.checkpoint import whole
+from files import to_disk, whole
 
 if TYPE_CHECKING:
     import arviz
 
+SAID = 0.05  # seconds of loading that are worth a word
 LIBRARIES = ("torch", "pyro-ppl", "pgmpy", "numpy", "numba", "arviz")
 
 
@@ -35,6 +36,7 @@ class Result:
     expected  {quantity: array}, the method's own answer; for MCMC the mean over chains
     trace     {field of Info: (chain, step)}, nan where the method was silent
     seconds   (chain, step), wall time of each step
+    loading   seconds of compiling and loading, none of them in `seconds`; most of it once a process
 
     >>> arrays = {"draws": {"x": np.zeros((2, 9))}, "expected": {"x": np.zeros(())}, "trace": {}}
     >>> Result("gibbs", "mcmc", "hand", seconds=np.full((2, 9), 0.1), log_evidence=-12.5, log_evidence_kind="exact",
@@ -61,6 +63,7 @@ class Result:
     dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of draws and of expected, by name
     facts: Mapping[str, Any] = field(default_factory=dict)  # anything else worth a line of JSON
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
+    loading: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -79,10 +82,11 @@ class Result:
             return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "none"
 
         chains = f" of {len(self.seconds)} chains" if len(self.seconds) > 1 else ""
+        loading = f" after {self.loading:.2g} s of loading" if self.loading >= SAID else ""
         evidence = self.log_evidence
         return {
             self.name: f"{self.family}, by {self.by}: {self.steps} step{'s' * (self.steps != 1)}{chains}, "
-                       f"{self.seconds.sum():.3g} s, seed {self.seed}",
+                       f"{self.seconds.sum():.3g} s{loading}, seed {self.seed}",
             "log evidence": "none" if evidence is None else f"{evidence:.9g} nats ({self.log_evidence_kind})",
             "converged": {None: "not known", True: "yes", False: "no"}[self.converged],
             "draws": shapes(self.draws), "expected": shapes(self.expected),
@@ -103,7 +107,7 @@ class Result:
             "name": self.name, "family": self.family, "by": self.by, "seed": self.seed,
             "options": dict(self.options), "log_evidence": self.log_evidence,
             "log_evidence_kind": self.log_evidence_kind, "converged": self.converged,
-            "steps": self.steps, "seconds": float(self.seconds.sum()),
+            "steps": self.steps, "seconds": float(self.seconds.sum()), "loading": self.loading,
             "facts": dict(self.facts), "versions": dict(self.versions),
         }
 
@@ -133,14 +137,25 @@ class Result:
         return idata
 
     def save(self, folder: Path) -> Path:
-        """Write `<name>.nc` and `<name>.json` into `folder`, each whole or not at all."""
+        """Write `<name>.nc` and `<name>.json` into `folder`, as one: there is never a `.nc` without `.json`."""
         path = Path(folder) / f"{self.name}.nc"
+        path.parent.mkdir(parents=True, exist_ok=True)
         idata = self.to_arviz()
-        with whole(path) as aside:
-            idata.to_netcdf(str(aside), engine="h5netcdf", compress=True)
-        with whole(path.with_suffix(".json")) as aside:
-            aside.write_text(json.dumps(self.header(), indent=2) + "\n")
+        with whole(path) as arrays, whole(path.with_suffix(".json")) as words:
+            idata.to_netcdf(str(arrays), engine="h5netcdf", compress=True)
+            to_disk(arrays)  # what can fail has failed before the first of the two appears
+            words.write_text(self._words())
         return path
+
+    def mend(self, folder: Path) -> None:
+        """Write `<name>.json` again where it is not that of this result."""
+        path = Path(folder) / f"{self.name}.json"
+        if not path.is_file() or path.read_text(errors="replace") != self._words():
+            with whole(path) as words:
+                words.write_text(self._words())
+
+    def _words(self) -> str:
+        return json.dumps(self.header(), indent=2) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Result:

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from errors import InputError
 
 SAID = ("BATCHED", "EXACT")  # what a file may say of its kernel, and a function at hand as an attribute
+NEIGHBOURS: dict[ModuleType, list[Path]] = {}  # in the same folder, imported by a user's file when it was executed
 GUIDE = "guide"  # what a file calls its guide, if it holds several functions
 
 
@@ -27,6 +29,15 @@ class UserFile:
     wanted: str
     module: ModuleType
     called: str = ""
+
+    @property
+    def code(self) -> str:
+        """The fingerprint of the file and of the neighbours that it imports; of a thing at hand, of its source."""
+        texts = [path.read_bytes() for path in (self.path, *NEIGHBOURS.get(self.module, ())) if path.is_file()]
+        if self.called:
+            with suppress(OSError, TypeError):  # typed at a prompt, or an instance
+                texts = [inspect.getsource(vars(self.module)[self.wanted or "transition"]).encode()]
+        return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
 
     @property
     def name(self) -> str:
@@ -103,6 +114,7 @@ def _executed(path: Path, digest: str) -> ModuleType:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look their annotations up
+    before = set(sys.modules)
     sys.path.append(str(path.parent))
     try:
         spec.loader.exec_module(module)
@@ -111,6 +123,9 @@ def _executed(path: Path, digest: str) -> ModuleType:
         raise InputError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent))
+    new = [getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - before]
+    files = [Path(file) for file in new if file]
+    NEIGHBOURS[module] = sorted(file for file in files if file.parent.resolve() == path.parent.resolve())
     return module
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import InputError, unknown
-from runs import folder
+from runs import folder, started
 from runs.request import Request
 
 FIXED = ("help", "problem", "out", "resume", "check", "list", "sweep", "jobs", "export", "bare", "recommend", "top")
@@ -92,9 +92,9 @@ def _check(word: str, value: str, option: argparse.Action) -> None:
 
 
 def cells(values: Mapping[str, Sequence[str]], base: Sequence[str], out: Path, parser: argparse.ArgumentParser,
-          request: type[Request]) -> list[Cell]:
-    """Every combination of the values, the last option varying fastest, as a request made of words; one that was begun
-    goes on in its own folder."""
+          request: type[Request], cwd: Path | None = None) -> list[Cell]:
+    """Every combination of the values, the last option varying fastest, as a request made of words, which were given in
+    `cwd` if not here; one that was begun goes on in its own folder."""
     options = {o.removeprefix("--"): a for a in parser._actions for o in a.option_strings}
     found: list[Cell] = []
     for combination in itertools.product(*values.values()):
@@ -107,6 +107,6 @@ def cells(values: Mapping[str, Sequence[str]], base: Sequence[str], out: Path, p
                  for w in ([f"--{n}={v}"] if options[n].nargs != 0 else [f"--{n}"] * (v.lower() in YES))]
         place = out / name
         argv = [*base, *words, "--bare", f"--out={place}"]
-        begun = place if (place / folder.ARGUMENTS).exists() else None
-        found.append(Cell(name, settings, place, request.made(vars(parser.parse_args(argv)), argv, begun)))
+        begun = place if (place / started.NAME).exists() else None
+        found.append(Cell(name, settings, place, request.made(vars(parser.parse_args(argv)), argv, begun, cwd)))
     return found

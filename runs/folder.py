@@ -1,4 +1,4 @@
-"""A run's own folder: created, never mixed with another run's files, and enough to go on from."""
+"""A run's own folder: created, never mixed with another run's files, held by one process at a time."""
 
 from __future__ import annotations
 
@@ -8,45 +8,81 @@ import os
 import platform
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+import files
 from errors import InputError
-from inference.checkpoint import whole
 from inference.result import versions
 from runs.records import Checkpoint, Entry
+from runs.started import Started
 
-ARGUMENTS, SUMMARY = "run.json", "summary.json"
+if os.name == "posix":
+    import fcntl
+
+SUMMARY = "summary.json"
 
 
-def create(out: Path | None, problem: str, argv: Sequence[str]) -> Path:
-    """An empty folder for this run, holding the arguments that `--resume` reads."""
+def create(out: Path | None, problem: str, argv: Sequence[str], cwd: Path | None = None,
+           data: Mapping[str, Path] | None = None) -> Path:
+    """An empty folder for this run, holding what it was started with. Whoever makes the folder has it.
+
+    cwd, data    where the words were given, if not here; the files of data among them, by option
+    Errors: InputError for a folder that is not empty.
+    """
     if out is None:
         name = f"{'problem' if problem.isdigit() else ''}{problem}-{time.strftime('%Y%m%d-%H%M%S')}"
         free = (Path("results") / (f"{name}-{k}" if k else name) for k in itertools.count())
-        out = next(path for path in free if not path.exists())
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} exists and is not an empty directory: give another --out, "
-                         f"or --resume {out} to go on with the run in it")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / ARGUMENTS, {"problem": problem, "argv": list(argv)})
+        out = next(path for path in free if _made(path))
+    elif not _made(out) and not out.is_dir():
+        raise InputError(f"{out} is a file: give --out a new or empty directory")
+    with held(out):
+        if any(out.iterdir()):
+            raise InputError(f"{out} exists and is not an empty directory: give another --out, "
+                             f"or --resume {out} to go on with the run in it")
+        Started.now(problem, argv, cwd or Path.cwd(), data or {}).write(out)
     return out
 
 
-def stored_arguments(folder: Path) -> list[str]:
-    """The arguments of the run in `folder`."""
+def _made(path: Path) -> bool:
+    """Whether the folder is new; those above it may be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        argv = json.loads((folder / ARGUMENTS).read_text())["argv"]
-    except FileNotFoundError:
-        raise InputError(f"there is no run in {folder} to go on with ({ARGUMENTS} is absent)") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder / ARGUMENTS} cannot be read ({error}): start the run again elsewhere") from None
-    return [str(a) for a in argv]
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """The folder for this process alone, rid of what a killed one was writing. Errors: InputError where another is at
+    work in it, and where something in it leads out of it."""
+    files.only_ordinary(folder)
+    handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
+    try:
+        if handle is not None:
+            _lock(handle, folder)
+        files.tidy(folder)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)  # and with it goes the lock, as it does when the process is killed
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"another process is at work in {folder}: wait until it has ended, or stop it") from None
+    except OSError:
+        pass  # a file system without locks
 
 
 def write_json(path: Path, value: object) -> None:
-    with whole(path) as aside:
+    with files.whole(path) as aside:
         aside.write_text(json.dumps(value, indent=2) + "\n")
 
 

@@ -88,7 +88,7 @@ def _run(module: str, cell: Cell, threads: int, pipe: Connection) -> None:
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     log = cell.log
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "a") as file:
+    with open(log, "a", opener=lambda path, flags: os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:

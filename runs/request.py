@@ -34,12 +34,16 @@ def option(default: object, help: str, *, metavar: str | None = None, flag: str 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(ABC):
-    """What every run is asked. `argv` are the words that it was made of; `resume` is the folder to go on in."""
+    """What every run is asked. `argv` are the words that it was made of; `resume` is the folder to go on in; `cwd` is
+    where relative paths of data are relative to."""
 
     problem: ClassVar[str]
     kind: ClassVar[str]  # of model, whose methods it runs
+    reads: ClassVar[tuple[str, ...]] = ()  # the options that name data, a file or a folder
+    names: ClassVar[tuple[str, ...]] = ()  # words among their values that are names of something built in
     argv: tuple[str, ...] = ()
     resume: Path | None = None
+    cwd: Path = field(default_factory=Path.cwd)
     out: Path | None = option(None, "where the results go: a new or empty directory (default: a new one under "
                               "results/)", metavar="DIR")
     seed: int = option(0, "the seed of the methods; the same seed gives the same bytes (default 0)", metavar="N")
@@ -76,11 +80,22 @@ class Request(ABC):
                                        help=f.metadata["help"], **_read(f, kinds[f.name]))
 
     @classmethod
-    def made(cls, arguments: Mapping[str, Any], argv: Sequence[str], resume: Path | None = None) -> Self:
-        """From what a parser found, by name."""
+    def made(cls, arguments: Mapping[str, Any], argv: Sequence[str], resume: Path | None = None,
+             cwd: Path | None = None) -> Self:
+        """From what a parser found, by name; `cwd` is given where the words were given elsewhere, at another time."""
         found: dict[str, Any] = {f.name: arguments[f.name] for f in fields(cls) if f.metadata}
         found = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
-        return cls(**found, argv=tuple(argv), resume=resume)
+        for name, value in [(name, found[name]) for name in cls.reads if cwd]:
+            if value is not None and str(value) not in cls.names:
+                found[name] = type(value)(Path(cwd or "", value))
+        return cls(**found, argv=tuple(argv), resume=resume, cwd=cwd or Path.cwd())
+
+    @property
+    def data_files(self) -> dict[str, Path]:
+        """The files of data that it names, by option."""
+        values = {name: getattr(self, name) for name in self.reads}
+        return {f"--{name.replace('_', '-')}": Path(value) for name, value in values.items()
+                if value is not None and str(value) not in self.names and Path(value).is_file()}
 
     @abstractmethod
     def chosen(self) -> list[Fit]:

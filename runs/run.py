@@ -9,11 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from errors import Interrupted
+import files
+from errors import InputError, Interrupted
 from inference.result import Result
 from runs import folder
 from runs.records import Checkpoint, Entry
 from runs.request import Request
+from runs.started import Started, go_on
 from views import tables
 
 
@@ -51,10 +53,31 @@ class Run:
 
 @contextmanager
 def begun(request: Request, console: Console) -> Iterator[Run]:
-    """The run of a request, in a new folder or the one to go on in. Ctrl-C, wherever it comes within, is Interrupted
-    with how to go on."""
-    out = request.resume or folder.create(request.out, request.problem, request.argv)
-    try:
+    """The run of a request, in a new folder or the one to go on in, which is this process's alone meanwhile.
+
+    Errors: as `check` and `resumable`.
+    """
+    out = request.resume or folder.create(request.out, request.problem, request.argv, request.cwd, request.data_files)
+    with folder.held(out), resumable(out, request.argv):
+        check(request)
         yield Run(request.problem, out, request.seed, request.argv, console)
+
+
+def check(request: Request) -> None:
+    """Errors: InputError where a run goes on and what it was started with has changed."""
+    if request.resume:
+        now = Started.now(request.problem, request.argv, request.cwd, request.data_files)
+        Started.read(request.resume).check(request.resume, now)
+
+
+@contextmanager
+def resumable(out: Path, argv: Sequence[str]) -> Iterator[None]:
+    """Errors: Interrupted for Ctrl-C, wherever it comes within, and InputError for a disk that refuses, both with how
+    to go on."""
+    try:
+        yield
     except (Interrupted, KeyboardInterrupt) as stopped:
-        raise Interrupted(f"{str(stopped) or 'stopped'}; go on with: python run.py --resume {out}") from None
+        raise Interrupted(f"{str(stopped) or 'stopped'}; go on with: {go_on(out, argv)}") from None
+    except OSError as error:
+        raise InputError(f"{files.said(error)}; what was saved before is kept, go on with: "
+                         f"{go_on(out, argv)}") from error

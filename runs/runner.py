@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,9 +13,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from inference import identity
 from inference.drive import drive
 from inference.method import Family
-from inference.result import Result
+from inference.result import SAID, Result
 from runs.task import Task
 
 CHECKPOINT = ".checkpoint.npz"
@@ -26,21 +29,36 @@ class Runner:
     folder: Path
     console: Console
     progress: Progress
+    loading: float = 0.0  # seconds, of all tasks
 
     def __call__(self, task: Task) -> Result:
         folder = self.folder / task.folder
-        path = folder / f"{task.method.name}.nc"
+        if not self.folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        path, checkpoint = folder / f"{task.method.name}.nc", folder / f"{task.method.name}{CHECKPOINT}"
         if path.exists():
-            return Result.load(path)
+            result = self._finished(path, task)
+            checkpoint.unlink(missing_ok=True)
+            return result
         bar = self.progress.add_task(f"{task.label} {task.method.name}".strip(), note="",
                                      total=1 if task.method.family is Family.EXACT else task.plan.steps)
-        checkpoint = folder / f"{task.method.name}{CHECKPOINT}"
         result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
                        record=task.record, observer=task.observer,
                        on_step=lambda step, said: self._show(bar, step, said))
         self.progress.update(bar, total=result.steps, completed=result.steps)
+        self.loading += result.loading
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
         result.save(folder)
         checkpoint.unlink(missing_ok=True)
+        return result
+
+    def _finished(self, path: Path, task: Task) -> Result:
+        """The result that is there. Errors: InputError where it is of something else."""
+        result = Result.load(path)
+        identity.check(str(path), result.facts.get("identity"), task.identity, "delete it to make it again")
+        result.mend(path.parent)
         return result
 
     def _show(self, bar: TaskID, step: int, said: Mapping[str, float]) -> None:
@@ -54,4 +72,8 @@ def running(folder: Path, console: Console) -> Iterator[Runner]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.fields[note]}"))
     with Progress(*columns, console=console, disable=not sys.stdout.isatty()) as progress:
-        yield Runner(folder, console, progress)
+        runner = Runner(folder, console, progress)
+        yield runner
+    if runner.loading >= SAID:
+        console.print(f"Loading, and compiling what was new, took {runner.loading:.2g} s, which no seconds below hold.",
+                      soft_wrap=True, highlight=False)

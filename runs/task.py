@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from checks.contract.preflight import at_size, preflight
+from inference import identity
 from inference.job import Observer, Plan, generator
 from inference.method import Latents, Method
+from inference.options import typed
 from models.model import Data, Model
 
 
@@ -26,6 +28,12 @@ class Task:
     label: str = ""
     observer: Observer | None = None
     record: Callable[[Latents], Latents] = lambda latents: latents  # what to keep of a draw
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What its result depends on, part by part."""
+        options, scored = typed(self.method, self.options), self.observer.facts() if self.observer else {}
+        return identity.facts(self.method, self.model, self.data, asdict(self.plan), options, scored)["identity"]
 
 
 def trial(task: Task) -> None:

@@ -13,6 +13,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axis import Axis
 
+from files import whole
+
 # Okabe and Ito (2008): distinct for colour-blind readers too.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vP*X"
@@ -53,8 +55,8 @@ def plain_log(axis: plt.Axes, which: str) -> None:
 
 
 def save(figure: plt.Figure, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    with whole(path) as aside:
+        figure.savefig(aside, format=path.suffix[1:])
     plt.close(figure)
     return path
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from checks import planted
+from data.builtin_images import BUILTIN
 from errors import InputError
 from experiments.problem1 import checkpoints
 from inference import load
@@ -25,6 +26,8 @@ class Request(request.Request):
 
     problem: ClassVar[str] = "1"
     kind: ClassVar[str] = "grid"
+    reads: ClassVar[tuple[str, ...]] = ("image", "outside")
+    names: ClassVar[tuple[str, ...]] = BUILTIN
     image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .uai or .fg file (default: "
                                "small, then spiral)", metavar="IMAGE", group=IMAGE)
     labels: int | None = option(None, "number of labels (default: what the image has)", metavar="K", group=IMAGE)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from data.ratings import NAMES
 from errors import InputError
 from runs import request
 from runs.request import option
@@ -20,6 +21,8 @@ class Request(request.Request):
     """Which ratings, split how."""
 
     kind: ClassVar[str] = "factorization"
+    reads: ClassVar[tuple[str, ...]] = ("ratings", "test_ratings", "outside")
+    names: ClassVar[tuple[str, ...]] = NAMES
     ratings: str = option("jester-like", "jester-like (made from the seed; the default), jester (downloaded), or a "
                           "file: CSV, TSV, MovieLens, Jester's matrix, Parquet, gzipped or not", metavar="NAME|FILE",
                           group=RATINGS)

@@ -129,8 +129,9 @@ class RowGibbs(MCMCKernel):
         """For the progress bar: the log joint, if it is computed anyway."""
         return OrderedDict((name, f"{float(x):.8g}") for name, x in (self._last or {}).items() if name == "log_joint")
 
-    def diagnostics(self) -> dict[str, int]:
-        return {"sweeps": self._sweeps}
+    def diagnostics(self) -> dict[str, int | list[int]]:
+        """`divergences`, samples in which a kernel diverged, is what `az.from_pyro` asks for: none can here."""
+        return {"sweeps": self._sweeps, "divergences": []}
 
     def cleanup(self) -> None:
         """MCMC calls it once or twice a chain, and sets the next chain's start afterwards."""

@@ -30,12 +30,20 @@ def restore(kernel: MCMCKernel, memory: Mapping[str, Any]) -> None:
     _give(kernel, memory, type(kernel).__module__)
 
 
-def refresh(kernel: Any, params: Mapping[str, Tensor]) -> None:
-    """Forget a cached energy: the density, or the position, has changed since the kernel's last sample."""
-    if hasattr(kernel, "clear_cache"):  # HMC and NUTS, and whoever follows them
+def refresh(kernel: Any, params: Mapping[str, Tensor]) -> bool:
+    """Forget what is kept of the density: it, or the position, has changed since the kernel's last sample.
+
+    False if the kernel does not say how: by `refresh(params)`, or `clear_cache()` as HMC and NUTS.
+    """
+    if hasattr(kernel, "refresh"):
+        kernel.refresh(dict(params))
+    elif hasattr(kernel, "clear_cache"):
         kernel.clear_cache()
     elif hasattr(kernel, "_energy_last"):  # RandomWalkKernel
         kernel._energy_last = kernel.potential_fn(dict(params))
+    else:
+        return False
+    return True
 
 
 def _helper(thing: object, home: str) -> bool:

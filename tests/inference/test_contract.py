@@ -17,6 +17,7 @@ from errors import InputError, Interrupted
 from inference import load
 from inference.checkpoint import _pack
 from inference.drive import drive
+from inference.factorization.predictive import Predictive
 from inference.job import Plan, generator
 from inference.method import Family, Info
 from inference.options import choices, option
@@ -116,7 +117,8 @@ def test_resumed_equals_uninterrupted(case, tmp_path):
     if method.family is Family.EXACT:
         pytest.skip("one step: there is nothing between to stop at")
     plan = Plan(steps=6, chains=2, warmup=2, draws=4)
-    whole = drive(method, model, data, plan)
+    observer = Predictive(model, {"test": data}, method.family, samples=3) if data is not None else None
+    whole = drive(method, model, data, plan, observer=observer)
 
     def stop_at_3(step, _):
         if step == 3:
@@ -124,12 +126,12 @@ def test_resumed_equals_uninterrupted(case, tmp_path):
 
     path = tmp_path / "run.npz"
     with pytest.raises(Interrupted):
-        drive(method, model, data, plan, save_to=path, on_step=stop_at_3)
-    resumed = drive(method, model, data, plan, save_to=path)
+        drive(method, model, data, plan, save_to=path, on_step=stop_at_3, observer=observer)
+    resumed = drive(method, model, data, plan, save_to=path, observer=observer)
     assert same(whole.draws, resumed.draws) and same(whole.expected, resumed.expected)
     assert same(whole.trace, resumed.trace)
     with pytest.raises(InputError, match="another run"):
-        drive(method, model, data, Plan(steps=6, chains=2, warmup=2, draws=4, seed=1), save_to=path)
+        drive(method, model, data, Plan(steps=6, chains=2, warmup=2, draws=4, seed=1), save_to=path, observer=observer)
 
 
 def test_options_are_checked(case):

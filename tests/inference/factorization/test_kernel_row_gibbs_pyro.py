@@ -155,6 +155,7 @@ def test_derived_values_are_the_models(case):
 
 def test_progress_bar_counts_warm_up_and_shows_the_log_joint(case, capsys, monkeypatch):
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # Pyro shows no bar where this is set
     model, data = case
     mcmc(RowGibbs(model), data, disable_progbar=False, save_params=["log_joint"])
     shown = capsys.readouterr().err

@@ -164,6 +164,7 @@ def test_resumed_equals_uninterrupted(tmp_path):
 def test_chains_initial_params_and_diagnostics(monkeypatch, capsys):
     monkeypatch.setattr("pyro.infer.mcmc.api.mp.cpu_count", lambda: 1)
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # Pyro shows no bar where this is set
     first = {"mean": torch.tensor([0.0, 1.0]).double(), "variance": torch.zeros(2).double()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
