@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from checks.asked import found
-from checks.kernels.judge import accepted, judge
+from checks.kernels.accepted import accepted
+from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
 from checks.problems.load import problem_set
 from checks.verdict import Outcome, Verdict
