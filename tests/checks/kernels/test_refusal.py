@@ -132,3 +132,15 @@ def test_one_that_takes_everything_has_nothing_untried():
                       Kernel(load.method("grid", str(ROOT / "checks/right/grid/raster_gibbs.py"))), problem_set("grid"),
                       verdict)
     assert len(chosen) == len(problem_set("grid").problems()) and not verdict.refused and not verdict.warnings
+
+
+@pytest.mark.parametrize(("path", "says"), [
+    ("grid/spins_for_two_labels", "found only with two labels: nothing is off"),
+    ("grid/striped_checkerboard", "found only with an even width: nothing is off"),
+    ("factorization/equal_ratings_once", "found only with two ratings that are equal: nothing is off"),
+])
+def test_where_a_mistake_shows_is_said(path, says):
+    kind = path.partition("/")[0]
+    with one_thread():
+        verdict = judge(Kernel(load.method(kind, str(ROOT / f"checks/zoo/{path}.py"))), kind, seed=1, looks=(500,))
+    assert verdict.outcome is Outcome.WRONG and any(line.startswith(says) for line in verdict.warnings)
