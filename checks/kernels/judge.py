@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from checks.contract.faults import blind, faults
+from checks.contract.faults import blind
 from checks.kernels import reach, sensitivity, where
+from checks.kernels.accepted import accepted
 from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.nearest import nearest
 from checks.kernels.refusal import refused
 from checks.kernels.trial import STEPS, Suspect, Trial, confirmed, suspects
-from checks.problems.coverage import untried
 from checks.problems.load import problem_set
 from checks.problems.problem import Problem, ProblemSet
 from checks.verdict import Finding, Outcome, Verdict
@@ -138,28 +138,6 @@ def _explain(verdict: Verdict, trials: list[Trial]) -> None:
 
 def _rounded(z: Tensor) -> float | None:
     return round(float(z), 3) if bool(torch.isfinite(z)) else None
-
-
-def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verdict) -> list[Problem]:
-    """The problems the kernel does not refuse; what it refuses, and contract faults, go to the verdict."""
-    chosen: list[Problem] = []
-    said: dict[str, list[str]] = {}
-    for problem in problems.problems():
-        try:
-            verdict.faults += faults(rng, kernel, problem)
-            chosen.append(problem)
-        except InputError as error:
-            said.setdefault(str(error), []).append(problem.name)
-        if verdict.faults:
-            break
-    lines = [f"the {'; the '.join(names)}: \"{words}\"" for words, names in said.items()]
-    if not chosen and lines:
-        raise InputError(f"{kernel.method.name} refuses every test problem: {'; '.join(lines)}")
-    verdict.refused = sum(map(len, said.values()))
-    if lines:
-        verdict.warnings.append(f"never tried: {'; '.join(untried(problems, chosen))}")
-        verdict.warnings += [f"it refuses {line}" for line in lines]
-    return chosen
 
 
 def longest(trials: list[Trial]) -> list[Trial]:

@@ -25,9 +25,9 @@ from models.factorization import SMALL, Factorization
 
 FOUR_BY_FIVE = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 3), (2, 0), (2, 3), (3, 1))
 FIVE_BY_THREE = ((2, 2), (1, 0), (3, 2), (1, 2), (3, 0))  # item 1 unrated too
-FOUR_BY_SIX = ((2, 4), (2, 1), (1, 2), (1, 4), (2, 2))  # item 3 unrated too
+FOUR_BY_SIX = ((2, 4), (2, 1), (1, 2), (1, 4), (2, 2), (1, 1))  # item 3 unrated too
 THREE_BY_FOUR = ((0, 0), (0, 1), (0, 3), (1, 1), (2, 0), (2, 2))
-ALL_OF_FIVE_BY_THREE = ((0, 0), (0, 1), (1, 1), (1, 2), (2, 0), (3, 1), (3, 2), (3, 0), (4, 1))
+ALL_OF_FIVE_BY_THREE = ((0, 0), (0, 1), (1, 1), (1, 2), (2, 0), (3, 1), (3, 0), (4, 1))
 EIGHT_BY_SIX = tuple((i, j) for i in range(8) for j in range(6) if (5 * i + 3 * j + i * j) % 7 < 4 and i != 5)
 USES = "the ratings are data.rating, at the pairs data.user and data.item"
 
@@ -44,7 +44,7 @@ def problems() -> list[Problem]:
                     Factorization(5, 3, 1, prior_variance=1.6, noise_variance=0.5, pairs=pairs(FIVE_BY_THREE))),
             problem("4 users x 6 items, rank 2, the first and the last of both unrated, two ratings equal and one 0",
                     Factorization(4, 6, 2, prior_variance=1.2, noise_variance=0.6, pairs=pairs(FOUR_BY_SIX)),
-                    equal=(0, 3), zero=4),
+                    equal=(0, 2), zero=4),
             problem("3 users x 4 items, rank 1, every user and item rated",
                     Factorization(3, 4, 1, prior_variance=1.4, noise_variance=0.7, pairs=pairs(THREE_BY_FOUR))),
             problem("5 users x 3 items, rank 2, every user and item rated, two ratings equal",

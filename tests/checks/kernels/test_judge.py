@@ -92,6 +92,8 @@ def test_right_kernels_pass_at_full_size(path):
 @pytest.mark.usefixtures("one_reference")
 @pytest.mark.parametrize("path", [
     "zoo/grid/synchronous_update", "zoo/grid/transposed_table", "zoo/grid/swaps_only",
+    "zoo/grid/table_of_the_other_side", "zoo/grid/unobserved_as_first_label", "zoo/grid/one_table_not_transposed",
+    "zoo/factorization/counted_from_the_first_rated", "zoo/factorization/zeros_are_missing",
     "zoo/factorization/wrong_cholesky_side", "zoo/factorization/same_noise_for_every_row",
     "zoo/factorization/unrated_rows_skipped", "zoo/factorization/rotation_only", "zoo/factorization/signs_kept",
     "zoo/factorization/global_random_numbers", "zoo/factorization/remembers_first_ratings",
