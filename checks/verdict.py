@@ -96,7 +96,7 @@ class Verdict:
             n = f"{least:,}" + (f" to {most:,}" if most > least else "")
             where = f"on each of {len(self.tested)} problems" if len(self.tested) > 1 else "of one problem"
             unit = self.tested[0].get("unit", f"replicates {where}")
-            but = f"; it refuses {self.refused} others" if self.refused else ""
+            but = f"; it refuses {self.refused} other{'s' * (self.refused != 1)}" if self.refused else ""
             return f"{self.method} is right, as far as {n} {unit} can tell{but}"
         if self.outcome is Outcome.UNKNOWN:
             return f"cannot tell whether {self.method} is right: {self.why}"

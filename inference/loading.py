@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import torch
 from numba.core import event
 
+from inference.generators import handed_back
 from inference.job import generator
 from inference.method import Method
 from models.model import Model
@@ -63,6 +63,6 @@ def rehearse(method: Method, model: Model, options: Mapping[str, Any]) -> float:
         tried = (method.module, method.name, type(small), *small.labels.values(), repr(sorted(words.items())))
         if tried not in _tried:
             _tried.add(tried)
-            with torch.random.fork_rng(devices=()):
+            with handed_back():
                 method.step(rng, method.init(rng, small, data, **words), small, data)
     return time.perf_counter() - started

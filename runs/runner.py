@@ -33,8 +33,7 @@ class Runner:
 
     def __call__(self, task: Task) -> Result:
         folder = self.folder / task.folder
-        if not self.folder.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+        _there(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         path, checkpoint = folder / f"{task.method.name}.nc", folder / f"{task.method.name}{CHECKPOINT}"
         if path.exists():
@@ -48,8 +47,7 @@ class Runner:
                        on_step=lambda step, said: self._show(bar, step, said))
         self.progress.update(bar, total=result.steps, completed=result.steps)
         self.loading += result.loading
-        if not folder.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        _there(folder)
         result.save(folder)
         checkpoint.unlink(missing_ok=True)
         return result
@@ -64,6 +62,12 @@ class Runner:
     def _show(self, bar: TaskID, step: int, said: Mapping[str, float]) -> None:
         known = next(((k, said[k]) for k in ("elbo", "residual", "log_evidence") if k in said), None)
         self.progress.update(bar, completed=step, note=f"{known[0]} {known[1]:.6g}" if known else "")
+
+
+def _there(folder: Path) -> None:
+    """A folder that has vanished is not made again in silence. Errors: FileNotFoundError."""
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
 
 
 @contextmanager

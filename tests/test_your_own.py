@@ -27,8 +27,8 @@ from tests.support import ROOT
 EXAMPLES = ROOT / "examples"
 CHECKED = [("factorization", "kernel.py"), ("factorization", "mcmc_kernel.py"), ("grid", "grid_transition.py")]
 LESSON = (ROOT / "docs" / "your-own.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # the kernel, two mends, a Pyro kernel
-MENDS = (("torch.randn_like(old)", BLOCKS[1].strip()), ("-squares / model.noise_variance", BLOCKS[2].strip()))
+KERNEL, *MENDED, _, SHORT = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # a kernel, two mends, a refusal, a Pyro kernel
+MENDS = tuple(zip(("torch.randn_like(old)", "-squares / model.noise_variance"), map(str.strip, MENDED), strict=True))
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def lesson(tmp_path):
     """The file of the lesson after so many mends."""
     def write(mends: int) -> str:
-        body = BLOCKS[0]
+        body = KERNEL
         for old, new in MENDS[:mends]:
             assert f"`{old}` write" in LESSON and body.count(old) == 1
             body = body.replace(old, new)
@@ -93,7 +93,7 @@ def test_a_kernel_beside_ours_and_compared(lesson, tmp_path, capsys):
 
 
 def test_the_pyro_kernel_of_the_lesson_by_name(tmp_path):
-    (tmp_path / "mine.py").write_text(BLOCKS[3])
+    (tmp_path / "mine.py").write_text(SHORT)
     out = tmp_path / "out"
     kernel = f"{tmp_path / 'mine.py'}:Short"
     assert small(out, "--problem", "3", "--kernel", kernel, "--sweeps", "4", "--chains", "1") == 0

@@ -25,7 +25,8 @@ def told(clean: list[Problem], common: list[str], n: int) -> list[str]:
     if not clean:
         return []
     few = f"the {'; the '.join(problem.name for problem in clean)}"
-    where = f"the {len(clean)} problems without" if common else few
+    many = f"{len(clean)} problem{'s' * (len(clean) > 1)}"
+    where = f"the {many} without {'any of these' if len(common) > 1 else 'it'}" if common else few
     found = f"found only with {' and '.join(common)}: " if common else ""
     return [f"{found}nothing is off in {n:,} replicates of {where}. A kernel that is not meant "
             f"for the others refuses them with an InputError, and is judged on the rest"]

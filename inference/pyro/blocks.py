@@ -164,5 +164,3 @@ def _check(kernel: Kernel, held: Held) -> None:
             if seen.sites[site].discrete:
                 raise InputError(f"{name} moves continuous sites, and {site} is discrete: give it a block of its own, "
                                  f"as (DiscreteGibbs, ['{site}'])")
-
-

@@ -85,8 +85,8 @@ class Held:
 
     def __init__(self, model: Model, values: Values, free: Collection[str], seen: Survey) -> None:
         self.model, self.values, self.free, self.seen = model, values, list(free), seen
-        self.moving: dict[str, Reparam] = {name: Unconstrained() for name in self.free
-                       if seen.sites[name].moves and not seen.sites[name].discrete}
+        self.moving: dict[str, Reparam] = {
+            name: Unconstrained() for name in self.free if seen.sites[name].moves and not seen.sites[name].discrete}
         self.runs = 0
 
     def __call__(self, *args: object, **kwargs: object) -> object:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -148,3 +149,22 @@ def test_a_rehearsal_is_not_noticed(model):
     loading.rehearse(method, model, {})
     assert len(seen) == 2 and seen == loading._tried and torch.equal(before, torch.get_rng_state())
     assert np.isfinite(drive(method, model, None, Plan(2)).seconds).all()
+
+
+def test_a_rehearsal_takes_nothing_from_the_global_generators(tmp_path, model):
+    """A user's kernel may draw from any of them, and so may whoever called it."""
+    (tmp_path / "mine.py").write_text('''"""Draws from everything."""
+import random
+import numpy as np
+import torch
+def transition(rng, latents, model, data):
+    random.random(), np.random.random(), torch.rand(1)
+    return latents
+''')
+
+    def states() -> list[object]:
+        return [random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()]
+
+    before = states()
+    loading.rehearse(load.method("grid", str(tmp_path / "mine.py")), model, {})
+    assert states() == before

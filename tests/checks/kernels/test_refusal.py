@@ -3,6 +3,7 @@
 Right kernels are called wrong with probability 1e-3 at the default level; every seed here is fixed.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from checks.asked import found
 from checks.kernels.accepted import accepted
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
+from checks.kernels.where import told
 from checks.problems.load import problem_set
 from checks.verdict import Outcome, Verdict
+from checks.verdict import Tested as Looked
 from errors import InputError
 from inference import load
 from inference.engine import one_thread
@@ -144,3 +147,23 @@ def test_where_a_mistake_shows_is_said(path, says):
     with one_thread():
         verdict = judge(Kernel(load.method(kind, str(ROOT / f"checks/zoo/{path}.py"))), kind, seed=1, looks=(500,))
     assert verdict.outcome is Outcome.WRONG and any(line.startswith(says) for line in verdict.warnings)
+
+
+@pytest.mark.parametrize(("clean", "common", "words"), [
+    (1, ["an even width"], "found only with an even width: nothing is off in 500 replicates of the 1 problem without "
+                           "it."),
+    (3, ["rank 1", "rank 2"], "found only with rank 1 and rank 2: nothing is off in 500 replicates of the 3 problems "
+                              "without any of these."),
+    (2, [], "nothing is off in 500 replicates of the first; the second."),
+])
+def test_where_it_shows_is_said_in_a_sentence(clean, common, words):
+    problems = [replace(problem_set("grid").problems()[0], name=name) for name in ("first", "second", "third")]
+    assert told(problems[:clean], common, 500)[0].startswith(words + " A kernel")
+    assert told([], common, 500) == []
+
+
+@pytest.mark.parametrize(("refused", "end"), [
+    (0, "can tell"), (1, "; it refuses 1 other"), (2, "; it refuses 2 others")])
+def test_a_pass_counts_what_was_refused(refused, end):
+    tested: list[Looked] = [{"problem": "one", "replicates": 8000, "functions": 9}]
+    assert Verdict("mine", Outcome.RIGHT, 1e-3, tested=tested, refused=refused).headline.endswith(end)
