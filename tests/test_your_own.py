@@ -27,7 +27,7 @@ from tests.support import ROOT
 EXAMPLES = ROOT / "examples"
 CHECKED = [("factorization", "kernel.py"), ("factorization", "mcmc_kernel.py"), ("grid", "grid_transition.py")]
 LESSON = (ROOT / "docs" / "your-own.md").read_text()
-KERNEL, *MENDED, _, SHORT = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # a kernel, two mends, a refusal, a Pyro kernel
+KERNEL, *MENDED, _, SHORT = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # and how to refuse
 MENDS = tuple(zip(("torch.randn_like(old)", "-squares / model.noise_variance"), map(str.strip, MENDED), strict=True))
 
 
