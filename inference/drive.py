@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from errors import Interrupted
+from inference import finite
 from inference.interrupt import finish_step_first
 from inference.job import Job, Observer, Plan, Run, generator, resume, save
 from inference.method import Family, Kind, Latents, Method
@@ -70,7 +71,8 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
 
 
 def _start(job: Job) -> Run:
-    states = [job.method.init(rng, job.model, job.data, **job.options) for rng in job.rngs]
+    with finite.arithmetic(job, "at the start"):
+        states = [job.method.init(rng, job.model, job.data, **job.options) for rng in job.rngs]
     memories = [job.observer.start() for _ in job.rngs] if job.observer else []
     return Run(states, memories, {}, [], [], {}, {})
 
@@ -84,7 +86,8 @@ def _advance(run: Run, job: Job, loading: Loading) -> None:
     row, seconds = [], []
     for chain, rng in enumerate(job.rngs):
         started, before = time.perf_counter(), loading.seconds
-        run.states[chain], info = method.step(rng, run.states[chain], job.model, job.data)
+        with finite.arithmetic(job, f"in step {run.step + 1}"):
+            run.states[chain], info = method.step(rng, run.states[chain], job.model, job.data)
         loaded = loading.seconds - before
         seconds.append(time.perf_counter() - started - loaded)
         run.loading += loaded
@@ -93,6 +96,7 @@ def _advance(run: Run, job: Job, loading: Loading) -> None:
             draw = partial(method.draw, job.observer_rngs[chain], run.states[chain], job.model)
             run.memories[chain], scores = job.observer.update(run.memories[chain], draw, warm)
             row[-1].update(scores)
+        finite.check([run.states[chain], row[-1]], job, f"after step {run.step + 1}")
     run.trace.append(row)
     run.seconds.append(seconds)
     if method.family is Family.MCMC:
@@ -138,6 +142,7 @@ def _finish(run: Run, job: Job) -> Result:
     expected = _expected(run, job, draws)
     if job.observer:
         expected.update(job.observer.finish(run.memories))
+    finite.check([expected, draws], job, f"after step {run.step}, the last")
     evidence = trace.get("log_evidence")
     converged = run.words.get("converged")
     if converged is None and method.family is Family.VARIATIONAL and "residual" in trace:

@@ -23,6 +23,7 @@ from models.model import Latents, described, fingerprint
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteMarkovNetwork
 
+LARGEST = 1e12  # nats; their differences then have four digits after the point
 MAX_ENUMERATED = 2**22  # configurations; 9 pixels each are 300 MB as int64
 
 
@@ -62,6 +63,13 @@ class GridMRF:
             if not torch.isfinite(table).all():
                 raise InputError(f"the grid's '{name}' log-potentials must be finite; "
                                  f"{int((~torch.isfinite(table)).sum())} of them are not")
+            self._within(name, float(table.abs().max()) if table.numel() else 0.0)
+        self._within("evidence", abs(self.evidence))
+
+    def _within(self, name: str, nats: float) -> None:
+        if not nats <= LARGEST:
+            raise InputError(f"the grid's '{name}' log-potentials reach {nats:.3g} nats: beyond {LARGEST:.0e} double "
+                             f"precision no longer tells labels apart; use a smaller evidence, coupling or beta")
 
     @classmethod
     def potts(cls, image: Tensor, evidence: float = 10.0,

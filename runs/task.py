@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.contract.preflight import at_size, preflight
 from inference import identity
+from inference.finite import arithmetic
 from inference.job import Observer, Plan, generator
 from inference.method import Latents, Method
 from inference.options import typed
@@ -42,7 +43,8 @@ def trial(task: Task) -> None:
     model.check_data(data)
     preflight(method, task.options, model)
     rng = generator(task.plan.seed, "trial", model.device)
-    state = method.init(rng, model, data, **task.options)
-    at_size(method, state, model)
-    if method.preflight:
-        method.preflight(rng, state, model, data)
+    with arithmetic(task, "at the start"):
+        state = method.init(rng, model, data, **task.options)
+        at_size(method, state, model)
+        if method.preflight:
+            method.preflight(rng, state, model, data)
