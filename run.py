@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import importlib
 import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
 
+from commands.parser import Parser
 from errors import InputError, Interrupted
 
 PROBLEMS = {path.parent.name.removeprefix("problem"): ast.get_docstring(ast.parse(path.read_text())) or ""
             for path in sorted(Path(__file__).parent.glob("experiments/problem*/__init__.py"))}
 
 
-class Parser(argparse.ArgumentParser):
-    """Wrong arguments are one sentence, like every other wrong input."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; `python run.py --help` lists what there is")
-
-
 def parser_for(problem: str | None) -> Parser:
     """The arguments of every door, and those of one problem if it is named."""
-    parser = Parser(prog="run.py", description="One model, many ways to infer it, each judged against the others.",
+    parser = Parser(listed=f"python run.py {f'--problem {problem} ' if problem else ''}--help", prog="run.py",
+                    description="One model, many ways to infer it, each judged against the others.",
                     epilog="--problem N --help lists the options of problem N; compare --help those of the "
                     "comparison of saved results")
     add = parser.add_argument_group("what to do").add_argument
     add("--problem", choices=list(PROBLEMS), metavar="N",
         help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items()))
     add("--check", metavar="NAME|FILE.py|all",
-        help="is this method right? a verdict with its error probability; options: --check all --help")
+        help="is this method right? a verdict with its error probability; options: --check --help")
     add("--list", nargs="?", const="", metavar="NAME", help="list the methods, or the options of one method, and stop")
     add("--sweep", nargs="+", metavar="OPTION=VALUES",
         help="run every combination, like method=coordinate_ascent,row_gibbs rank=1-10 seed=0-4, and compare them")
@@ -55,7 +48,8 @@ def command(name: str) -> ModuleType:
 def own_door(name: str, prog: str, description: str, argv: list[str]) -> int:
     """`--check NAME` and `compare RESULT...` have arguments of their own."""
     inside = command(name)
-    parser = Parser(prog=prog, description=description)
+    parser = Parser(listed=f"python run.py {'--check' if name == 'check' else name} --help", prog=prog,
+                    description=description)
     inside.add_arguments(parser)
     return inside.run(parser.parse_args(argv), argv)
 
@@ -66,7 +60,7 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["compare"]:
         return own_door("compare", "run.py compare", "Saved results of one problem in one table and one set of "
                         "figures.", argv[1:])
-    first = Parser(add_help=False)
+    first = Parser(listed="python run.py --help", add_help=False)
     first.add_argument("--problem")
     first.add_argument("--resume", type=Path)
     known, others = first.parse_known_args(argv)
@@ -78,16 +72,19 @@ def main(argv: list[str]) -> int:
     parser = parser_for(problem)
     args = parser.parse_args(argv)
     if args.list is not None:
-        command("listing").show(args.list)
-        return 0
+        return command("listing").run(args)
     if problem is None:
         raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items()))
     if (resume or args.sweep) and getattr(args, "export", None):
         raise InputError("--export writes an image and stops: there is nothing to sweep, and nothing to go on with")
     if args.sweep:
         return command("sweep").run(parser, experiment(problem), args, argv, resume, cwd)
+    if args.jobs is not None:
+        raise InputError("--jobs is how many runs of a --sweep go at a time: there is no --sweep here")
     inside = experiment(problem)
-    return inside.run(inside.Request.made(vars(args), argv, resume, cwd))
+    request = inside.Request.made(vars(args), argv, resume, cwd)
+    request.refuse_idle([request])
+    return inside.run(request)
 
 
 def guarded(argv: list[str]) -> int:

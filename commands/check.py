@@ -13,6 +13,7 @@ from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
 from errors import InputError
 from runs import folder
+from runs.options import split
 from runs.request import settings
 from views import check as views
 from views import tables
@@ -24,7 +25,8 @@ COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "y
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("--check").add_argument
-    add("--check", required=True, metavar="NAME|FILE.py|all", help="a method by name, in a file, or all there are")
+    add("--check", nargs="?", metavar="NAME|FILE.py[:OPTION=VALUE,...]|all",
+        help="a method by name, in a file, with options of its own; or all there are")
     add("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method; repeatable")
     add("--out", type=Path, metavar="DIR", help="a new or empty directory (default: a new one under results/)")
     add("--problem", choices=PROBLEMS, help="whose model a file's kernel is for (default: found out)")
@@ -37,11 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 3 cannot tell."""
+    if args.check is None:
+        raise InputError("--check takes the name of a method or guide, a file, or all; `python run.py --check --help` "
+                         "lists its options")
     if not args.budget > 0:
         raise InputError(f"--budget must be a positive number of seconds, not {args.budget:g}")
-    given, console, judge_all = settings(args.set), tables.console(), args.check == "all"
-    wanted = everything() if judge_all else [found(args.check, kind=kind_of(args.problem),
-                                                   problems=MODELS.get(args.model))]
+    name, own = split(args.check)
+    given, console, judge_all = settings(args.set) | settings(own), tables.console(), name == "all"
+    if judge_all and (args.problem or args.model):
+        raise InputError("--check all judges everything on its own problems: leave out --problem and --model")
+    wanted = everything() if judge_all else [found(name, kind=kind_of(args.problem),
+                                             problems=MODELS.get(args.model))]
     options = [chosen_options(asked, given) for asked in wanted]
     out = folder.create(args.out, "check", argv)
     verdicts = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import re
 import sys
@@ -16,10 +17,21 @@ from inference import engine, load
 from inference.method import Method
 from inference.options import KINDS, choices
 from inference.user_file import is_file
+from runs.request import GIVEN, flag
 from views import tables
 from views.numbers import cell
 
 OPTIONS = "\nOptions:\n"  # in a docstring, above a line for each: its name, two spaces or more, what it is
+
+
+def run(args: argparse.Namespace) -> int:
+    """The list that is asked for, of all problems."""
+    others = sorted(vars(args).get(GIVEN, frozenset()) - {"list"})
+    if others:
+        raise InputError("--list lists the methods of all problems and stops: leave out "
+                         + ", ".join(flag(name) for name in others))
+    show(args.list)
+    return 0
 
 
 def show(name: str = "") -> None:

@@ -42,14 +42,15 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
     given = {o for o in (w.partition("=")[0] for w in base) if o.removeprefix("--") in values and o != "--set"}
     if given:
         raise InputError(f"{', '.join(sorted(given))} is both swept and given: leave one of the two out")
-    pinned = "seed" in values and "data-seed" not in values and args.data_seed is None
-    base += ["--data-seed=0"] * pinned
-
     def made(out: Path) -> list[Cell]:
         return cells.cells(values, base, out, parser, problem.Request, cwd)
 
-    for cell in made(Path("trial")):  # what is malformed is said before a folder is made
-        cell.request.chosen()
+    trials = [cell.request for cell in made(Path("trial"))]  # what is malformed is said before a folder is made
+    for trial in trials:
+        trial.chosen()
+    problem.Request.refuse_idle(trials)
+    pinned = "seed" in values and "data-seed" not in values and args.data_seed is None
+    base += ["--data-seed=0"] * pinned
     out = resume or folder.create(args.out, "sweep", argv)
     with folder.held(out), resumable(out, argv):
         todo = made(out)

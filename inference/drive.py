@@ -96,7 +96,8 @@ def _advance(run: Run, job: Job, loading: Loading) -> None:
             draw = partial(method.draw, job.observer_rngs[chain], run.states[chain], job.model)
             run.memories[chain], scores = job.observer.update(run.memories[chain], draw, warm)
             row[-1].update(scores)
-        finite.check([run.states[chain], row[-1]], job, f"after step {run.step + 1}")
+        finite.check(row[-1], job, f"after step {run.step + 1}")
+        finite.check(run.states[chain], job, f"after step {run.step + 1}", infinite=True)  # "the best so far", say
     run.trace.append(row)
     run.seconds.append(seconds)
     if method.family is Family.MCMC:
@@ -113,6 +114,8 @@ def _numbers(info: Any, words: dict[str, Any]) -> dict[str, float]:
         value = said.pop(word, None)
         if value is not None:
             words[word] = str(Kind(value)) if word == "kind" else bool(value)
+    if said.get("residual") == float("inf"):
+        del said["residual"]  # nothing to compare with yet
     return {name: float(value) for name, value in said.items() if value is not None}
 
 

@@ -33,11 +33,12 @@ class Work(Protocol):
     def options(self) -> Mapping[str, Any]: ...
 
 
-def check(value: object, work: Work, when: str) -> None:
-    """Errors: InputError that names the first part of `value` that is not finite, and what to try."""
+def check(value: object, work: Work, when: str, *, infinite: bool = False) -> None:
+    """Errors: InputError that names the first part of `value` that is NaN or, unless that is let be, infinite."""
     for name, numbers in tensors(value):
-        # a sum is not finite if a part is not; the other way round it need not be
-        if not np.isfinite(float(numbers.sum())) and not bool(torch.isfinite(numbers).all()):
+        if np.isfinite(float(numbers.sum())):
+            continue  # and so is every part; the other way round it need not be
+        if bool((numbers.isnan() if infinite else ~numbers.isfinite()).any()):
             where = f"{name} is" if name else "a number is"
             raise InputError(f"{work.method.name}: {where} not finite {when}: {remedy(work)}")
 

@@ -28,22 +28,27 @@ class Fit:
 
 def parse(kind: str, spec: str) -> Fit:
     """`name`, `file.py`, `file.py:Name`, or these with options: `coordinate_ascent:covariance=row`."""
-    return _fit(kind, *_split(spec))
+    return _fit(kind, *split(spec))
 
 
 def parse_guide(kind: str, spec: str) -> Fit:
     """The same for a guide by its short name: `low_rank:columns=2` is guide_low_rank_pyro:columns=2."""
-    name, words = _split(spec)
+    name, words = split(spec)
     if ".py" in name:
         return _fit(kind, name, words)
     known = load.guides(kind)
     if name not in known:
         raise unknown("guide", name, known)
-    method, fixed = _split(known[name])
+    method, fixed = split(known[name])
     return _fit(kind, method, fixed + words)
 
 
-def _split(spec: str) -> tuple[str, list[str]]:
+def split(spec: str) -> tuple[str, list[str]]:
+    """What is named, and the words of the options after it.
+
+    >>> split("gibbs:schedule=raster"), split("mine.py:Name")
+    (('gibbs', ['schedule=raster']), ('mine.py:Name', []))
+    """
     name = spec.partition("=")[0].rpartition(":")[0] if "=" in spec else spec
     return name, [word for word in spec[len(name) + 1 :].split(",") if word]
 

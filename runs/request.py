@@ -22,6 +22,7 @@ import torch
 from errors import InputError
 from runs.options import Fit
 
+GIVEN = "given"  # among what a parser found: the options of one value that were given, by their names
 HELD = "the run"  # the group of the options that every run has
 
 
@@ -42,6 +43,7 @@ class Request(ABC):
     reads: ClassVar[tuple[str, ...]] = ()  # the options that name data, a file or a folder
     names: ClassVar[tuple[str, ...]] = ()  # words among their values that are names of something built in
     argv: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()  # the options that have one value and were given it
     resume: Path | None = None
     cwd: Path = field(default_factory=Path.cwd)
     out: Path | None = option(None, "where the results go: a new or empty directory (default: a new one under "
@@ -76,7 +78,7 @@ class Request(ABC):
             group = parser.add_argument_group(name)
             for f in own:
                 if f.metadata["group"] == name:
-                    group.add_argument(f.metadata["flag"] or f"--{f.name.replace('_', '-')}", dest=f.name,
+                    group.add_argument(f.metadata["flag"] or flag(f.name), dest=f.name,
                                        help=f.metadata["help"], **_read(f, kinds[f.name]))
 
     @classmethod
@@ -88,13 +90,29 @@ class Request(ABC):
         for name, value in [(name, found[name]) for name in cls.reads if cwd]:
             if value is not None and str(value) not in cls.names:
                 found[name] = type(value)(Path(cwd or "", value))
-        return cls(**found, argv=tuple(argv), resume=resume, cwd=cwd or Path.cwd())
+        given = arguments.get(GIVEN, frozenset())
+        return cls(**found, argv=tuple(argv), given=given, resume=resume, cwd=cwd or Path.cwd())
+
+    def idle(self) -> dict[str, str]:
+        """Options that would change nothing in this run, and why."""
+        return {}
+
+    @staticmethod
+    def refuse_idle(requests: Sequence[Request]) -> None:
+        """Errors: InputError for an option that was given and would change nothing in any of these runs."""
+        idle = [{name: why for name, why in request.idle().items() if request._gives(name)} for request in requests]
+        for name, why in idle[0].items():
+            if all(name in others for others in idle):
+                raise InputError(f"{flag(name)} would change nothing: {why}; leave it out")
+
+    def _gives(self, name: str) -> bool:
+        return name in self.given or getattr(self, name) != next(f.default for f in fields(self) if f.name == name)
 
     @property
     def data_files(self) -> dict[str, Path]:
         """The files of data that it names, by option."""
         values = {name: getattr(self, name) for name in self.reads}
-        return {f"--{name.replace('_', '-')}": Path(value) for name, value in values.items()
+        return {flag(name): Path(value) for name, value in values.items()
                 if value is not None and str(value) not in self.names and Path(value).is_file()}
 
     @abstractmethod
@@ -112,6 +130,15 @@ def _read(f: Field[Any], kind: Any) -> dict[str, Any]:
         return named | ({"nargs": "+"} if f.metadata["several"] else {"action": "append", "default": []})
     inner = next((k for k in get_args(kind) if k is not type(None)), kind)
     return named | ({} if inner is str else {"type": inner})
+
+
+def flag(name: str) -> str:
+    """An option as it is written.
+
+    >>> flag("burn_in"), flag("settings")
+    ('--burn-in', '--set')
+    """
+    return "--set" if name == "settings" else f"--{name.replace('_', '-')}"
 
 
 def settings(words: Sequence[str]) -> dict[str, str]:

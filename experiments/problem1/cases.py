@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data import grid_files, images
 from errors import InputError
-from experiments.problem1.request import Request
+from experiments.problem1.request import GRIDS, Request
 from inference.job import Plan
 from inference.method import Family
 from models.grid import GridMRF
@@ -69,7 +69,7 @@ def cases(request: Request) -> list[tuple[Case, list[Fit]]]:
     found: list[tuple[Case, list[Fit]]] = []
     for name, methods in ((request.image, ()),) if request.image else DEFAULT:
         observed, clean = None, None
-        if Path(name).suffix.lower() in (".uai", ".fg"):
+        if Path(name).suffix.lower() in GRIDS:
             model = grid_files.read_grid(name)
         else:
             observed = images.load_image(name, request.labels, list(request.palette) or None, request.seed_of_data)

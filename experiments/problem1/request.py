@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,10 +13,12 @@ from data.builtin_images import BUILTIN
 from errors import InputError
 from experiments.problem1 import checkpoints
 from inference import load
+from inference.method import Family
 from runs import options, request
 from runs.options import Fit
-from runs.request import option
+from runs.request import HELD, option
 
+GRIDS = (".uai", ".fg")  # whole models
 IMAGE, MODEL, METHODS = "the image", "the model", "the methods"
 
 
@@ -56,6 +58,23 @@ class Request(request.Request):
         if self.outside and not checkpoints.available(self.outside):
             raise InputError(f"--outside {self.outside} holds none of "
                              f"{', '.join(g.path for g in checkpoints.OUTSIDE)}")
+
+    def idle(self) -> dict[str, str]:
+        found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}
+        if self.image and Path(self.image).suffix.lower() in GRIDS:
+            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling"),
+                                   f"{self.image} is a whole model with potentials of its own (--beta scales them)")
+        if self.image and (self.image == "small" or self.image not in BUILTIN):
+            found["data_seed"] = f"nothing of {self.image} is made at random"
+        if self.export:
+            others = [f.name for f in fields(self) if f.metadata.get("group") in (METHODS, HELD)]
+            found |= dict.fromkeys(set(others) - {"data_seed", "device"}, "--export writes the image and stops")
+        families = {fit.method.family for fit in self.chosen()} if {"sweeps", "chains"} & self.given else set()
+        if families == {Family.EXACT}:
+            found["sweeps"] = "an exact method takes one step"
+        if families and Family.MCMC not in families:
+            found["chains"] = "none of the methods is a sampler"
+        return found
 
     def chosen(self, otherwise: tuple[str, ...] = ()) -> list[Fit]:
         """The methods asked for, else those named, else all; each with the options that it takes."""

@@ -77,6 +77,12 @@ class Request(request.Request):
             (self.biases, self.split, self.epochs, self.lr, self.batch_size, self.settings))
         return None if own else self.recipe or "default"
 
+    def idle(self) -> dict[str, str]:
+        found = super().idle()
+        if "samples" in self.given and all(fit.method.family is Family.POINT for fit in self.chosen()):
+            found["samples"] = "a point has no draws"
+        return found
+
     def chosen(self) -> list[Fit]:
         """The methods asked for, or the default ones, with the options that each of them takes."""
         fits = [options.parse(self.kind, planted.resolved(spec)) for spec in self.method]

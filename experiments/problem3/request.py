@@ -72,6 +72,21 @@ class Request(request.Request):
         """Their names, as asked for or by default."""
         return self.kernel or (KERNELS if self.model == "plain" else (LADDER_KERNEL,))
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The methods that are not chains."""
+        return () if self.compare == "none" or self.bare or self.model != "plain" else tuple(self.compare.split(","))
+
+    def idle(self) -> dict[str, str]:
+        found = super().idle()
+        if self.bare and self.ranks != "none":
+            found["ranks"] = "--bare leaves out further ranks"
+        if self.compare != "none" and not self.compared:
+            found["compare"] = "--bare leaves out comparisons" if self.bare else "only the plain model is compared"
+        if not self.compared:
+            found["samples"] = "only chains run, and every sweep is a draw"
+        return found
+
     def chosen(self) -> list[Fit]:
         """The kernels asked for, or the default ones; then what is compared with them."""
         kernels = [options.parse(self.kind, planted.resolved(spec)) for spec in self.kernels]
@@ -79,6 +94,5 @@ class Request(request.Request):
             if kernel.method.family is not Family.MCMC:
                 raise InputError(f"--kernel {kernel.name} is not a sampler (its family is {kernel.method.family}): "
                                  f"name one under --compare, or run Problem 2")
-        others = [] if self.compare == "none" or self.bare or self.model != "plain" else self.compare.split(",")
-        fits = kernels + [options.parse(self.kind, name) for name in others]
+        fits = kernels + [options.parse(self.kind, name) for name in self.compared]
         return options.given(options.distinct(fits), options.taken(fits, self.set, "--set "))

@@ -43,3 +43,13 @@ class Request(request.Request):
             raise InputError(f"--top must be at least 1, not {self.top}")
         if self.test_ratings and self.split:
             raise InputError("--test-ratings is a given test set, --split makes one: give one of the two")
+
+    def idle(self) -> dict[str, str]:
+        found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}
+        if self.recommend is None:
+            found["top"] = "it is how many --recommend USER lists"
+        if self.ratings == "jester-like" and not self.test_ratings:
+            found["scale"] = "jester-like ratings are stars from 1 to 5 as they are made"
+        if self.test_ratings and self.subsample == 1:
+            found["data_seed"] = "nothing is made, split or left out at random where --test-ratings are given"
+        return found

@@ -77,7 +77,7 @@ def test_a_guide_written_in_pyro(tmp_path, capsys):
     (["--check", "gibbs", "--budget", "-1"], "budget"),
     (["--check", "maximum_likelihood"], "no distribution"),
     (["--check", "zoo/stale"], "did you mean 'stale_u'"),
-    (["--check"], "expected one argument"),
+    (["--check"], "--check takes the name of a method or guide"),
 ])
 def test_wrong_input_is_a_sentence_and_2(argv, says, tmp_path, capsys):
     assert door(*argv, "--out", tmp_path / "out") == 2

@@ -231,7 +231,7 @@ def test_bad_files(text, words, tmp_path, monkeypatch, capsys):
 ])
 def test_bad_arguments(argv, words, quick, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    base = [] if "--ratings" in argv else quick[2:6] if "--split" in argv else quick[2:]
+    base = [] if "--ratings" in argv else quick[2:6] if "--split" in argv else quick[2:8]
     assert door("--problem", 2, *base, *argv) == 2
     captured = capsys.readouterr()
     assert words in captured.err and captured.err.startswith("error: ") and captured.err.count("\n") == 1

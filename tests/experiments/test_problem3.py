@@ -36,7 +36,8 @@ def file(tmp_path_factory):
 
 def problem3(file, out, *more, outside=False):
     words = ["--problem", "3", "--ratings", str(file), "--split", "0.8,0.1,0.1", "--out", str(out),
-             "--compare", "coordinate_ascent", "--sweeps", "20", *more]
+             *([] if "--sweeps" in more else ["--sweeps", "20"]),
+             *([] if {"--model", "--compare"} & set(more) else ["--compare", "coordinate_ascent"]), *more]
     if not outside:
         words += ["--outside", str(file.parent)]
     return guarded(words)

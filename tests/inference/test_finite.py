@@ -1,6 +1,7 @@
 """No method hands on NaN or infinity, whatever it is given."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ def test_other_errors_are_not_taken_for_arithmetic():
 def test_every_method_on_numbers_without_measure(kind, name):
     """The largest weights that a grid takes, and ratings whose squares overflow: a finite answer or a sentence."""
     if kind == "grid":
-        model, data = cc.GridMRF.potts(cc.load_image("small"), 1e12, (1e12, -1e12)), None
+        model: Any = cc.GridMRF.potts(cc.load_image("small"), 1e12, (1e12, -1e12))
+        data: Any = None
     else:
         model, data = some_ratings(5, 4, 12, rank=2)
         data = replace(data, rating=data.rating * 1e200)
@@ -81,5 +83,5 @@ def test_weights_that_double_precision_cannot_hold_are_refused():
 
 def test_what_to_try():
     model, data = some_ratings(5, 4, 12, rank=2)
-    with pytest.raises(InputError, match="the data reach 3e.200; bring them nearer to 1"):
+    with pytest.raises(InputError, match=r"the data reach 3e.200; bring them nearer to 1"):
         cc.run("row_gibbs", model, replace(data, rating=data.rating * 0 + 3e200), steps=3)

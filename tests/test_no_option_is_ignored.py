@@ -1,0 +1,153 @@
+"""No option is ignored in silence: each changes what a run leaves behind or says, or is refused in a sentence."""
+
+import hashlib
+import json
+import re
+from dataclasses import fields
+from functools import cache
+from importlib import import_module
+
+import pytest
+
+import run
+from inference.result import Result
+from tests.support import ROOT
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+RATINGS = ("--ratings", str(ROOT / "examples/ratings.csv"), "--split", "0.6,0.2,0.2")
+SMALL = ("--image", "small", "--sweeps", "4", "--bare")
+MADE = ("--image", "flag", "--sweeps", "1", "--bare", "--method", "mean_field")
+PATCH = ("--image", str(ROOT / "examples/patch.png"), "--sweeps", "2", "--bare", "--method", "mean_field")
+SVI = (*RATINGS, "--method", "elbo_by_hand", "--epochs", "2", "--bare")
+GIBBS = (*RATINGS, "--kernel", "row_gibbs", "--sweeps", "6", "--bare")
+
+# What is run, and what is added to it: a difference, or a sentence, must come of it.
+ALL = {"out": ("--out", "elsewhere"), "seed": ("--seed", "3"), "data_seed": ("--data-seed", "3"),
+       "device": ("--device", "cuda"), "bare": ("--bare",)}
+OF_RATINGS = ALL | {
+    "ratings": ("--ratings", "nothing.csv"), "test_ratings": ("--test-ratings", "nothing.csv"),
+    "scale": ("--scale", "2,3"), "split": ("--split", "0.5,0,0.5"), "subsample": ("--subsample", "0.5"),
+    "recommend": ("--recommend", "1"), "top": ("--top", "2"), "outside": ("--outside", "nowhere"),
+    "rank": ("--rank", "3"), "ranks": ("--ranks", "1")}
+ADDED = {
+    "1": ALL | {
+        "settings": ("--set", "damping=0.5"), "image": ("--image", "flag"), "labels": ("--labels", "4"),
+        "palette": ("--palette", "#000000"), "export": ("--export", "image.npy"), "evidence": ("--evidence", "1"),
+        "coupling": ("--coupling", "1,0"), "beta": ("--beta", "0.1"), "method": ("--method", "gibbs"),
+        "schedule": ("--schedule", "sequential"), "damping": ("--damping", "0.5"), "sweeps": ("--sweeps", "3"),
+        "chains": ("--chains", "3"), "outside": ("--outside", "nowhere")},
+    "2": OF_RATINGS | {
+        "settings": ("--set", "lr=0.1"), "method": ("--method", "coordinate_ascent"),
+        "guide": ("--guide", "mean_field"), "epochs": ("--epochs", "3"), "batch_size": ("--batch-size", "7"),
+        "lr": ("--lr", "0.2"), "recipe": ("--recipe", "reference"), "biases": ("--biases",),
+        "samples": ("--samples", "3")},
+    "3": OF_RATINGS | {
+        "settings": ("--set", "engine=torch"), "kernel": ("--kernel", "entry_gibbs"), "model": ("--model", "noise"),
+        "compare": ("--compare", "elbo_by_hand"), "sweeps": ("--sweeps", "5"), "burn_in": ("--burn-in", "3"),
+        "thin": ("--thin", "2"), "chains": ("--chains", "3"), "samples": ("--samples", "3")},
+}
+BASE = {"1": (*SMALL, "--method", "mean_field"), "2": SVI, "3": GIBBS}
+BESIDE = {("1", "seed"): (*SMALL, "--method", "gibbs"), ("1", "data_seed"): MADE, ("1", "labels"): MADE,
+          ("1", "palette"): PATCH, ("1", "chains"): (*SMALL, "--method", "gibbs"),
+          ("1", "bare"): ("--image", "small", "--method", "mean_field")}
+LONG = {("2", "bare"), ("3", "bare")}  # whole runs, which other tests make
+
+
+def door(capsys, folder, *words) -> tuple:
+    """What a run leaves behind: its exit status, what it says, its files, the arrays of its results."""
+    out = folder / "out"
+    status = run.guarded([*words, *([] if "--out" in words or "--export" in words else ["--out", str(out)])])
+    said = capsys.readouterr()
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    results = [digest(path) for path in sorted(folder.rglob("*.nc"))]
+    return status, re.sub(r"[\d.]+ s\b|/\S+", "", said.out), said.err, files, results
+
+
+def digest(path) -> str:
+    result = Result.load(path)
+    found = hashlib.sha256(json.dumps(dict(result.options), default=str).encode())
+    for group in (result.draws, result.expected, result.trace):
+        for name in sorted(group):
+            found.update(f"{name}{group[name].shape}".encode() + group[name].tobytes())
+    return found.hexdigest()
+
+
+@cache
+def requests():
+    return {problem: import_module(f"experiments.problem{problem}.request").Request for problem in run.PROBLEMS}
+
+
+def without(words, flag) -> list[str]:
+    """Words without an option and its value."""
+    if flag not in words or flag == "--method":
+        return list(words)
+    at = words.index(flag)
+    return [*words[:at], *words[at + 2:]]
+
+
+EACH = [(problem, f.name) for problem, made in requests().items() for f in fields(made) if f.metadata]
+
+
+@pytest.mark.parametrize(("problem", "name"), [each for each in EACH if each not in LONG])
+def test_an_option_has_an_effect_or_a_sentence(problem, name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    base, added = BESIDE.get((problem, name), BASE[problem]), ADDED[problem][name]
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir(), after.mkdir()
+    plain = door(capsys, before, "--problem", problem, *base)
+    changed = door(capsys, after, "--problem", problem, *without(base, added[0]), *added)
+    assert plain[0] == 0 and changed[0] in (0, 2)
+    assert changed != plain
+    assert bool(changed[2]) == (changed[0] == 2) and "Traceback" not in changed[2]
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    ("--problem 1 --image grid.uai --evidence 3", "--evidence would change nothing: grid.uai is a whole model"),
+    ("--problem 1 --image grid.fg --coupling 3,1", "--coupling would change nothing"),
+    ("--problem 1 --image grid.uai --labels 3", "--labels would change nothing"),
+    ("--problem 1 --image grid.uai --palette #000000 #ffffff", "--palette would change nothing"),
+    ("--problem 1 --image grid.uai --data-seed 1", "--data-seed would change nothing"),
+    ("--problem 1 --method strip --sweeps 30", "--sweeps would change nothing: an exact method takes one step"),
+    ("--problem 1 --method mean_field --chains 4", "--chains would change nothing"),
+    ("--problem 1 --method strip --damping 0.1", "--damping is of no use to strip"),
+    ("--problem 1 --export a.npy --method strip", "--method would change nothing: --export writes the image and stops"),
+    ("--problem 1 --bare --outside .", "--outside "),
+    ("--problem 2 --top 10", "--top would change nothing: it is how many --recommend USER lists"),
+    ("--problem 2 --scale 1,5", "--scale would change nothing: jester-like"),
+    ("--problem 2 --method maximum_likelihood --samples 5", "--samples would change nothing: a point has no draws"),
+    ("--problem 3 --bare --ranks 1", "--ranks would change nothing: --bare leaves out further ranks"),
+    ("--problem 3 --model noise --compare coordinate_ascent", "--compare would change nothing"),
+    ("--problem 3 --compare none --samples 7", "--samples would change nothing"),
+    ("--problem 2 --jobs 2", "--jobs is how many runs of a --sweep go at a time"),
+    ("--problem 2 --top 3 --sweep rank=1,2", "--top would change nothing"),
+    ("--problem 1 --image small --sweep method=strip,brute_force --sweeps 3", "--sweeps would change nothing"),
+    ("--list gibbs --problem 1", "leave out --problem"),
+    ("--check all --problem 1", "leave out --problem"),
+    ("--problem 2 --recommend 1 --recommend 2", "--recommend is given twice; `python run.py --problem 2 --help`"),
+    ("--problem 1 --evid 3", "--evid 3; did you mean --evidence? `python run.py --problem 1 --help`"),
+    ("--problem 1 --rank 3", "unrecognized arguments: --rank 3; `python run.py --problem 1 --help` lists"),
+    ("compare --by evidense x.nc", "(choose from "),
+    ("compare --by evidence --by test_nll x.nc", "--by is given twice; `python run.py compare --help` lists"),
+    ("--check row_gibbs --budget x", "invalid float value: 'x'; `python run.py --check --help` lists"),
+    ("--check row_gibbs --budgett 3", "did you mean --budget?"),
+    ("--check", "`python run.py --check --help` lists"),
+])
+def test_what_would_be_ignored_is_refused(words, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run.guarded(words.split()) == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_option_that_one_run_of_a_sweep_takes_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run.guarded(["--problem", "1", "--image", "small", "--sweeps", "3", "--jobs", "1", "--out", "out", "--sweep",
+                        "method=strip,gibbs:schedule=raster"]) == 0
+
+
+@pytest.mark.parametrize("words", ["--check --help", "compare --help", "--problem 1 --help", "--help"])
+def test_help_is_help(words, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run.guarded(words.split())
+    assert "usage" in capsys.readouterr().out
