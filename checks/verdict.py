@@ -19,11 +19,12 @@ class Outcome(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     UNKNOWN = "cannot tell"
+    UNFIT = "cannot be judged"  # its form is at fault, and nothing is known of its distribution
 
     @property
     def status(self) -> int:
         """The exit status."""
-        return {"right": 0, "wrong": 1, "cannot tell": 3}[self.value]
+        return {"right": 0, "wrong": 1, "cannot be judged": 2, "cannot tell": 3}[self.value]
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ class Verdict:
             return f"{self.method} is right, as far as {n} {unit} can tell{but}"
         if self.outcome is Outcome.UNKNOWN:
             return f"cannot tell whether {self.method} is right: {self.why}"
+        if self.outcome is Outcome.UNFIT:
+            return f"{self.method} cannot be judged: {self.faults[0]}"
         wrong = "approximate, as its file says (EXACT = False)" if self.by_design else "WRONG"
         said = "right" if self.outcome is Outcome.RIGHT else wrong
         return ": ".join([f"{self.method} is {said}", *[str(reason) for reason in (*self.faults, *self.findings)][:1]])
@@ -121,7 +124,10 @@ class Verdict:
 
     @property
     def assurance(self) -> str:
-        """The false-alarm probability, in words."""
+        """The false-alarm probability of a verdict that has one, in words; "" of others."""
+        if self.outcome in (Outcome.UNFIT, Outcome.UNKNOWN) or (
+                self.outcome is Outcome.WRONG and not self.findings and not any(map(reached, self.faults))):
+            return ""
         return (f"a right method is called wrong with probability at most {self.level:g}; a rejection counts only "
                 f"after fresh replicates repeat it")
 
@@ -141,6 +147,11 @@ class Verdict:
         """Plain numbers and words."""
         return {**asdict(self), "outcome": str(self.outcome), "headline": self.headline,
                 "assurance": self.assurance, "exclusion": self.exclusion}
+
+
+def reached(fault: str) -> bool:
+    """Whether a fault is of reach, which is found in replicates, as a finding is."""
+    return fault.startswith(("FROZEN", "NOT ERGODIC"))
 
 
 def _row(cells: Sequence[str], tag: str) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.text import Text
 
 from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
@@ -20,7 +24,8 @@ from views import tables
 
 PROBLEMS = sorted(p.name.removeprefix("problem") for p in Path(__file__).parents[1].glob("experiments/problem*"))
 MODELS = {"plain": "factorization", "ladder": "ladder"}  # the test problems of --model
-COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow"}
+COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow",
+          Outcome.UNFIT: "bold red"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", choices=("plain", "ladder"), help="of ratings: plain, or where noise, priors and biases are learned "
         "too (default: plain for a file that runs there)")
     add("--seed", type=int, default=0)
-    add("--budget", type=float, default=300.0, metavar="SECONDS", help="for each method (default 300)")
+    add("--budget", type=float, default=300.0, metavar="SECONDS",
+        help="processor seconds for each method (default 300)")
     add("--level", type=float, default=1e-3, help="probability that a right method is called wrong (default 0.001)")
 
 
 def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 3 cannot tell."""
+    """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 2 cannot be judged, 3
+    cannot tell."""
     if args.check is None:
         raise InputError("--check takes the name of a method or guide, a file, or all; `python run.py --check --help` "
                          "lists its options")
@@ -54,18 +61,26 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     out = folder.create(args.out, "check", argv)
     verdicts = []
     for asked, chosen in zip(wanted, options, strict=True):
-        verdict = judged(asked, chosen, seed=args.seed, level=args.level, budget=args.budget)
+        with console.status(f"judging {escape(asked.name)}") as status:  # nothing where nobody watches
+            verdict = judged(asked, chosen, seed=args.seed, level=args.level, budget=args.budget,
+                             watch=partial(progress, status, asked.name))
         verdicts.append(verdict)
         if not judge_all:
             show(console, verdict)
         name = f"check-{asked.name}" if judge_all else "check"
         folder.write_json(out / f"{name}.json", folder.finite(verdict.to_json()))
-        views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
+        if verdict.scores:
+            views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
     if judge_all:
         summary(console, verdicts)
-    console.print(f"the figures and JSON are in {out}", soft_wrap=True)
+    figures = f"the figure{'s' * judge_all} and JSON are" if any(v.scores for v in verdicts) else "check.json is"
+    console.print(f"{figures} in {out}", soft_wrap=True, highlight=False, markup=False)
     statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
-    return 1 if 1 in statuses else max(statuses)
+    return 1 if 1 in statuses else 2 if 2 in statuses else max(statuses)
+
+
+def progress(status: Status, name: str, doing: str) -> None:
+    status.update(escape(f"judging {name}: {doing}"))
 
 
 def kind_of(problem: str | None) -> str | None:
@@ -75,27 +90,31 @@ def kind_of(problem: str | None) -> str | None:
 
 def show(console: Console, verdict: Verdict) -> None:
     """The verdict in words and a table."""
-    console.print(f"[{COLOUR[verdict.outcome]}]{verdict.headline}[/]", soft_wrap=True)
+    def say(line: str, before: Text | str = "") -> None:  # square brackets are square brackets
+        console.print(Text.assemble(before, line), soft_wrap=True, highlight=False)
+
+    console.print(Text(verdict.headline, COLOUR[verdict.outcome]), soft_wrap=True)
     for fault in verdict.faults[1:]:
-        console.print(f"  {fault}", soft_wrap=True)
+        say(f"  {fault}")
     if verdict.findings:
         tables.show(console, "What is off, worst first", COLUMNS,
                     [(f.quantity, f.where, f.direction, abs(f.sd), f"{f.z:+.1f}", f.mean, f.expected)
                      for f in verdict.findings[:SHOWN]])
     for line in verdict.implied:
-        console.print(f"implied: {line}", soft_wrap=True)
+        say(f"implied: {line}")
     for name, likeness, symptom in verdict.nearest:
-        console.print(f"looks like zoo/{name} ({likeness:.2f}): {symptom}", soft_wrap=True)
+        say(f"looks like zoo/{name} ({likeness:.2f}): {symptom}")
     if verdict.exclusion:
-        console.print(verdict.exclusion, soft_wrap=True)
+        say(verdict.exclusion)
     for line in verdict.warnings:
-        console.print(f"[yellow]note[/]: {line}", soft_wrap=True)
+        say(f": {line}", Text("note", "yellow"))
     if verdict.tested:
         unit = verdict.tested[0].get("unit", "replicates")
         tables.show(console, "Tested", ("problem", unit, "functions", "scores"),
                     [(t["problem"], t["replicates"], t["functions"], (1 if "unit" in t else 2) * t["functions"])
                      for t in verdict.tested])
-    console.print(f"{verdict.assurance} ({verdict.seconds:.1f} s, seed {verdict.seed})", soft_wrap=True)
+    took = f"{verdict.seconds:.1f} s, seed {verdict.seed}"
+    say(f"{verdict.assurance} ({took})" if verdict.assurance else took)
 
 
 def summary(console: Console, verdicts: list[Verdict]) -> None:

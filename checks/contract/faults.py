@@ -1,4 +1,4 @@
-"""Does a kernel keep the contract? Each fault is a sentence.
+"""Does a kernel keep the contract? Each fault of form is a sentence, and then it cannot be judged.
 
 Shapes, dtypes, finite numbers; the same draws from the same seed, whatever the global generators hold and
 whatever it was called with before; the global generators and everything it was given left as they were.
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from checks.kernels.kernel import Broken, Kernel
+from checks.kernels.kernel import Broken, Kernel, Unfit
 from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, take
 from errors import InputError
@@ -43,6 +43,8 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
     except Broken as error:
         if said := refused(error.__cause__, kernel.method):
             raise said from error
+        if error.__cause__ is None and not isinstance(error, Unfit):
+            raise  # it draws, and draws no numbers
         return [str(error)]
     found = written(given, (latents, data)) + borrowed(held) + unlike(first, latents, problem.model)
     if first.keys() != latents.keys():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Generator
 
 from checks.contract.faults import faults
-from checks.kernels.kernel import Kernel
+from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.refusal import Refused
 from checks.problems.coverage import untried
 from checks.problems.problem import Problem, ProblemSet
@@ -39,9 +39,10 @@ def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verd
 
 
 def contract(rng: Generator, kernel: Kernel, problem: Problem) -> list[str]:
-    """Its faults of form on a problem. Errors: InputError where it refuses that, whatever the latents and the data."""
+    """Its faults of form on a problem. Errors: InputError where it refuses that, whatever the latents and the data;
+    Broken where it does on some of them only, or draws numbers that are none."""
     try:
         return faults(rng, kernel, problem)
     except Refused as error:
         faults(rng, kernel, problem)
-        return [f"it raises on some latents and data, and on others not: {error}"]
+        raise Broken(f"it raises on some latents and data, and on others not: {error}") from None

@@ -8,16 +8,21 @@ The nearest are those of the least |s - t|; likeness is 1 - |s - t|^2 / (|s|^2 +
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import torch
 
+from checks.kernels.kernel import Kernel
 from checks.kernels.statistic import Compared
 from checks.kernels.trial import Trial
-from checks.planted import symptom
+from checks.planted import file, symptom
+from checks.problems.problem import Problem
+from inference import load
 
 FILE = Path(__file__).parent / "signatures.json"
-LEAST = 0.3  # a likeness worth naming
+LEAST = 0.85  # a likeness worth naming
+STEPS_TRIED = 200  # each in a replicate of its own, for `stays`
 FAINT = 10  # a signature without a larger number says nothing
 
 
@@ -29,6 +34,7 @@ def signature(compared: Compared) -> list[int]:
 def nearest(trial: Trial, compared: Compared, count: int = 3) -> list[tuple[str, float, str]]:
     """The most alike mistakes: name, likeness, the first line of the symptom."""
     known = json.loads(FILE.read_text()).get(trial.problem.name, {}) if FILE.exists() else {}
+    own = stays(trial.kernel, trial.problem)
     mine = torch.tensor(signature(compared), dtype=torch.float64)
     found = []
     for name, numbers in known.items():
@@ -36,5 +42,20 @@ def nearest(trial: Trial, compared: Compared, count: int = 3) -> list[tuple[str,
         if len(theirs) == len(mine):
             apart = float((mine - theirs).square().sum())
             found.append((apart, name, 1 - apart / float((mine.square() + theirs.square()).sum())))
-    return [(name, round(likeness, 3), symptom(name)) for _, name, likeness in sorted(found)[:count]
-            if likeness > LEAST]
+    alike = ((name, round(likeness, 3)) for _, name, likeness in sorted(found) if likeness > LEAST)
+    return [(name, likeness, symptom(name)) for name, likeness in islice(
+        ((name, likeness) for name, likeness in alike if stays(planted(name, trial), trial.problem) == own), count)]
+
+
+def planted(name: str, trial: Trial) -> Kernel:
+    """The zoo's kernel of that name, for the problem of a trial."""
+    return Kernel(load.method(trial.problem.model.kind, str(file(name))))
+
+
+def stays(kernel: Kernel, problem: Problem) -> bool:
+    """Whether a step may leave numbers where they are, as a kernel that accepts or refuses does and Gibbs does not."""
+    rng = torch.Generator().manual_seed(0)
+    latents, data = problem.joint(rng, STEPS_TRIED)
+    moved = kernel.move(rng, problem, latents, data, 1)
+    return any(bool((moved[site] == x).reshape(STEPS_TRIED, -1).all(1).any())
+               for site, x in latents.items() if x.is_floating_point())

@@ -32,7 +32,7 @@ def implied(model: Factorization, after: Latents, data: Replicates) -> list[str]
             if off(at[k], error[k]):
                 value = passed * math.exp(float(at[k]))
                 said.append(f"{side.site} is sampled as if the {name} were {value:.2g}; you passed {passed:g}"
-                            + relation(value, passed, model))
+                            + relation(float(at[k]), float(error[k]), passed, model))
         if off(at[2], error[2]):
             said.append(f"{side.site} is sampled as if its conditional means were {1 + float(at[2]):.2g} times as long")
     return said
@@ -56,11 +56,12 @@ def loss(model: Factorization, side: Side, latents: Latents, data: Replicates) -
     return of
 
 
-def relation(value: float, passed: float, model: Factorization) -> str:
-    """', whose square root is 0.63', if that is near."""
-    near = [(abs(math.log(f(passed) / value)), f"{words} {f(passed):.2g}") for words, f in RELATIONS.items()]
-    near += [(abs(math.log(other / value)), f"and the {name} is {other:g}")
+def relation(off: float, error: float, passed: float, model: Factorization) -> str:
+    """', whose square root is 0.63', if what was passed, times e^off, is that within its standard error, and no other
+    explanation is."""
+    near = {f"{words} {f(passed):.2g}": f(passed) for words, f in RELATIONS.items()}
+    near |= {f"and the {name} is {other:g}": other
              for name, other in (("prior variance", model.prior_variance), ("noise variance", model.noise_variance))
-             if other != passed]
-    best = min(near)
-    return f", {best[1]}" if best[0] < 0.1 else ""
+             if other != passed}
+    fits = [words for words, value in near.items() if abs(math.log(value / passed) - off) <= error]
+    return f", {fits[0]}" if len(fits) == 1 else ""
