@@ -1,5 +1,6 @@
 """What a run says of its results, on results made by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 
 from experiments.problem1 import words as words1
+from experiments.problem1.study import GridEntry, Study
+from experiments.problem3 import measures
 from experiments.problem3 import words as words3
 from experiments.problem3.entries import ChainEntry
-from experiments.ratings.entries import errors
+from experiments.ratings.entries import RatingsEntry, errors
 from experiments.ratings.words import doubts
 from inference.result import Result
 
@@ -113,3 +116,71 @@ def test_an_exact_judge_is_run_where_that_is_cheap(monkeypatch):
     assert study.judge is found
     assert Study(case(40, 40), [result()], {}).unjudged == "too large for one"
     assert Study(case(16, 2000), [result()], {}).unjudged == "--method strip would take a while"
+
+
+def grids(name, marginals, **more):
+    return result(name, expected={"labels": np.array(marginals)}, **more)
+
+
+def test_which_way_mean_field_is_wrong():
+    """One pixel of probability 0.9: 0.99 is too sure, 0.6 too unsure; the bound is below, and 0.09 / 0.3 of 0.3 off."""
+    judge = grids("strip", [[[0.1, 0.9]]])
+    sure, unsure = grids("mean_field", [[[0.01, 0.99]]]), grids("loopy_bp", [[[0.4, 0.6]]])
+    said = words1.comparison(judge, [sure, unsure])
+    assert said == [
+        "Against strip, the worst marginal of mean_field is off by 0.09, that of loopy_bp by 0.3, 3.33 times as much.",
+        "mean_field is too sure: the mean entropy of its pixels is 0.056 nats, where 0.325 is right.",
+        "loopy_bp is too unsure: the mean entropy of its pixels is 0.673 nats, where 0.325 is right."]
+    exact = replace(judge, log_evidence=10.0, log_evidence_kind="exact")
+    below = replace(grids("mean_field", [[[0.1, 0.9]]]), log_evidence=9.5, log_evidence_kind="lower bound")
+    assert words1.comparison(exact, [below]) == ["mean_field's bound of log Z is -0.5 nats from exact."]
+
+
+def test_wrong_pixels_are_those_that_are_wrong():
+    """Two of nine labels differ from the clean image, and the worst marginal is off by 0.25 from the judge's."""
+    clean = np.array([[0, 0, 0], [0, 1, 0], [1, 1, 1]])
+    found = np.zeros((3, 3, 2))
+    found[..., 0] = 1.0
+    for i, j in ((1, 1), (2, 0), (0, 0)):
+        found[i, j] = (0.25, 0.75)
+    judge = grids("strip", np.where(found == 0.75, 1.0, np.where(found == 0.25, 0.0, found)))
+    case: Any = SimpleNamespace(name="small", clean=clean)
+    study = Study(case, [grids("mean_field", found), judge], {})
+    line = GridEntry.on(study, study.results[0])
+    assert line.share_wrong == pytest.approx(3 / 9) and line.max_error == pytest.approx(0.25)
+
+
+def test_every_cell_of_problem_2s_table(monkeypatch):
+    from experiments.problem2 import report
+
+    tables: list = []
+    monkeypatch.setattr(report.tables, "show", lambda console, title, columns, rows: tables.append((columns, rows)))
+    fields: dict[str, Any] = dict.fromkeys(RatingsEntry.__dataclass_fields__)
+    entry = RatingsEntry(**fields | {
+        "name": "coordinate_ascent", "by": "hand", "elbo_per_rating": -1.5, "train_nll": 1.1, "validation_nll": 1.2,
+        "test_nll": 1.3, "test_nll_error": 0.01, "test_rmse": 0.9, "test_rmse_error": 0.02, "steps": 12, "seconds": 2.0,
+        "seconds_to_1_percent": 0.5})
+    run: Any = SimpleNamespace(console=None)
+    report.comparison(run, [entry], 2)
+    assert dict(zip(*(tables[0][0], tables[0][1][0]), strict=True)) == {
+        "method": "coordinate_ascent", "by": "hand", "ELBO": "-1.5000", "train NLL": "1.1000", "valid.": "1.2000",
+        "test": "1.3000 (0.0100)", "test RMSE": "0.9000 (0.0200)", "epochs": 12, "seconds": 2.0, "to 1%": 0.5}
+
+
+def test_coverage_of_a_uniform_pit_is_its_level():
+    """Central 90% intervals: of 1,000 values evenly spread 900 lie inside, in each bin of users too."""
+    pit = np.tile((np.arange(1000) + 0.5) / 1000, 2)
+    found = result(expected={"test_pit": pit})
+    shares, sizes = measures.coverage(found, np.repeat([3, 30], 1000), np.array([0, 10, 99]))
+    assert shares == pytest.approx([0.9, 0.9]) and list(sizes) == [1000, 1000]
+
+
+def test_sweeps_are_drawn_the_right_way_up(monkeypatch, tmp_path):
+    """Predictive log-likelihoods, minus the NLLs of the trace."""
+    from views import sampling
+
+    drawn: list = []
+    monkeypatch.setattr(sampling, "save", lambda figure, path: drawn.append(figure))
+    nll = {f"{name}_nll{last}": [2.0, 1.5, 1.4] for name in ("train", "test") for last in ("", "_last")}
+    sampling.sweeps(tmp_path, [result("row_gibbs", "mcmc", trace=nll, facts={"warmup": 0})], 2)
+    assert drawn[0].axes[0].get_lines()[0].get_ydata() == pytest.approx([-2.0, -1.5, -1.4])
