@@ -64,7 +64,7 @@ def detection(seeds: int, only: str) -> None:
             started = time.process_time()
             verdict = judge(kernel, kind, seed=100 + seed, explain=False)
             spent, runs = time.process_time() - started, runs + 1
-            if verdict.outcome is Outcome.WRONG:
+            if verdict.outcome in (Outcome.WRONG, Outcome.UNFIT):
                 seconds.append(spent)
                 if verdict.findings:
                     names = guesses(kind, kernel, verdict, 500 + seed)
@@ -99,7 +99,7 @@ def guides(seeds: int, alarms: int) -> None:
             verdict = judge_guide(guide, "factorization", seed=100 + seed)
             seconds.append(time.process_time() - started)
             count += 1
-            if verdict.outcome is not Outcome.WRONG:
+            if verdict.outcome not in (Outcome.WRONG, Outcome.UNFIT):
                 missed.append(f"{guide.name} (seed {seed})")
     print(f"guides: found {count - len(missed)} of {count}; median {statistics.median(seconds):.2f} s of one core, "
           f"most {max(seconds):.0f} s; missed: {', '.join(missed) or 'none'}", flush=True)
@@ -112,7 +112,7 @@ def guides(seeds: int, alarms: int) -> None:
             runs += 1
             if seed == 0:
                 took.append(f"{guide.name} {time.process_time() - started:.0f} s")
-            if verdict.outcome is Outcome.WRONG:
+            if verdict.outcome in (Outcome.WRONG, Outcome.UNFIT):
                 wrong.append(f"{guide.name}, seed {seed}: {verdict.headline}")
     print(f"{len(wrong)} false alarms in {runs} runs of right guides; a pass with its fits: {', '.join(took)}")
     print("\n".join(wrong))
@@ -165,7 +165,7 @@ def false_alarms(runs: int, log: Path | None) -> None:
 
 def count(runs: list[list[str]]) -> None:
     """What the lines of the runs come to."""
-    alarms = [run for run in runs if run[3] == Outcome.WRONG]
+    alarms = [run for run in runs if run[3] in (Outcome.WRONG, Outcome.UNFIT)]
     told = [run for run in runs if run[3] == Outcome.UNKNOWN]
     print(f"{len(alarms)} false alarms in {len(runs)} full runs of {len({tuple(run[:2]) for run in runs})} right "
           f"kernels ({len(told)} cannot tell); median {statistics.median(float(run[4]) for run in runs):.1f} s of one "

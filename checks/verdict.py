@@ -19,11 +19,12 @@ class Outcome(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     UNKNOWN = "cannot tell"
+    UNFIT = "cannot be judged"  # a fault of form: there is no kernel or guide to judge yet
 
     @property
     def status(self) -> int:
         """The exit status."""
-        return {"right": 0, "wrong": 1, "cannot tell": 3}[self.value]
+        return {"right": 0, "wrong": 1, "cannot be judged": 2, "cannot tell": 3}[self.value]
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Verdict:
         if not 0 < self.level < 0.5:
             raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {self.level}")
 
+    def unfit(self, fault: str) -> None:
+        """It cannot be judged, because of this."""
+        self.faults.append(fault)
+        self.outcome = Outcome.UNFIT
+
     @property
     def headline(self) -> str:
         """The verdict in a sentence."""
@@ -100,6 +106,8 @@ class Verdict:
             return f"{self.method} is right, as far as {n} {unit} can tell{but}"
         if self.outcome is Outcome.UNKNOWN:
             return f"cannot tell whether {self.method} is right: {self.why}"
+        if self.outcome is Outcome.UNFIT:
+            return f"{self.method} cannot be judged: {self.faults[0]}"
         wrong = "approximate, as its file says (EXACT = False)" if self.by_design else "WRONG"
         said = "right" if self.outcome is Outcome.RIGHT else wrong
         return ": ".join([f"{self.method} is {said}", *[str(reason) for reason in (*self.faults, *self.findings)][:1]])
@@ -121,7 +129,9 @@ class Verdict:
 
     @property
     def assurance(self) -> str:
-        """The false-alarm probability, in words."""
+        """The false-alarm probability, in words, where a test of that level has spoken."""
+        if self.outcome is not Outcome.WRONG or not self.findings:
+            return ""
         return (f"a right method is called wrong with probability at most {self.level:g}; a rejection counts only "
                 f"after fresh replicates repeat it")
 
@@ -134,7 +144,7 @@ class Verdict:
         not_found = [what for what, size in self.excluded.items() if not math.isfinite(size)]
         said = f"would have been found (9 times in 10): {', '.join(found)} or more" if found else ""
         if not_found:
-            said += f"{'; ' if said else ''}not even 50% in {', '.join(not_found)} would have been"
+            said += f"{'; ' if said else ''}a change of 50% in {', '.join(not_found)} was not seen in a short run"
         return said
 
     def to_json(self) -> dict[str, object]:

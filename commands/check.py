@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
@@ -20,7 +21,8 @@ from views import tables
 
 PROBLEMS = sorted(p.name.removeprefix("problem") for p in Path(__file__).parents[1].glob("experiments/problem*"))
 MODELS = {"plain": "factorization", "ladder": "ladder"}  # the test problems of --model
-COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow"}
+COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow",
+          Outcome.UNFIT: "bold red"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 3 cannot tell."""
+    """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 2 cannot be judged, 3
+    cannot tell."""
     if args.check is None:
         raise InputError("--check takes the name of a method or guide, a file, or all; `python run.py --check --help` "
                          "lists its options")
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
                                              problems=MODELS.get(args.model))]
     options = [chosen_options(asked, given) for asked in wanted]
     out = folder.create(args.out, "check", argv)
-    verdicts = []
+    verdicts, figures = [], []
     for asked, chosen in zip(wanted, options, strict=True):
         verdict = judged(asked, chosen, seed=args.seed, level=args.level, budget=args.budget)
         verdicts.append(verdict)
@@ -60,10 +63,11 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
             show(console, verdict)
         name = f"check-{asked.name}" if judge_all else "check"
         folder.write_json(out / f"{name}.json", folder.finite(verdict.to_json()))
-        views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
+        figures.append(views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores))
     if judge_all:
         summary(console, verdicts)
-    console.print(f"the figures and JSON are in {out}", soft_wrap=True)
+    console.print(f"{'the figures and JSON are' if any(figures) else 'check.json is'} in {out}", soft_wrap=True,
+                  highlight=False, markup=False)
     statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
     return 1 if 1 in statuses else max(statuses)
 
@@ -74,28 +78,31 @@ def kind_of(problem: str | None) -> str | None:
 
 
 def show(console: Console, verdict: Verdict) -> None:
-    """The verdict in words and a table."""
-    console.print(f"[{COLOUR[verdict.outcome]}]{verdict.headline}[/]", soft_wrap=True)
+    """The verdict in words and a table; what comes from a user's file is printed as it is, square brackets too."""
+    def say(text: str | Text) -> None:
+        console.print(text, soft_wrap=True, markup=False)
+
+    say(Text(verdict.headline, style=COLOUR[verdict.outcome]))
     for fault in verdict.faults[1:]:
-        console.print(f"  {fault}", soft_wrap=True)
+        say(f"  {fault}")
     if verdict.findings:
         tables.show(console, "What is off, worst first", COLUMNS,
                     [(f.quantity, f.where, f.direction, abs(f.sd), f"{f.z:+.1f}", f.mean, f.expected)
                      for f in verdict.findings[:SHOWN]])
     for line in verdict.implied:
-        console.print(f"implied: {line}", soft_wrap=True)
+        say(f"implied: {line}")
     for name, likeness, symptom in verdict.nearest:
-        console.print(f"looks like zoo/{name} ({likeness:.2f}): {symptom}", soft_wrap=True)
+        say(f"looks like zoo/{name} ({likeness:.2f}): {symptom}")
     if verdict.exclusion:
-        console.print(verdict.exclusion, soft_wrap=True)
+        say(verdict.exclusion)
     for line in verdict.warnings:
-        console.print(f"[yellow]note[/]: {line}", soft_wrap=True)
+        say(Text.assemble(("note", "yellow"), f": {line}"))
     if verdict.tested:
         unit = verdict.tested[0].get("unit", "replicates")
         tables.show(console, "Tested", ("problem", unit, "functions", "scores"),
                     [(t["problem"], t["replicates"], t["functions"], (1 if "unit" in t else 2) * t["functions"])
                      for t in verdict.tested])
-    console.print(f"{verdict.assurance} ({verdict.seconds:.1f} s, seed {verdict.seed})", soft_wrap=True)
+    say(f"{f'{verdict.assurance} ' if verdict.assurance else ''}({verdict.seconds:.1f} s, seed {verdict.seed})")
 
 
 def summary(console: Console, verdicts: list[Verdict]) -> None:

@@ -40,7 +40,7 @@ class Run:
         folder.write_summary(self.folder, self.problem, self.argv, self.seed, checkpoints, entries)
         failed = sum(not c.passed for c in checkpoints)
         self.console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
-                           f"figures and results are in {self.folder}", soft_wrap=True)
+                           f"figures and results are in {self.folder}", soft_wrap=True, markup=False)
         return 1 if failed else 0
 
     def bare(self, results: Sequence[Result]) -> int:

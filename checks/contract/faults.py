@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from checks.kernels.kernel import Broken, Kernel
+from checks.kernels.kernel import Astray, Broken, Kernel
 from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, take
 from errors import InputError
@@ -29,7 +29,8 @@ OTHER_DRAWS = ("the same seed gives other draws: it takes random numbers from so
 
 
 def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
-    """What is wrong with how the kernel behaves on a few replicates. Errors: InputError if it refuses the problem."""
+    """What is wrong with how the kernel behaves on a few replicates. Errors: InputError if it refuses the problem,
+    Astray for numbers that are not finite."""
     latents, data = problem.joint(rng, REPLICATES)
     seed = int(torch.randint(2**31, (1,), generator=rng))
 
@@ -40,6 +41,8 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
     given, held = contents((latents, data)), global_state()
     try:
         first = run(slice(None), 0)
+    except Astray:
+        raise
     except Broken as error:
         if said := refused(error.__cause__, kernel.method):
             raise said from error
@@ -52,6 +55,8 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
         again, part = run(slice(None), 1), run(half, 1)
         run(slice(REPLICATES // 2, None), 2)
         after_others = run(half, 2)
+    except Astray:
+        raise
     except Broken as error:
         return [*found, str(error)]
     if not equal(first, again):

@@ -57,11 +57,13 @@ def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, 
                 with blaming(method.name):
                     said.append(_faults(rng, method, problem, dict(options or {}), verdict))
         except Broken as error:
-            verdict.faults.append(str(error))
+            verdict.unfit(str(error))
     verdict.tested = [{"problem": problem.name, "replicates": len(said), "functions": 3, "unit": "data sets"}]
     if 2 * sum(map(bool, said)) > fits:
         verdict.faults += next(s for s in said if s)
-    if verdict.faults:
+    if verdict.outcome is Outcome.UNFIT:
+        pass
+    elif verdict.faults:
         verdict.outcome = Outcome.WRONG
     elif verdict.why:
         verdict.outcome = Outcome.UNKNOWN

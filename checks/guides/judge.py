@@ -22,7 +22,7 @@ from torch import Tensor
 from checks.guides.guide import Guide, noise
 from checks.guides.questions import NATS, Mean, lacking, log_ratio, questions
 from checks.kernels.judge import SUSPICION
-from checks.kernels.kernel import Broken, blaming
+from checks.kernels.kernel import Astray, Broken, blaming
 from checks.problems.load import problem_set
 from checks.problems.problem import Problem, ProblemSet, take
 from checks.verdict import Finding, Outcome, Verdict
@@ -46,9 +46,11 @@ def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, leve
                 _ask(rng, guide, where, verdict)
                 if not verdict.findings:
                     _fit(rng, guide, where, verdict, fits, started + budget)
-        except Broken as error:
+        except Astray as error:
             verdict.faults.append(str(error))
-    if verdict.faults or verdict.findings:
+        except Broken as error:
+            verdict.unfit(str(error))
+    if verdict.outcome is not Outcome.UNFIT and (verdict.faults or verdict.findings):
         verdict.outcome = Outcome.WRONG
     verdict.seconds = time.perf_counter() - started
     return verdict

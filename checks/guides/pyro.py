@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from checks.guides.guide import Guide, Params, adam
-from checks.kernels.kernel import Broken
+from checks.kernels.kernel import Astray, Broken
 from errors import InputError
 from inference.factorization.guides import guide as guide_pyro
 from inference.factorization.guides.guide import base, in_pyro, latent
+from inference.factorization.guides.preflight import Otherwise
 from inference.method import Latents, Method
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -61,11 +62,14 @@ class Asked:
         self.noisy = not all(sites[name]["fn"].has_rsample for name in self.names)
 
     def start(self, rng: torch.Generator, model: Factorization, data: Ratings) -> Params:
-        """Where the method starts. Errors: Broken for what the pre-flight finds, InputError for a point."""
+        """Where the method starts. Errors: Broken for what the pre-flight finds, Astray for draws that are not
+        of its density, InputError for a point."""
         state = self.method.init(rng, model, data, **self.options)
         try:
             if self.method.preflight:
                 self.method.preflight(rng, state, model, data)
+        except Otherwise as error:
+            raise Astray(str(error)) from error
         except InputError as error:
             raise Broken(str(error)) from error
         self.make(model, data)

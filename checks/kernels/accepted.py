@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Generator
 
 from checks.contract.faults import faults
-from checks.kernels.kernel import Kernel
+from checks.kernels.kernel import Astray, Kernel
 from checks.kernels.refusal import Refused
 from checks.problems.coverage import untried
 from checks.problems.problem import Problem, ProblemSet
@@ -19,8 +19,11 @@ def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verd
     said: dict[str, list[str]] = {}
     for problem in problems.problems():
         try:
-            verdict.faults += contract(rng, kernel, problem)
+            for fault in contract(rng, kernel, problem):
+                verdict.unfit(fault)
             chosen.append(problem)
+        except Astray as error:
+            verdict.faults.append(str(error))
         except InputError as error:
             said.setdefault(str(error), []).append(problem.name)
         if any(" raised " in fault for fault in verdict.faults):
@@ -39,9 +42,10 @@ def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verd
 
 
 def contract(rng: Generator, kernel: Kernel, problem: Problem) -> list[str]:
-    """Its faults of form on a problem. Errors: InputError where it refuses that, whatever the latents and the data."""
+    """Its faults of form on a problem. Errors: InputError where it refuses that, whatever the latents and the data,
+    Astray where it raises on some, or returns numbers that are not finite."""
     try:
         return faults(rng, kernel, problem)
     except Refused as error:
         faults(rng, kernel, problem)
-        return [f"it raises on some latents and data, and on others not: {error}"]
+        raise Astray(f"it raises on some latents and data, and on others not: {error}") from error

@@ -23,6 +23,10 @@ class Broken(Exception):
     """The kernel raised, or returned something that is not a sample of the model's latents."""
 
 
+class Astray(Broken):
+    """It keeps the contract's form, and what it returns is wrong: numbers that are not finite, or run away."""
+
+
 @dataclass(frozen=True)
 class Kernel:
     """What is judged. Many replicates at once if the module promises it with BATCHED = True, else one by one."""
@@ -51,7 +55,7 @@ class Kernel:
                 raise Broken(f"it returns {described(moved)} where {described(latents)} went in")
             lost = n - int(torch.isfinite(moved[site]).reshape(n, -1).all(1).sum())
             if lost:
-                raise Broken(f"it returns {site} with numbers that are not finite in {lost:,} of {n:,} replicates, "
+                raise Astray(f"it returns {site} with numbers that are not finite in {lost:,} of {n:,} replicates, "
                              f"{steps} steps on: look for a division by zero, or a step too long")
         return moved
 

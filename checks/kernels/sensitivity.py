@@ -12,7 +12,7 @@ from collections.abc import Callable
 from scipy import stats
 from torch import Generator
 
-from checks.kernels.kernel import Kernel
+from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.trial import Trial
 from errors import InputError
 from models.model import Model
@@ -23,25 +23,29 @@ SEEN = 6.0  # a z large enough to scale from
 
 
 def excluded(rng: Generator, kernel: Kernel, trials: list[Trial], allowed: float) -> dict[str, float]:
-    """For each parameter, the relative change that would be found nine times in ten; infinite if not even 50%."""
+    """For each parameter, the relative change that would be found nine times in ten; infinite if even 50% was
+    not seen, and absent if the kernel takes no model that is off by so much."""
     found: dict[str, float] = {}
     for trial in trials:
         assert trial.scale is not None
         tests = 2 * len(trial.scale.names)
         needed = stats.norm.isf(allowed / tests / 2) + stats.norm.isf(0.1)
         for what, changed in trial.problem.changed.items():
-            found[what] = min(found.get(what, math.inf), _size(rng, kernel, trial, changed, needed))
+            size = _size(rng, kernel, trial, changed, needed)
+            if size is not None:
+                found[what] = min(found.get(what, math.inf), size)
     return found
 
 
-def _size(rng: Generator, kernel: Kernel, trial: Trial, changed: Callable[[float], Model], needed: float) -> float:
+def _size(rng: Generator, kernel: Kernel, trial: Trial, changed: Callable[[float], Model], needed: float
+          ) -> float | None:
     for factor in CHANGES:
         other = Trial(rng, kernel, trial.problem, changed(factor))
         other.scale = trial.scale
         try:
             z = float(other.upto(min(REPLICATES, trial.n)).z.abs().nan_to_num(0).max())
-        except InputError:
-            return math.inf
+        except (InputError, Broken):
+            return None
         if z > SEEN:
             return (factor - 1) * needed / z * math.sqrt(other.n / trial.n)
     size = (CHANGES[-1] - 1) * needed / max(z, 1e-3) * math.sqrt(other.n / trial.n)

@@ -56,7 +56,7 @@ def problem(name: str, model: GridMRF, gaps: float = 0.0) -> Problem[GridMRF]:
 
     return Problem(name, model, joint, lambda data, r: data[r], free, normal, {
         "evidence": lambda factor: replace(model, evidence=factor * model.evidence),
-        "coupling": lambda factor: replace(model, right=factor * model.right, down=factor * model.down),
+        "coupling": lambda factor: replace(model.scaled(factor), unary=model.unary, evidence=model.evidence),
         "inverse temperature": model.scaled,
     }, coordinates, USES, implied, MeanField(model))
 

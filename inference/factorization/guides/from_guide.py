@@ -157,7 +157,8 @@ def blaming(file: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:  # Pyro writes the shapes of all sites below whatever is raised in a guide
-        raise InputError(str(error).partition("\nTrace Shapes:")[0]) from error
+        error.args = (str(error).partition("\nTrace Shapes:")[0],)
+        raise
     except Exception as error:
         if not file:
             raise

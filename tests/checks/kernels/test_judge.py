@@ -96,7 +96,6 @@ def test_right_kernels_pass_at_full_size(path):
     "zoo/factorization/counted_from_the_first_rated", "zoo/factorization/zeros_are_missing",
     "zoo/factorization/wrong_cholesky_side", "zoo/factorization/same_noise_for_every_row",
     "zoo/factorization/unrated_rows_skipped", "zoo/factorization/rotation_only", "zoo/factorization/signs_kept",
-    "zoo/factorization/global_random_numbers", "zoo/factorization/remembers_first_ratings",
     "zoo/factorization/langevin_without_proposal_ratio", "zoo/ladder/rate_not_halved", "zoo/ladder/noise_at_its_mean",
 ])
 def test_planted_mistakes_are_found_at_500(path):
@@ -104,12 +103,25 @@ def test_planted_mistakes_are_found_at_500(path):
     assert verdict.outcome is Outcome.WRONG
 
 
+OF_FORM = [f"zoo/factorization/{name}" for name in ("global_random_numbers", "remembers_first_ratings",
+                                                    "writes_into_its_input")]
+
+
+@pytest.mark.parametrize("path", OF_FORM)
+def test_a_fault_of_form_is_no_verdict_and_has_no_error_rate(path):
+    verdict = judge(*kernel(path), seed=5, looks=SMALL, explain=False)
+    assert verdict.outcome is Outcome.UNFIT and verdict.outcome.status == 2
+    assert "cannot be judged: " in verdict.headline and "WRONG" not in verdict.headline
+    assert verdict.assurance == "" and not verdict.tested
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", planted("grid") + planted("factorization") + planted("ladder"))
 def test_every_planted_mistake(path):
     too_small = {"twelve_uniforms", "half_precision"}  # docs/check.md says why
     verdict = judge(*kernel(path), seed=6, explain=False)
-    assert verdict.outcome is Outcome.WRONG or path.rpartition("/")[2] in too_small
+    expected = Outcome.UNFIT if path in OF_FORM else Outcome.WRONG
+    assert verdict.outcome is expected or path.rpartition("/")[2] in too_small
 
 
 def test_every_mistake_has_a_name_of_its_own():
@@ -257,7 +269,7 @@ CONTRACT = {
 def test_broken_contracts_are_named(tmp_path, says):
     method = load.method("factorization", str(write(tmp_path, CONTRACT[says])))
     verdict = judge(Kernel(method), "factorization", explain=False)
-    assert verdict.outcome is Outcome.WRONG
+    assert verdict.outcome is (Outcome.WRONG if "finite" in says else Outcome.UNFIT) and not verdict.assurance
     assert any(re.search(says, fault) for fault in verdict.faults), verdict.faults
 
 
