@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 from checks.contract.faults import blind
 from checks.kernels import reach, sensitivity, where
 from checks.kernels.accepted import accepted
+from checks.kernels.hints.hinted import hints
 from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.nearest import nearest
 from checks.kernels.refusal import refused
@@ -86,6 +87,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
                 verdict.excluded = sensitivity.excluded(rng, kernel, longest(trials), allowed)
             elif off and clock.allows(trials, told[0].n):
                 verdict.warnings += where.only(wanted, trials, told[0], allowed)
+                verdict.warnings += hints(trials, told[0], allowed)
     verdict.seconds, verdict.seed = clock.spent, seed
     return verdict
 
