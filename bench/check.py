@@ -31,7 +31,7 @@ from checks.guides.judge import judge_guide
 from checks.kernels import trial as trials
 from checks.kernels.judge import LOOKS, judge
 from checks.kernels.kernel import Broken, Kernel
-from checks.kernels.nearest import FAINT, FILE, nearest, signature
+from checks.kernels.nearest import FILE, PROBLEMS, Signature, nearest, signature
 from checks.kernels.score import Scale, learn
 from checks.kernels.trial import REFERENCE, Trial
 from checks.planted import ZOO
@@ -84,10 +84,12 @@ def detection(seeds: int, only: str) -> None:
 
 
 def guesses(kind: str, kernel: Kernel, verdict: Verdict, seed: int) -> list[str]:
-    """The names nearest to a mistake, from fresh replicates, as many as found it, of the problem that found it."""
-    problem = next(p for p in problem_set(kind).problems() if p.name == verdict.findings[0].problem)
-    trial = Trial(torch.Generator().manual_seed(seed), kernel, problem)
-    return [name for name, _, _ in nearest(trial, trial.upto(verdict.tested[0]["replicates"]))]
+    """The names nearest to a mistake, from fresh replicates, as many as found it."""
+    rng = torch.Generator().manual_seed(seed)
+    trials = [Trial(rng, kernel, problem) for problem in problem_set(kind).problems()[:PROBLEMS]]
+    for trial in trials:
+        trial.upto(verdict.tested[0]["replicates"])
+    return [name for name, _, _ in nearest(trials)]
 
 
 def guides(seeds: int, alarms: int) -> None:
@@ -176,7 +178,7 @@ def count(runs: list[list[str]]) -> None:
 
 def signatures(replicates: int = 2000) -> None:
     """Every mistake's z's on every problem, as `checks/kernels/nearest.py` compares them."""
-    written: dict[str, dict[str, list[int]]] = {}
+    written: dict[str, dict[str, Signature]] = {}
     for kind, of_kind in sets().items():
         for problem in of_kind.problems():
             scale = learn(torch.Generator().manual_seed(1), problem, REFERENCE * replicates)
@@ -184,9 +186,7 @@ def signatures(replicates: int = 2000) -> None:
                 trial = Trial(torch.Generator().manual_seed(2), kernel, problem)
                 trial.scale = scale
                 try:
-                    numbers = signature(trial.upto(replicates))
-                    if max(map(abs, numbers)) > FAINT:
-                        written.setdefault(problem.name, {})[kernel.method.name] = numbers
+                    written.setdefault(problem.name, {})[kernel.method.name] = signature(trial.upto(replicates))
                 except (Broken, InputError) as error:
                     print(f"{kernel.method.name} on the {problem.name}: {error}")
     rows = ",\n".join(f'"{p}": {{\n' + ",\n".join(f'"{k}": {json.dumps(v, separators=(",", ":"))}'

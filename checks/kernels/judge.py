@@ -88,6 +88,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
             elif off and clock.allows(trials, told[0].n):
                 verdict.warnings += where.only(wanted, trials, told[0], allowed)
                 verdict.warnings += hints(trials, told[0], allowed)
+            verdict.nearest = nearest(trials) if off else []
     verdict.seconds, verdict.seed = clock.spent, seed
     return verdict
 
@@ -132,7 +133,6 @@ def _explain(verdict: Verdict, trials: list[Trial]) -> None:
              "spread": _rounded(compared.z[1, f]), "sd": _rounded(compared.d[0, f])}
             for f, name in enumerate(trial.scale.names)]
         if verdict.outcome is Outcome.WRONG and verdict.findings:
-            verdict.nearest = nearest(trial, compared)
             finite = all(bool(torch.isfinite(x).all()) for x in trial.after.values())
             verdict.implied = problem.implied(problem.model, trial.after, data) if finite else []
             verdict.faults += blind(trial.kernel, problem, trial.before, data)

@@ -27,7 +27,7 @@ def off(trial: Trial) -> list[str]:
         return []
     before, data = problem.joint(trial.rng, trial.n)
     after = trial.kernel.move(trial.rng, problem, before, data, 1, trial.model)
-    stays = torch.stack([(after[site] == x).flatten(1).all(1) for site, x in before.items()]).all(0)
+    stays = torch.stack([(after[site] == x).reshape(len(x), -1).all(1) for site, x in before.items()]).all(0)
     rise = (problem.model.log_joint(after, data) - problem.model.log_joint(before, data))[~stays]
     if not REFUSED[0] < float(stays.double().mean()) < REFUSED[1] or abs(slope(rise)) < SURE:
         return []
