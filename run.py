@@ -56,8 +56,8 @@ def own_door(name: str, prog: str, description: str, argv: list[str]) -> int:
 
 def main(argv: list[str]) -> int:
     if any(word.partition("=")[0] == "--check" for word in argv):
-        return own_door("check", "run.py", "Is a method right? Exit status 0: right, 1: wrong, 2: cannot be judged, "
-                        "3: cannot tell.", argv)
+        return own_door("check", "run.py", "Is a method right? Exit status 0: right, 1: wrong, 2: cannot be "
+                        "judged, 3: cannot tell.", argv)
     if argv[:1] == ["compare"]:
         return own_door("compare", "run.py compare", "Saved results of one problem in one table and one set of "
                         "figures.", argv[1:])

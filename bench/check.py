@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -44,6 +45,7 @@ from inference.engine import one_thread
 from inference.user_file import import_file
 
 RIGHT = ZOO.parent / "right"
+FOUND = (Outcome.WRONG, Outcome.UNFIT)
 
 
 def kernels(folder: Path, only: str = "") -> Iterator[tuple[str, Kernel]]:
@@ -64,7 +66,7 @@ def detection(seeds: int, only: str) -> None:
             started = time.process_time()
             verdict = judge(kernel, kind, seed=100 + seed, explain=False)
             spent, runs = time.process_time() - started, runs + 1
-            if verdict.outcome in (Outcome.WRONG, Outcome.UNFIT):
+            if verdict.outcome in FOUND:
                 seconds.append(spent)
                 if verdict.findings:
                     names = guesses(kind, kernel, verdict, 500 + seed)
@@ -88,7 +90,8 @@ def guesses(kind: str, kernel: Kernel, verdict: Verdict, seed: int) -> list[str]
     rng = torch.Generator().manual_seed(seed)
     trials = [Trial(rng, kernel, problem) for problem in problem_set(kind).problems()[:PROBLEMS]]
     for trial in trials:
-        trial.upto(verdict.tested[0]["replicates"])
+        with suppress(InputError):  # it does not take this problem
+            trial.upto(verdict.tested[0]["replicates"])
     return [name for name, _, _ in nearest(trials)]
 
 
@@ -101,7 +104,7 @@ def guides(seeds: int, alarms: int) -> None:
             verdict = judge_guide(guide, "factorization", seed=100 + seed)
             seconds.append(time.process_time() - started)
             count += 1
-            if verdict.outcome not in (Outcome.WRONG, Outcome.UNFIT):
+            if verdict.outcome not in FOUND:
                 missed.append(f"{guide.name} (seed {seed})")
     print(f"guides: found {count - len(missed)} of {count}; median {statistics.median(seconds):.2f} s of one core, "
           f"most {max(seconds):.0f} s; missed: {', '.join(missed) or 'none'}", flush=True)
@@ -114,7 +117,7 @@ def guides(seeds: int, alarms: int) -> None:
             runs += 1
             if seed == 0:
                 took.append(f"{guide.name} {time.process_time() - started:.0f} s")
-            if verdict.outcome in (Outcome.WRONG, Outcome.UNFIT):
+            if verdict.outcome in FOUND:
                 wrong.append(f"{guide.name}, seed {seed}: {verdict.headline}")
     print(f"{len(wrong)} false alarms in {runs} runs of right guides; a pass with its fits: {', '.join(took)}")
     print("\n".join(wrong))
@@ -167,7 +170,7 @@ def false_alarms(runs: int, log: Path | None) -> None:
 
 def count(runs: list[list[str]]) -> None:
     """What the lines of the runs come to."""
-    alarms = [run for run in runs if run[3] in (Outcome.WRONG, Outcome.UNFIT)]
+    alarms = [run for run in runs if run[3] in FOUND]
     told = [run for run in runs if run[3] == Outcome.UNKNOWN]
     print(f"{len(alarms)} false alarms in {len(runs)} full runs of {len({tuple(run[:2]) for run in runs})} right "
           f"kernels ({len(told)} cannot tell); median {statistics.median(float(run[4]) for run in runs):.1f} s of one "

@@ -12,7 +12,7 @@ from checks.asked import Asked, What, everything, found
 from checks.fits.judge import judge_fit
 from checks.guides.guide import Guide
 from checks.guides.judge import judge_guide
-from checks.kernels.judge import judge
+from checks.kernels.judge import Watch, judge
 from checks.kernels.kernel import Kernel
 from checks.problems.problem import ProblemSet
 from checks.verdict import Verdict
@@ -24,8 +24,9 @@ __all__ = ["Asked", "check", "chosen_options", "everything", "found", "judged"]
 
 
 def check(what: What, *, problems: str | ProblemSet | None = None, options: Mapping[str, object] | None = None,
-          seed: int = 0, level: float = 1e-3, budget: float = 300.0) -> Verdict:
-    """Is it right? Wrong is said of a right method with probability at most `level`; `budget` is in seconds.
+          seed: int = 0, level: float = 1e-3, budget: float = 300.0, watch: Watch = None) -> Verdict:
+    """Is it right? Wrong is said of a right method with probability at most `level`; `budget` is in processor seconds,
+    and `watch` is told now and then what goes on.
 
     what        a name, "zoo/NAME", a path ("mine.py", "mine.py:Name"), a Method, or a module that holds one
     problems    a set of test problems (default: found out)
@@ -34,10 +35,11 @@ def check(what: What, *, problems: str | ProblemSet | None = None, options: Mapp
     Errors: InputError for what cannot be judged, or is two things.
     """
     asked = found(what, problems=problems)
-    return judged(asked, chosen_options(asked, options or {}), seed=seed, level=level, budget=budget)
+    return judged(asked, chosen_options(asked, options or {}), seed=seed, level=level, budget=budget, watch=watch)
 
 
-def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: float, budget: float) -> Verdict:
+def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: float, budget: float, watch: Watch = None
+           ) -> Verdict:
     """The verdict, by what is asked. Errors: InputError for a budget that is none."""
     if not budget > 0:
         raise InputError(f"the budget must be a positive number of seconds, not {budget:g}")
@@ -45,11 +47,11 @@ def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: flo
     if isinstance(what, Method) and what.guide:
         what = importlib.import_module("checks.guides.pyro").of(what, options)  # which imports Pyro
     if isinstance(what, Guide):
-        verdict = judge_guide(what, problems, seed=seed, level=level, budget=budget)
+        verdict = judge_guide(what, problems, seed=seed, level=level, budget=budget, watch=watch)
     elif what.family is Family.VARIATIONAL:
-        verdict = judge_fit(what, problems, options, seed=seed, level=level, budget=budget)
+        verdict = judge_fit(what, problems, options, seed=seed, level=level, budget=budget, watch=watch)
     else:
-        verdict = judge(Kernel(what, options), problems, seed=seed, level=level, budget=budget)
+        verdict = judge(Kernel(what, options), problems, seed=seed, level=level, budget=budget, watch=watch)
     verdict.by_design = not asked.exact
     return verdict
 

@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     UNKNOWN = "cannot tell"
-    UNFIT = "cannot be judged"  # a fault of form: there is no kernel or guide to judge yet
+    UNFIT = "cannot be judged"  # its form is at fault, and nothing is known of its distribution
 
     @property
     def status(self) -> int:
@@ -89,11 +89,6 @@ class Verdict:
         if not 0 < self.level < 0.5:
             raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {self.level}")
 
-    def unfit(self, fault: str) -> None:
-        """It cannot be judged, because of this."""
-        self.faults.append(fault)
-        self.outcome = Outcome.UNFIT
-
     @property
     def headline(self) -> str:
         """The verdict in a sentence."""
@@ -129,8 +124,9 @@ class Verdict:
 
     @property
     def assurance(self) -> str:
-        """The false-alarm probability, in words, where a test of that level has spoken."""
-        if self.outcome is not Outcome.WRONG or not self.findings:
+        """The false-alarm probability of a verdict that has one, in words; "" of others."""
+        if self.outcome in (Outcome.UNFIT, Outcome.UNKNOWN) or (
+                self.outcome is Outcome.WRONG and not self.findings and not any(map(reached, self.faults))):
             return ""
         return (f"a right method is called wrong with probability at most {self.level:g}; a rejection counts only "
                 f"after fresh replicates repeat it")
@@ -151,6 +147,11 @@ class Verdict:
         """Plain numbers and words."""
         return {**asdict(self), "outcome": str(self.outcome), "headline": self.headline,
                 "assurance": self.assurance, "exclusion": self.exclusion}
+
+
+def reached(fault: str) -> bool:
+    """Whether a fault is of reach, which is found in replicates, as a finding is."""
+    return fault.startswith(("FROZEN", "NOT ERGODIC"))
 
 
 def _row(cells: Sequence[str], tag: str) -> str:

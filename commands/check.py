@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 from rich.text import Text
 
 from checks.door import chosen_options, everything, found, judged
@@ -35,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", choices=("plain", "ladder"), help="of ratings: plain, or where noise, priors and biases are learned "
         "too (default: plain for a file that runs there)")
     add("--seed", type=int, default=0)
-    add("--budget", type=float, default=300.0, metavar="SECONDS", help="for each method (default 300)")
+    add("--budget", type=float, default=300.0, metavar="SECONDS",
+        help="processor seconds for each method (default 300)")
     add("--level", type=float, default=1e-3, help="probability that a right method is called wrong (default 0.001)")
 
 
@@ -55,21 +59,28 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
                                              problems=MODELS.get(args.model))]
     options = [chosen_options(asked, given) for asked in wanted]
     out = folder.create(args.out, "check", argv)
-    verdicts, figures = [], []
+    verdicts = []
     for asked, chosen in zip(wanted, options, strict=True):
-        verdict = judged(asked, chosen, seed=args.seed, level=args.level, budget=args.budget)
+        with console.status(f"judging {escape(asked.name)}") as status:  # nothing where nobody watches
+            verdict = judged(asked, chosen, seed=args.seed, level=args.level, budget=args.budget,
+                             watch=partial(progress, status, asked.name))
         verdicts.append(verdict)
         if not judge_all:
             show(console, verdict)
         name = f"check-{asked.name}" if judge_all else "check"
         folder.write_json(out / f"{name}.json", folder.finite(verdict.to_json()))
-        figures.append(views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores))
+        if verdict.scores:
+            views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
     if judge_all:
         summary(console, verdicts)
-    console.print(f"{'the figures and JSON are' if any(figures) else 'check.json is'} in {out}", soft_wrap=True,
-                  highlight=False, markup=False)
+    figures = f"the figure{'s' * judge_all} and JSON are" if any(v.scores for v in verdicts) else "check.json is"
+    console.print(f"{figures} in {out}", soft_wrap=True, highlight=False, markup=False)
     statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
-    return 1 if 1 in statuses else max(statuses)
+    return 1 if 1 in statuses else 2 if 2 in statuses else max(statuses)
+
+
+def progress(status: Status, name: str, doing: str) -> None:
+    status.update(escape(f"judging {name}: {doing}"))
 
 
 def kind_of(problem: str | None) -> str | None:
@@ -78,11 +89,11 @@ def kind_of(problem: str | None) -> str | None:
 
 
 def show(console: Console, verdict: Verdict) -> None:
-    """The verdict in words and a table; what comes from a user's file is printed as it is, square brackets too."""
-    def say(text: str | Text) -> None:
-        console.print(text, soft_wrap=True, markup=False)
+    """The verdict in words and a table."""
+    def say(line: str, before: Text | str = "") -> None:  # square brackets are square brackets
+        console.print(Text.assemble(before, line), soft_wrap=True, highlight=False)
 
-    say(Text(verdict.headline, style=COLOUR[verdict.outcome]))
+    console.print(Text(verdict.headline, COLOUR[verdict.outcome]), soft_wrap=True)
     for fault in verdict.faults[1:]:
         say(f"  {fault}")
     if verdict.findings:
@@ -98,13 +109,14 @@ def show(console: Console, verdict: Verdict) -> None:
     if verdict.exclusion:
         say(verdict.exclusion)
     for line in verdict.warnings:
-        say(Text.assemble(("note", "yellow"), f": {line}"))
+        say(f": {line}", Text("note", "yellow"))
     if verdict.tested:
         unit = verdict.tested[0].get("unit", "replicates")
         tables.show(console, "Tested", ("problem", unit, "functions", "scores"),
                     [(t["problem"], t["replicates"], t["functions"], (1 if "unit" in t else 2) * t["functions"])
                      for t in verdict.tested])
-    say(f"{f'{verdict.assurance} ' if verdict.assurance else ''}({verdict.seconds:.1f} s, seed {verdict.seed})")
+    took = f"{verdict.seconds:.1f} s, seed {verdict.seed}"
+    say(f"{verdict.assurance} ({took})" if verdict.assurance else took)
 
 
 def summary(console: Console, verdicts: list[Verdict]) -> None:

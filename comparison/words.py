@@ -7,8 +7,8 @@ from math import isfinite
 
 from comparison.measures import DISAGREES
 from comparison.row import Row
+from inference.diagnostics import MIXED
 
-MIXED = 1.05  # R-hat of a reference that can be relied on
 WITHIN = 2.0  # standard errors that do not tell two results apart
 SHOWN = 4  # names in a sentence
 

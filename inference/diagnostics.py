@@ -21,6 +21,7 @@ from inference.result import Result, import_arviz
 
 KEPT = 256  # predictions or pixels that chains are diagnosed, and methods compared, on: at most
 JUDGES = ("strip", "brute_force", "variable_elimination_pgmpy", "junction_tree_pgmpy")  # exact; the first there is
+MIXED = 1.05  # R-hat of chains that can be relied on, at most
 DRAWS = 4  # a chain, at least, for ArviZ to say anything
 Ess = Literal["bulk", "tail", "mean"]
 

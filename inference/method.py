@@ -12,7 +12,10 @@
 `State` is a small frozen dataclass of tensors (shapes in its annotations) and plain numbers or words.
 `rng` is a `torch.Generator` on the model's device and the only source of randomness.
 Options are the keyword-only arguments of `init`; what `step` needs of them is kept in the state.
-`start` is what `--check` needs; without it a State that holds the sites and words or numbers is enough.
+`start` is what `--check` needs; without it a State that holds the sites and words or numbers is enough. What a State
+holds beside the sites (a cached log joint, an estimate of the likelihood, hot copies) `start` makes to fit them: a
+function of the latents and the data, or a draw given these, which `STARTS_IN_EQUILIBRIUM = True` promises. Drawn
+otherwise, a kernel that is right in the long run is off in its first steps, and `--check` cannot tell.
 """
 
 from __future__ import annotations

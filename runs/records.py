@@ -16,13 +16,33 @@ class Checkpoint:
     what: str
     ours: float
     reference: float
-    error: float
+    error: float  # of the kind that `passes` names
     passed: bool
+    passes: str  # what must hold, with the number that is held to it
 
     @classmethod
-    def close(cls, id: str, what: str, ours: float, reference: float, error: float, bound: float) -> Checkpoint:
-        """Passes when `error` is at most `bound`; a nan fails."""
-        return cls(id, what, ours, reference, error, bool(error <= bound))
+    def close(cls, id: str, what: str, ours: float, reference: float, error: float, bound: float,
+              kind: str = "difference") -> Checkpoint:
+        """Passes when `error`, a difference of that kind, is at most `bound`; a nan fails.
+
+        >>> Checkpoint.close("1.1", "log Z", 2.0, 1.0, 1.0, 1e-8, "relative difference").passes
+        'relative difference 1.0 <= 1e-08'
+        """
+        return cls(id, what, ours, reference, error, bool(error <= bound), f"{kind} {error:.2} <= {bound:.2g}")
+
+    @classmethod
+    def below(cls, id: str, what: str, ours: float, reference: float, limit: float) -> Checkpoint:
+        """Passes when our number is at most the limit.
+
+        >>> Checkpoint.below("2.5", "test NLL", 1.5, 1.6, 2.0).passes
+        'ours <= 2'
+        """
+        return cls(id, what, ours, reference, max(0.0, ours - limit), bool(ours <= limit), f"ours <= {limit:.4g}")
+
+    @classmethod
+    def above(cls, id: str, what: str, ours: float, reference: float) -> Checkpoint:
+        """Passes when our number is at least the reference."""
+        return cls(id, what, ours, reference, max(0.0, reference - ours), bool(ours >= reference), "ours >= reference")
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,12 @@ class Run:
 
     def conclude(self, checkpoints: Sequence[Checkpoint], entries: Sequence[Entry]) -> int:
         """The table of checkpoints and `summary.json`; 0 if all passed, else 1."""
-        tables.checkpoints(self.console, [asdict(c) for c in checkpoints])
+        if checkpoints:
+            tables.checkpoints(self.console, [asdict(c) for c in checkpoints])
         folder.write_summary(self.folder, self.problem, self.argv, self.seed, checkpoints, entries)
         failed = sum(not c.passed for c in checkpoints)
-        self.console.print(f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; "
-                           f"figures and results are in {self.folder}", soft_wrap=True, markup=False)
+        said = f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; " if checkpoints else ""
+        self.console.print(f"{said}figures and results are in {self.folder}", soft_wrap=True)
         return 1 if failed else 0
 
     def bare(self, results: Sequence[Result]) -> int:

@@ -29,7 +29,7 @@ def test_a_run_leaves_what_the_readme_says(tmp_path, capsys):
     assert summary["problem"] == 1 and summary["seed"] == 3
     assert shlex.split(summary["command"])[:4] == ["python", "run.py", "--problem", "1"]
     assert {"versions", "machine"} <= summary.keys()
-    fields = {"id", "what", "ours", "reference", "error", "passed"}
+    fields = {"id", "what", "ours", "reference", "error", "passed", "passes"}
     assert summary["checkpoints"] and all(
         set(c) == fields and c["passed"] for c in summary["checkpoints"])
     by_name = {m["name"]: m for m in summary["methods"]}

@@ -14,6 +14,16 @@ def decimals(value: float | None, digits: int = 4, below: float = inf, figures: 
     return None if value is None else f"{value:.{digits}f}" if abs(value) < below else f"{value:.{figures}g}"
 
 
+def with_error(value: float | None, error: float | None, digits: int = 4, below: float = inf) -> str | None:
+    """A number with its standard error in brackets, where it has one.
+
+    >>> with_error(1.37261, 0.00449), with_error(1.37261, None), with_error(None, None)
+    ('1.3726 (0.0045)', '1.3726', None)
+    """
+    said = decimals(value, digits, below)
+    return said if said is None or error is None else f"{said} ({decimals(error, digits, below)})"
+
+
 def three(value: float | None) -> str | None:
     """Three figures, as 1,230 rather than 1.23e+03.
 

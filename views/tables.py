@@ -82,7 +82,7 @@ def console() -> Console:
 
 def checkpoints(console: Console, items: Sequence[Mapping[str, Any]]) -> None:
     """The checkpoint table; fields as in `summary.json`."""
-    show(console, "Checkpoints", ("id", "what", "ours", "reference", "error", ""), [
-        (c["id"], c["what"], f"{c['ours']:.9g}", f"{c['reference']:.9g}", f"{c['error']:.1e}",
+    show(console, "Checkpoints", ("id", "what", "ours", "reference", "passes if", ""), [
+        (c["id"], c["what"], f"{c['ours']:.9g}", f"{c['reference']:.9g}", c["passes"],
          Text("pass", "green") if c["passed"] else Text("FAIL", "bold red")) for c in items
     ])

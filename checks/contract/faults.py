@@ -1,4 +1,4 @@
-"""Does a kernel keep the contract? Each fault is a sentence.
+"""Does a kernel keep the contract? Each fault of form is a sentence, and then it cannot be judged.
 
 Shapes, dtypes, finite numbers; the same draws from the same seed, whatever the global generators hold and
 whatever it was called with before; the global generators and everything it was given left as they were.
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from checks.kernels.kernel import Astray, Broken, Kernel
+from checks.kernels.kernel import Broken, Kernel, Unfit
 from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, take
 from errors import InputError
@@ -29,8 +29,7 @@ OTHER_DRAWS = ("the same seed gives other draws: it takes random numbers from so
 
 
 def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
-    """What is wrong with how the kernel behaves on a few replicates. Errors: InputError if it refuses the problem,
-    Astray for numbers that are not finite."""
+    """What is wrong with how the kernel behaves on a few replicates. Errors: InputError if it refuses the problem."""
     latents, data = problem.joint(rng, REPLICATES)
     seed = int(torch.randint(2**31, (1,), generator=rng))
 
@@ -41,11 +40,11 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
     given, held = contents((latents, data)), global_state()
     try:
         first = run(slice(None), 0)
-    except Astray:
-        raise
     except Broken as error:
         if said := refused(error.__cause__, kernel.method):
             raise said from error
+        if error.__cause__ is None and not isinstance(error, Unfit):
+            raise  # it draws, and draws no numbers
         return [str(error)]
     found = written(given, (latents, data)) + borrowed(held) + unlike(first, latents, problem.model)
     if first.keys() != latents.keys():
@@ -55,8 +54,6 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
         again, part = run(slice(None), 1), run(half, 1)
         run(slice(REPLICATES // 2, None), 2)
         after_others = run(half, 2)
-    except Astray:
-        raise
     except Broken as error:
         return [*found, str(error)]
     if not equal(first, again):

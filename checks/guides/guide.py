@@ -12,13 +12,15 @@ A file holds them as functions; parameters and noise may have a leading axis of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from checks.budget import tick
 from inference.method import Latents
 from models.model import Data, Model
 
@@ -38,6 +40,8 @@ class Guide:
     elbo: Callable[..., Tensor]
     gradient: Callable[..., Params]
     fit: Callable[..., Params]
+    further: Callable[[Params], Callable[..., Params]]  # a fit from given parameters on, by its own objective
+    own: bool = False  # the fit is the author's
     samples: tuple[int, int] = (2000, 2000)  # behind a question of density, and of objective and gradient
     drawn: Callable[[Latents], Latents] = dict  # what the density is one of, where that is not the latents
     noisy: Callable[[], bool] = bool  # once fitted: is its gradient the score function's, for want of a slope?
@@ -46,12 +50,53 @@ class Guide:
     def of(cls, module: ModuleType, name: str) -> Guide:
         """The guide in a module that holds the functions above."""
         found = {part: getattr(module, part) for part in NEEDED}
-        slope = getattr(module, "gradient", None) or by_torch(module.elbo)
-        return cls(name, **found, gradient=slope, fit=getattr(module, "fit", None) or adam(module.start, slope))
+        through = by_torch(module.elbo)
+        slope = getattr(module, "gradient", None) or through
+
+        def quieter(*given: Any) -> Params:
+            """The slope of the objective on the same noise, where it has one: a gradient of the author's may be right
+            and too noisy to fit by."""
+            try:
+                through_samples = through(*given)
+            except RuntimeError:  # nothing to differentiate
+                return slope(*given)
+            return through_samples if all(bool(x.any()) for x in through_samples.values()) else slope(*given)
+
+        fit = getattr(module, "fit", None)
+        return cls(name, **found, gradient=slope, fit=fit or adam(module.start, quieter),
+                   further=lambda params: adam(lambda *_: params, quieter), own=fit is not None)
 
 
 def is_guide(module: ModuleType) -> bool:
     return all(hasattr(module, part) for part in NEEDED)
+
+
+def misfits(rng: torch.Generator, guide: Guide, model: Model, data: Data) -> list[str]:
+    """What a guide's functions return that is not what they should: sentences."""
+    def unlike(what: str, found: object, like: Mapping[str, tuple[int, ...]]) -> list[str]:
+        if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
+            return [f"{what} returns {type(found).__name__}: return a dict of tensors, {', '.join(like)}"]
+        if missing := [name for name in like if name not in found]:
+            return [f"{what} returns no {', '.join(missing)}: return a dict with {', '.join(like)}"]
+        return [f"{what} returns {name} of shape {tuple(found[name].shape)}, not {shape}"
+                for name, shape in like.items() if found[name].shape != shape]
+
+    params = guide.start(rng, model, data)
+    if not isinstance(params, dict) or not params or not all(
+            isinstance(x, Tensor) and x.dtype is torch.float64 for x in params.values()):
+        return ["start returns no parameters: return a dict of float64 tensors"]
+    n, z = 3, noise(rng, model, 3)
+    latents = guide.sample(params, z)
+    found = unlike("sample", latents, {site: (n, *shape) for site, shape in model.sites.items()})
+    if found:
+        return found
+    density, value = guide.log_density(params, guide.drawn(latents)), guide.elbo(model, data, params, z)
+    for what, x, shapes in (("log_density", density, [(n,)]), ("elbo", value, [(n,), ()])):
+        if not isinstance(x, Tensor) or tuple(x.shape) not in shapes:
+            got = f"a tensor of shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+            found.append(f"{what} returns {got} for {n} samples: return a tensor of shape ({n},), one number each")
+    return found or unlike("gradient", guide.gradient(model, data, repeated(params, n), z),
+                           {name: (n, *x.shape) for name, x in params.items()})
 
 
 def noise(rng: torch.Generator, model: Model, n: int) -> Latents:
@@ -84,6 +129,7 @@ def adam(start: Callable[..., Params], gradient: Callable[..., Params], steps: i
         params = start(rng, model, data)
         first, second = ({name: torch.zeros_like(x) for name, x in params.items()} for _ in range(2))
         for t in range(1, steps + 1):
+            tick()
             slope = gradient(model, data, repeated(params, samples), noise(rng, model, samples))
             for name in params:
                 g = slope[name].mean(0)

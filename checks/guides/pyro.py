@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import pyro.distributions as dist
@@ -17,12 +18,13 @@ import pyro.poutine as poutine
 import torch
 from torch import Tensor
 
+from checks.budget import tick
 from checks.guides.guide import Guide, Params, adam
-from checks.kernels.kernel import Astray, Broken
+from checks.kernels.kernel import Broken, Unfit
 from errors import InputError
 from inference.factorization.guides import guide as guide_pyro
 from inference.factorization.guides.guide import base, in_pyro, latent
-from inference.factorization.guides.preflight import Otherwise
+from inference.factorization.guides.preflight import Astray
 from inference.method import Latents, Method
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -35,9 +37,10 @@ SAMPLES = (800, 60)  # a trace takes about a millisecond
 def of(method: Method, options: Mapping[str, object]) -> Guide:
     """The guide behind a method that `inference.factorization.guides.from_guide` made."""
     asked = Asked(method, dict(options))
+    steps = partial(adam, gradient=asked.gradient, steps=STEPS, samples=GRADIENTS)
     return Guide(method.name, asked.start, asked.sample, asked.log_density, asked.elbo, asked.gradient,
-                 adam(asked.start, asked.gradient, STEPS, samples=GRADIENTS), SAMPLES, asked.drawn,
-                 lambda: asked.noisy)
+                 steps(asked.start), lambda params: steps(lambda *_: params), samples=SAMPLES, drawn=asked.drawn,
+                 noisy=lambda: asked.noisy)
 
 
 class Asked:
@@ -62,17 +65,18 @@ class Asked:
         self.noisy = not all(sites[name]["fn"].has_rsample for name in self.names)
 
     def start(self, rng: torch.Generator, model: Factorization, data: Ratings) -> Params:
-        """Where the method starts. Errors: Broken for what the pre-flight finds, Astray for draws that are not
-        of its density, InputError for a point."""
+        """Where the method starts. Errors: Broken for what the pre-flight finds, InputError for a point."""
         state = self.method.init(rng, model, data, **self.options)
         try:
             if self.method.preflight:
                 self.method.preflight(rng, state, model, data)
-        except Otherwise as error:
-            raise Astray(str(error)) from error
         except InputError as error:
-            raise Broken(str(error)) from error
+            raise (Broken if isinstance(error, Astray) else Unfit)(str(error)) from error
         self.make(model, data)
+        besides = [name for name in self.names if name not in model.sites]
+        if besides and any(name in model.sites for name in self.names):
+            raise Broken(f"it draws {', '.join(besides)} beside {', '.join(model.sites)}: the ELBO counts the entropy "
+                         f"of a site that the model has not, and is no bound; draw no more than the model's sites")
         if not self.names:
             raise InputError(f"{self.method.name} draws nothing but points (Delta): there is no distribution to judge")
         return {name: value.double() for name, value in state.params.items()}
@@ -84,6 +88,7 @@ class Asked:
         first = {name: self.of_replicate(params, name, 0).detach() for name in params}
         with self.made.held(generator(self.made.model), first):
             for r, seed in enumerate(seeds):
+                tick()
                 with torch.no_grad():
                     for name in many:
                         leaves[name].copy_(params[name][r])

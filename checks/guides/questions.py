@@ -75,7 +75,7 @@ def density(rng: torch.Generator, guide: Guide, model: Model, params: Params) ->
     """E[p0 / q] = 1, and E[grad log q] = 0 for every parameter tensor."""
     n = guide.samples[0]
     pilot, latents = (guide.drawn(guide.sample(params, noise(rng, model, n))) for _ in range(2))
-    log_p0 = normal_density(*(torch.cat([x.detach().flatten(1) for x in draws.values()], 1)
+    log_p0 = normal_density(*(torch.cat([x.detach().reshape(n, -1) for x in draws.values()], 1)
                               for draws in (pilot, latents)))
     weight = (log_p0 - guide.log_density(params, latents).detach()).clamp(max=50).exp()
     if weight.mean() < 1 and weight.sum() ** 2 < ENOUGH * n * weight.square().sum():
@@ -87,7 +87,7 @@ def density(rng: torch.Generator, guide: Guide, model: Model, params: Params) ->
     slopes = torch.autograd.grad(guide.log_density(leaves, fixed).sum(), list(leaves.values()), allow_unused=True)
     for name, slope in zip(leaves, slopes, strict=True):
         if slope is not None:
-            along = slope.flatten(1).sum(1)
+            along = slope.reshape(n, -1).sum(1)
             found.append(Mean("the score of q under its samples", name, along, float(slope.abs().mean())))
     return found
 
@@ -96,9 +96,9 @@ def stein(rng: torch.Generator, guide: Guide, params: Params, latents: Latents, 
     """Stein's identity for linear functions: samples whose second moments are not the density's break it."""
     at = {site: x.detach().requires_grad_() for site, x in latents.items()}
     slopes = torch.autograd.grad(guide.log_density(params, at).sum(), list(at.values()), allow_unused=True)
-    slope = torch.cat([torch.zeros_like(x).flatten(1) if g is None else g.flatten(1)
+    slope = torch.cat([(torch.zeros_like(x) if g is None else g).reshape(len(x), -1)
                        for x, g in zip(at.values(), slopes, strict=True)], 1)
-    off = torch.cat([(x.detach() - centre[site]).flatten(1) for site, x in latents.items()], 1)
+    off = torch.cat([(x.detach() - centre[site]).reshape(len(x), -1) for site, x in latents.items()], 1)
     found = []
     for k in range(4):
         a = torch.randint(2, off.shape[1:], generator=rng) * 2.0 - 1.0 if k else torch.ones(off.shape[1:])
@@ -141,7 +141,7 @@ def gradients(rng: torch.Generator, guide: Guide, model: Model, data: Data, para
         for kind, direction in (("sum of ", torch.ones_like(x)), ("signed sum of ", signs)):
             up, down = (_values(guide.elbo(model, data, {**params, name: x + side * PIECE * direction}, z), n)
                         for side in (1, -1))
-            slope = (slopes[name].detach() * direction).flatten(1).sum(1)
+            slope = (slopes[name].detach() * direction).reshape(n, -1).sum(1)
             numeric = (up - down).detach() / (2 * PIECE)
             found.append(Mean("the gradient against finite differences", kind + name, slope - numeric,
                               float(numeric.abs().mean())))

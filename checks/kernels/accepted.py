@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Generator
 
 from checks.contract.faults import faults
-from checks.kernels.kernel import Astray, Kernel
+from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.refusal import Refused
 from checks.problems.coverage import untried
 from checks.problems.problem import Problem, ProblemSet
@@ -19,11 +19,8 @@ def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verd
     said: dict[str, list[str]] = {}
     for problem in problems.problems():
         try:
-            for fault in contract(rng, kernel, problem):
-                verdict.unfit(fault)
+            verdict.faults += contract(rng, kernel, problem)
             chosen.append(problem)
-        except Astray as error:
-            verdict.faults.append(str(error))
         except InputError as error:
             said.setdefault(str(error), []).append(problem.name)
         if any(" raised " in fault for fault in verdict.faults):
@@ -42,10 +39,10 @@ def accepted(rng: Generator, kernel: Kernel, problems: ProblemSet, verdict: Verd
 
 
 def contract(rng: Generator, kernel: Kernel, problem: Problem) -> list[str]:
-    """Its faults of form on a problem. Errors: InputError where it refuses that, whatever the latents and the data,
-    Astray where it raises on some, or returns numbers that are not finite."""
+    """Its faults of form on a problem. Errors: InputError where it refuses that, whatever the latents and the data;
+    Broken where it does on some of them only, or draws numbers that are none."""
     try:
         return faults(rng, kernel, problem)
     except Refused as error:
         faults(rng, kernel, problem)
-        raise Astray(f"it raises on some latents and data, and on others not: {error}") from error
+        raise Broken(f"it raises on some latents and data, and on others not: {error}") from None

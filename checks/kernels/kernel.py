@@ -5,26 +5,37 @@ Methods of the family `exact` draw from what they computed and forget the start:
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from checks.budget import Spent, tick
+from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, join, take
 from errors import InputError
 from inference.method import Family, Latents, Method
 from models.model import Data, Model
+
+SHOWN = 200  # characters of latents
+RARE = 1000  # replicates, of which one may be where no data will ever lead, and the kernel raise
+HOUSE = Path(__file__).parents[2]
+THEIRS = ("checks/zoo", "checks/right", "examples", "tests")  # what stands in the house and plays a user's file
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 class Broken(Exception):
     """The kernel raised, or returned something that is not a sample of the model's latents."""
 
 
-class Astray(Broken):
-    """It keeps the contract's form, and what it returns is wrong: numbers that are not finite, or run away."""
+class Unfit(Broken):
+    """What is given has not the form that could be judged."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,8 @@ class Kernel:
 
     method: Method
     options: Mapping[str, object] = field(default_factory=dict)
+    rare: list[str] = field(default_factory=list, compare=False)  # where it raised, and what
+    moved: list[int] = field(default_factory=list, compare=False)  # replicates, call by call
 
     @property
     def batched(self) -> bool:
@@ -43,23 +56,50 @@ class Kernel:
         """Every replicate `steps` steps on. `model` stands in for the problem's own."""
         model = problem.model if model is None else model
         n = len(next(iter(latents.values())))
+        self.moved.append(n)
         if self.batched:
-            moved = self._from(rng, model, data, latents, steps)
+            moved = self._batch(rng, model, data, latents, steps)
         else:
-            moved = join([{site: x[None] for site, x in self._from(
+            moved = join([{site: x[None] for site, x in self._one(
                 rng, model, problem.one(data, r), take(latents, r), steps).items()}
                 for r in range(n)])
         moved = {site: x if x.is_floating_point() else x.to(torch.int64) for site, x in moved.items()}
         for site, x in latents.items():
             if moved.keys() != latents.keys() or moved[site].shape != x.shape:
-                raise Broken(f"it returns {described(moved)} where {described(latents)} went in")
+                raise Unfit(f"it returns {described(moved)} where {described(latents)} went in")
             lost = n - int(torch.isfinite(moved[site]).reshape(n, -1).all(1).sum())
             if lost:
-                raise Astray(f"it returns {site} with numbers that are not finite in {lost:,} of {n:,} replicates, "
+                raise Broken(f"it returns {site} with numbers that are not finite in {lost:,} of {n:,} replicates, "
                              f"{steps} steps on: look for a division by zero, or a step too long")
         return moved
 
+    def _batch(self, rng: torch.Generator, model: Model, data: Data, latents: Latents, steps: int) -> Latents:
+        """All at once; where that raises, by halves, so that one replicate does not speak for the others."""
+        n = len(next(iter(latents.values())))
+        if n == 1:
+            return self._one(rng, model, data, latents, steps)
+        try:
+            return self._from(rng, model, data, latents, steps)
+        except Broken as error:
+            if error.__cause__ is None or refused(error.__cause__, self.method):
+                raise
+        return join([self._batch(rng, model, take(data, part), take(latents, part), steps)
+                     for part in (slice(None, n // 2), slice(n // 2, None))])
+
+    def _one(self, rng: torch.Generator, model: Model, data: Data, latents: Latents, steps: int) -> Latents:
+        """One replicate; where it raises, and that is rare, it stays where it is. Errors: Broken where it is not."""
+        try:
+            return self._from(rng, model, data, latents, steps)
+        except Broken as error:
+            if error.__cause__ is None or refused(error.__cause__, self.method):
+                raise
+            self.rare.append(f"{error}; there {values(latents)}")
+            if len(self.rare) > max(1, sum(self.moved) // RARE):
+                raise
+            return latents
+
     def _from(self, rng: torch.Generator, model: Model, data: Data, latents: Latents, steps: int) -> Latents:
+        tick()
         with blaming(self.method.name):
             state = self.start(rng, model, data, latents)
             for _ in range(steps):
@@ -86,17 +126,47 @@ class Kernel:
 
 @contextmanager
 def blaming(name: str) -> Iterator[None]:
-    """What a kernel raises is a finding about the kernel; what it refuses is a refusal."""
+    """What a kernel raises is a finding about the kernel; what it refuses is a refusal; what our own code raises, with
+    nothing of the author's in between, is a fault of ours and stays what it is."""
     try:
         yield
-    except (InputError, Broken, KeyboardInterrupt):
+    except (InputError, Broken, Spent):
         raise
     except Exception as error:
-        trace, line = error.__traceback__, ""
-        while trace:
-            line = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}, line {trace.tb_lineno}"
-            trace = trace.tb_next
+        places = frames(error.__traceback__)
+        if "author" not in (whose := [owner(file) for file, _ in places]) and whose[-1] == "house":
+            raise
+        line = f"{places[-1][0].rpartition('/')[2]}, line {places[-1][1]}"
         raise Broken(f"{name} raised {type(error).__name__} ({line}): {error}") from error
+
+
+def frames(trace: TracebackType | None) -> list[tuple[str, int]]:
+    """The file and line of every frame, the last one last."""
+    found = []
+    while trace:
+        found.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    return found
+
+
+def owner(file: str) -> str:
+    """Whose code a file holds: "house", "library" or "author".
+
+    >>> owner(__file__), owner(torch.__file__), owner("mine.py"), owner(str(HOUSE / "examples" / "kernel.py"))
+    ('house', 'library', 'author', 'author')
+    """
+    if file.startswith("<frozen") or file.startswith(LIBRARIES):
+        return "library"
+    path = Path(file)
+    ours = path.is_relative_to(HOUSE) and not any(path.is_relative_to(HOUSE / room) for room in THEIRS)
+    return "house" if ours else "author"
+
+
+def values(latents: Latents) -> str:
+    """Latents in one line, shortened."""
+    said = "; ".join(f"{site} = {' '.join(str(x.detach().cpu().numpy().round(3).tolist()).split())}"
+                     for site, x in latents.items())
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
 
 
 def described(latents: Latents) -> str:

@@ -23,8 +23,8 @@ SEEN = 6.0  # a z large enough to scale from
 
 
 def excluded(rng: Generator, kernel: Kernel, trials: list[Trial], allowed: float) -> dict[str, float]:
-    """For each parameter, the relative change that would be found nine times in ten; infinite if even 50% was
-    not seen, and absent if the kernel takes no model that is off by so much."""
+    """For each parameter, the relative change that would be found nine times in ten; infinite if even 50% was not
+    seen in so few replicates."""
     found: dict[str, float] = {}
     for trial in trials:
         assert trial.scale is not None
@@ -39,6 +39,7 @@ def excluded(rng: Generator, kernel: Kernel, trials: list[Trial], allowed: float
 
 def _size(rng: Generator, kernel: Kernel, trial: Trial, changed: Callable[[float], Model], needed: float
           ) -> float | None:
+    """Infinite if not even the larger change is seen; None where the kernel does not take a model changed so."""
     for factor in CHANGES:
         other = Trial(rng, kernel, trial.problem, changed(factor))
         other.scale = trial.scale

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from checks.kernels.kernel import Astray, Kernel
+from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.score import Scale, learn, more
 from checks.kernels.statistic import Compared, compare
 from checks.problems.problem import Problem, join
@@ -72,7 +72,7 @@ class Trial:
                 self.scored.append((self.scale(before, data), self.scale(after, data)))
             except torch.linalg.LinAlgError:
                 far, site = max((float(x.abs().max()), site) for site, x in after.items())
-                raise Astray(f"it runs away: {site} reaches {far:.2g} within {STEPS} steps") from None
+                raise Broken(f"it runs away: {site} reaches {far:.2g} within {STEPS} steps") from None
             self.parts.append((before, data, after))
         return compare(*self.scores, self.scale)
 

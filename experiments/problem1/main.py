@@ -7,7 +7,7 @@ from rich.markup import escape
 from errors import InputError
 from experiments.problem1 import cases, checkpoints, report
 from experiments.problem1.request import Request
-from experiments.problem1.study import Study
+from experiments.problem1.study import Study, exact
 from runs.run import begun
 from runs.runner import running
 from views import tables
@@ -29,8 +29,10 @@ def run(request: Request) -> int:
         names = ", ".join(case.name for case, *_ in tried)
         console.print(f"[bold]Problem 1[/]: {escape(f'{names} -> {this.folder}')}")
         with running(this.folder, console) as runner:
-            studies = [Study(case, [runner(task) for task in tasks], refused) for case, tasks, refused in tried]
+            ran = [(case, [runner(task) for task in tasks], refused) for case, tasks, refused in tried]
         if request.bare:
-            return this.bare([result for study in studies for result in study.results])
+            return this.bare([result for _, results, _ in ran for result in results])
+        studies = [Study(case, results, refused, exact(case, results)) for case, results, refused in ran]
         entries = [entry for study in studies for entry in report.show(this, study)]
-        return this.conclude(checkpoints.run({fit.name for _, fits in found for fit in fits}, request.outside), entries)
+        return this.conclude(checkpoints.run({fit.method.name for _, fits in found for fit in fits},
+                                             request.reference, request.outside), entries)

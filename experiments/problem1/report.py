@@ -17,11 +17,12 @@ def show(this: Run, study: Study) -> list[GridEntry]:
     entries = [GridEntry.on(study, result) for result in results]
     H, W, K = case.model.shape
     tables.show(this.console, f"{case.name}: {H} x {W}, {K} labels"
-                + (f"; errors are against {judge.name}" if judge else "; too large for an exact answer"),
+                + (f"; errors are against {judge.name}" + ("" if judge in results else ", which was run for that")
+                   if judge else f"; no exact answer: {study.unjudged}"),
                 ("method", "by", "log Z", "", "max error", "mean error", "wrong pixels", "residual",
                  "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries])
     compared = words.comparison(judge, results) if judge else []
-    this.say(*words.unsettled(results), *words.unmixed(entries), *compared)
+    this.say(*words.unsettled(results, (H, W)), *words.unmixed(entries), *compared)
     for method, why in study.refused.items():
         this.console.print(f"[dim]{method} was left out: {escape(why)}[/]", soft_wrap=True)
     this.console.print()

@@ -59,6 +59,11 @@ class Request(request.Request):
             raise InputError(f"--outside {self.outside} holds none of "
                              f"{', '.join(g.path for g in checkpoints.OUTSIDE)}")
 
+    @property
+    def reference(self) -> bool:
+        """Whether the run is about the reference's image."""
+        return self.image in (None, "small")
+
     def idle(self) -> dict[str, str]:
         found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}
         if self.image and Path(self.image).suffix.lower() in GRIDS:

@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import torch
 
+from errors import InputError
 from experiments.problem1.cases import Case
+from inference import load
 from inference.diagnostics import JUDGES, chains_of_labels
+from inference.drive import drive
+from inference.job import Plan
 from inference.result import Result
 from runs.records import Entry
+
+CHEAP = 10**8  # steps of the strip recursion
 
 
 @dataclass(frozen=True)
@@ -21,11 +28,29 @@ class Study:
     case: Case
     results: Sequence[Result]
     refused: Mapping[str, str]
+    exact: Result | None = None  # run to judge the others, where none of them is exact
 
     @property
     def judge(self) -> Result | None:
         """The exact result that the others are held against."""
-        return next((r for name in JUDGES for r in self.results if r.name == name), None)
+        return next((r for name in JUDGES for r in self.results if r.name == name), self.exact)
+
+    @property
+    def unjudged(self) -> str:
+        """Why there is none."""
+        try:
+            load.method("grid", JUDGES[0]).init(torch.Generator(), self.case.model, None)
+        except InputError:
+            return "too large for one"
+        return f"--method {JUDGES[0]} would take a while"
+
+
+def exact(case: Case, results: Sequence[Result]) -> Result | None:
+    """The strip recursion's answer where nobody asked for an exact one and it takes a second or so."""
+    H, W, K = case.model.shape
+    if any(r.name in JUDGES for r in results) or H * W * K ** (min(H, W) + 1) > CHEAP:
+        return None
+    return drive(load.method("grid", JUDGES[0]), case.model, None, Plan(1, draws=0))
 
 
 @dataclass(frozen=True)

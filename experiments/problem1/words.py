@@ -7,33 +7,54 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.problem1.study import GridEntry
+from inference.diagnostics import MIXED
 from inference.result import Result
 from views.grid import pixel_entropy
 
 SETTLED = 1e-6  # a change that no figure would show
 
 
-def unsettled(results: Sequence[Result]) -> list[str]:
-    """A sentence for every method that iterates to a fixed point and has not reached it."""
+def unsettled(results: Sequence[Result], shape: tuple[int, int]) -> list[str]:
+    """A sentence for every method that iterates to a fixed point and has not reached it, on a grid of that shape."""
     said = []
     for r in results:
         residual = r.final("residual")
         if r.family == "variational" and residual is not None and residual > SETTLED:
-            trace = r.trace["residual"].mean(0)
-            falling = not r.facts.get("oscillating") and residual < 0.5 * trace[len(trace) // 2]
-            advice = ("it is still falling: give more --sweeps" if falling else
-                      "it does not fall: neighbours that move together can flip for ever; "
-                      "try another --schedule, or --damping 0.5")
             said.append(f"{r.name} has not settled after {r.steps} sweeps: the last one changed something by "
-                        f"{residual:.2g}; {advice}.")
+                        f"{residual:.2g}; {advice(r, shape)}.")
     return said
+
+
+def advice(r: Result, shape: tuple[int, int]) -> str:
+    """What to do about a method that has not settled, by what it did."""
+    trace, far = r.trace["residual"].mean(0), shape[0] + shape[1] - 2
+    if flips(r):
+        return ("it flips: neighbours that are updated together undo each other; try another --schedule, or --damping "
+                "0.5")
+    if trace[-1] < 0.5 * trace[len(trace) // 2]:
+        return "it is still falling: give more --sweeps"
+    if r.steps < 2 * far and r.options.get("schedule") != "sequential":
+        return (f"what one pixel knows travels about a pixel a sweep, and the farthest are {far} apart: give --sweeps "
+                f"{2 * far}, or --schedule sequential")
+    return "it does not fall: give more --sweeps, or try another --schedule or --damping 0.5"
+
+
+def flips(r: Result) -> bool:
+    """Whether it says so itself, or a bound that it climbs has gone down in the second half of its sweeps."""
+    if r.facts.get("oscillating"):
+        return True
+    bound = r.trace.get("elbo")
+    if bound is None or bound.shape[1] < 4:
+        return False
+    late = bound.mean(0)[bound.shape[1] // 2:]
+    return bool((np.diff(late) < -1e-9 * np.abs(late).max()).any())
 
 
 def unmixed(entries: Sequence[GridEntry]) -> list[str]:
     """A sentence for every sampler whose chains disagree or stand still; of lines of `summary.json`."""
     said = []
     for e in entries:
-        if e.family == "mcmc" and e.rhat is not None and e.rhat > 1.05:
+        if e.family == "mcmc" and e.rhat is not None and e.rhat > MIXED:
             said.append(f"{e.name}'s chains disagree (R-hat {e.rhat:.3g}): give more --sweeps, or do not "
                         f"believe it at this coupling.")
         elif e.family == "mcmc" and e.ess is None:

@@ -49,8 +49,8 @@ def run(request: Request) -> int:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.best)
         if request.bare:
             return this.bare([*results, *ranked.values()])
-        return this.conclude(checkpoints.run([fit.name for fit in fits], request.outside) + checkpoints.of_run(study),
-                             entries)
+        return this.conclude(checkpoints.run([fit.name for fit in fits], request.reference, request.outside)
+                             + checkpoints.of_run(study), entries)
 
 
 def model(request: Request, parts: Split, rank: int) -> Factorization:

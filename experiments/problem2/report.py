@@ -12,12 +12,13 @@ from experiments.problem2.checkpoints import TRAJECTORY
 from experiments.problem2.request import RANKED_SCORES
 from experiments.problem2.study import Study
 from experiments.ratings.entries import RatingsEntry
+from experiments.ratings.words import doubts
 from inference.job import generator
 from inference.result import Result
 from runs.run import Run
 from views import factorization as views
 from views import tables
-from views.numbers import decimals
+from views.numbers import decimals, with_error
 
 PREDICTED = ("coordinate_ascent", "guide_mean_field_pyro", "maximum_likelihood_als", "maximum_likelihood_als_map")
 
@@ -28,7 +29,8 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
     told = [r for r in results if "elbo" in r.trace and r.by != "hand"] or [r for r in results if "elbo" in r.trace]
     for result in told if request.method else told[:1]:
         epochs(this, result, N, request.samples)
-    entries = [RatingsEntry.fitted(r, request.rank, N) for r in results]
+    test = study.parts.test.rating.cpu().numpy()
+    entries = [RatingsEntry.fitted(r, request.rank, N, test) for r in results]
     comparison(this, entries, request.rank)
     ladder = [RatingsEntry.fitted(r, K, N) for K, r in study.ranked.items()]
     if ladder:
@@ -39,11 +41,12 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
 
 
 def comparison(this: Run, entries: Sequence[RatingsEntry], rank: int) -> None:
-    tables.show(this.console, f"Comparison at K = {rank}: ELBO and NLL in nats per rating; seconds of fitting, in all "
-                "and to 1% of the best", (
+    tables.show(this.console, f"Comparison at K = {rank}: ELBO and NLL in nats per rating, in brackets standard errors "
+                "over the test ratings; seconds of fitting, in all and to 1% of the best", (
                 "method", "by", "ELBO", "train NLL", "valid.", "test", "test RMSE", "epochs", "seconds", "to 1%"), [
         (e.name, e.by, decimals(e.elbo_per_rating), decimals(e.train_nll), decimals(e.validation_nll),
-         decimals(e.test_nll), decimals(e.test_rmse), e.steps, e.seconds, e.seconds_to_1_percent)
+         with_error(e.test_nll, e.test_nll_error), with_error(e.test_rmse, e.test_rmse_error), e.steps, e.seconds,
+         e.seconds_to_1_percent)
         for e in entries])
 
 
@@ -62,7 +65,8 @@ def figures(this: Run, study: Study) -> None:
         views.by_rank(this.folder, study.ranked, N)
     noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device))
     views.gradients(this.folder, noise)
-    this.say(*words.comparison(results, N), *words.ranks(study.ranked, N), gradients.in_words(noise))
+    this.say(*words.comparison(results, N), *words.ranks(study.ranked, N), gradients.in_words(noise),
+             *doubts(results[0], parts.test.rating.cpu().numpy()))
     this.console.print()
     views.learning(this.folder, results, N, TRAJECTORY if request.recipe == "reference" else None)
     views.predictions(this.folder, parts.test.rating.cpu().numpy(),

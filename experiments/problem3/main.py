@@ -62,7 +62,7 @@ def run(request: Request) -> int:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.main[0])
         if request.bare:
             return this.bare(study.main)
-        return this.conclude(checkpoints.run(study), entries)
+        return this.conclude(checkpoints.run(study, request.reference), entries)
 
 
 def task(fit: Fit, model: Factorization, parts: Split, request: Request, ask: Pairs | None = None) -> Task:

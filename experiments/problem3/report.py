@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 
 from experiments.problem3 import measures, words
+from experiments.problem3.entries import ChainEntry, LadderEntry, RealEntry
 from experiments.problem3.study import Study
 from experiments.ratings.entries import RatingsEntry, score
+from experiments.ratings.words import doubts
 from inference.diagnostics import KEPT
 from inference.result import Result
 from runs.run import Run
 from views import sampling, tables
-from views.numbers import decimals, whole
+from views.numbers import decimals, whole, with_error
 
 EDGES = (0, 5, 10, 20, 40, 80, 10**6)  # ratings of a user
 digits = partial(decimals, below=1e4)  # what a fit that diverged reaches is no wider than the others
 
 
-@dataclass(frozen=True)
-class ChainEntry(RatingsEntry):
-    """A line of `summary.json`: R-hat and effective samples of the worst prediction, and of the log joint."""
-
-    rhat: float | None
-    ess_bulk: float | None
-    ess_tail: float | None
-    ess_per_second: float | None
-    rhat_log_joint: float | None
-    ess_log_joint: float | None
-    share: float  # of the training set
-
-
-@dataclass(frozen=True)
-class RealEntry(RatingsEntry):
-    """A line about real ratings."""
-
-    share: float
-    data: str
-
-
-@dataclass(frozen=True)
-class LadderEntry(RealEntry):
-    """A line about a model on real ratings."""
-
-    model: str
-
-
 def show(this: Run, study: Study) -> list[RatingsEntry]:
     """Everything but the checkpoints; returns the lines of `summary.json`."""
     N = len(study.parts.train)
-    entries = [entry(r, study.rank, N) for r in (*study.main, *study.compared)]
+    test = study.parts.test.rating.cpu().numpy()
+    entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
     methods(this, entries, study.rank)
+    this.say(*words.unmixed(entries), *doubts(study.main[0], test))
     sampling.sweeps(this.folder, list(study.main), study.rank)
     if len(study.parts.test):
         calibration(this, study)
@@ -68,18 +43,21 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
     return found + (ladder(this, study) if study.ladder else [])
 
 
-def entry(result: Result, rank: int, num_ratings: int, share: float = 1.0) -> ChainEntry:
-    return ChainEntry.fitted(result, rank, num_ratings, **measures.diagnose(result, num_ratings), share=share)
+def entry(result: Result, rank: int, num_ratings: int, share: float = 1.0, test: np.ndarray | None = None
+          ) -> ChainEntry:
+    return ChainEntry.fitted(result, rank, num_ratings, test, **measures.diagnose(result, num_ratings), share=share)
 
 
 def methods(this: Run, entries: Sequence[ChainEntry], rank: int) -> None:
-    tables.show(this.console, f"K = {rank}; NLL in nats per rating; R-hat and ESS are the worst of "
-                f"{KEPT} predictions, and of the log joint",
+    tables.show(this.console, f"K = {rank}; NLL in nats per rating, in brackets standard errors over the test ratings; "
+                f"R-hat and ESS are the worst of {KEPT} predictions, and of the log joint",
                 ("method", "train NLL", "validation", "test NLL", "RMSE", "R-hat", "bulk ESS", "tail ESS", "ESS/s",
                  "R-hat, joint", "steps", "seconds"),
-                [(e.name, *map(digits, (e.train_nll, e.validation_nll, e.test_nll, e.test_rmse)),
-                  digits(e.rhat, 3), whole(e.ess_bulk), whole(e.ess_tail), e.ess_per_second,
-                  digits(e.rhat_log_joint, 2), e.steps, e.seconds) for e in entries])
+                [(e.name, digits(e.train_nll), digits(e.validation_nll),
+                  with_error(e.test_nll, e.test_nll_error, below=1e4),
+                  with_error(e.test_rmse, e.test_rmse_error, below=1e4), digits(e.rhat, 3), whole(e.ess_bulk),
+                  whole(e.ess_tail), e.ess_per_second, digits(e.rhat_log_joint, 2), e.steps, e.seconds)
+                 for e in entries])
 
 
 def calibration(this: Run, study: Study) -> None:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 
+from experiments.problem3.entries import ChainEntry
 from experiments.problem3.study import Study
+from inference.diagnostics import MIXED
 from views.numbers import decimals
 
 nats = partial(decimals, digits=3, below=1e4, figures=2)
+
+
+def unmixed(entries: Sequence[ChainEntry]) -> list[str]:
+    """A sentence for every kernel whose chains have not met; the first is what the others are held against."""
+    said = []
+    for k, e in enumerate(entries):
+        found = {what: value for what, value in (("the log joint", e.rhat_log_joint), ("the worst prediction", e.rhat))
+                 if value is not None and value > MIXED}
+        if found:
+            worst = " and ".join(f"{value:.4g} of {what}" for what, value in found.items())
+            joint = "" if e.ess_log_joint is None else f", {e.ess_log_joint:,.0f} effective draws of the log joint"
+            held = "the others are held against it all the same, which means little; " if k == 0 else ""
+            said.append(f"{e.name}'s chains have not met: R-hat {worst} (above {MIXED}){joint}; {held}give more "
+                        f"--sweeps (now {e.steps}), or a longer --burn-in.")
+    return said
 
 
 def overfitting(study: Study) -> list[str]:

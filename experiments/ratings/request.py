@@ -44,6 +44,11 @@ class Request(request.Request):
         if self.test_ratings and self.split:
             raise InputError("--test-ratings is a given test set, --split makes one: give one of the two")
 
+    @property
+    def reference(self) -> bool:
+        """Whether the run is about ratings of the reference's kind, to which its bounds apply."""
+        return self.ratings in NAMES and not self.test_ratings
+
     def idle(self) -> dict[str, str]:
         found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}
         if self.recommend is None:

@@ -55,7 +55,7 @@ class State:
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
-         schedule: Literal["synchronous", "checkerboard", "sequential"] = "synchronous", damping: float = 0.0,
+         schedule: Literal["synchronous", "checkerboard", "sequential"] = "checkerboard", damping: float = 0.0,
          engine: Engine = "auto") -> State:
     """The uniform q."""
     if schedule not in SCHEDULES:

@@ -36,6 +36,7 @@ from inference.grid.parts.single_site import Chain, colours, conditional, given_
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
 
+STARTS_IN_EQUILIBRIUM = True  # the hot copies too
 FAMILY = Family.MCMC
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]

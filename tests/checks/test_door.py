@@ -75,7 +75,7 @@ def test_planted_mistakes_by_name():
     path = Path(planted.resolved("zoo/stale_u"))
     assert path.is_file() and path.parts[-3:] == ("zoo", "factorization", "stale_u.py")
     assert planted.resolved("row_gibbs") == "row_gibbs" and planted.resolved("mine.py") == "mine.py"
-    assert [planted.problem_set(name) for name in ("stale_u", "kl_half", "scale_not_learned", "evidence_sign",
+    assert [planted.problem_set(name) for name in ("stale_u", "kl_half", "draws_detached", "evidence_sign",
                                                    "variance_as_sd")] == [*["factorization"] * 3, "grid", "ladder"]
     with pytest.raises(InputError, match="unknown mistake in the zoo 'stale': did you mean 'stale_u'"):
         planted.resolved("zoo/stale")

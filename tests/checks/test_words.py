@@ -111,16 +111,6 @@ def test_square_brackets_of_a_user_are_printed_as_they_are(capsys):
     assert "[bold]head" in tables.Table("t[b]", ("[bold]head",), [("c",)]).text()
 
 
-def test_the_error_rate_stands_under_what_it_is_true_of():
-    finding = Finding("f", "U", "too large", 1.0, 9.0, 1.0, 0.5, "p")
-    said = {outcome: Verdict("m", outcome, 1e-3, faults=["x"]).assurance for outcome in Outcome}
-    assert set(said.values()) == {""}
-    verdict = Verdict("m", Outcome.WRONG, 1e-3, findings=[finding])
-    assert "at most 0.001" in verdict.assurance
-    verdict.unfit("it writes")
-    assert verdict.assurance == "" and verdict.headline == "m cannot be judged: it writes"
-
-
 def test_a_varied_coupling_keeps_one_table_and_a_kernel_of_one_table_is_measured(tmp_path):
     """With tables c times as strong everything else is as it was; a kernel that asks for `model.pair` takes it."""
     for problem in problem_set("grid").problems():

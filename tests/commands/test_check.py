@@ -59,12 +59,12 @@ def test_out_of_budget_is_3(tmp_path, capsys):
 
 
 def test_a_guide_written_in_pyro(tmp_path, capsys):
-    """No time for its fits: what does not belong together is found all the same, and the rest is left open."""
-    assert door("--check", "zoo/density_of_another_scale", "--out", tmp_path / "a", "--budget", "0.01") == 1
+    """A mistake, and no time to look for one."""
+    assert door("--check", "zoo/density_of_another_scale", "--out", tmp_path / "a") == 1
     assert "density_of_another_scale is WRONG" in capsys.readouterr().out
     path = CHECKS / "right" / "guides" / "mean_field.py"
     assert door("--check", path, "--out", tmp_path / "b", "--budget", "0.01") == 3
-    assert "before its fit" in capsys.readouterr().out
+    assert "the budget of 0.01 processor seconds ends before" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("argv", "says"), [
@@ -109,10 +109,10 @@ def test_a_kernel_that_hands_on_any_latents_is_judged_on_the_plain_model(tmp_pat
     "def elbo(model, data, params, noise, batch=None):\n    return 0\n",
     "import pyro\ndef guide(data):\n    pass\n",
 ], ids=["kernel", "functions", "pyro"])
-def test_a_file_is_executed_once(tmp_path, capsys, body, request):
+def test_a_file_is_executed_once(tmp_path, capsys, body):
     mine = tmp_path / "mine.py"
     mine.write_text(f'"""Mine."""\nprint("EXECUTED")\n{body}')
-    assert door("--check", mine, "--out", tmp_path / "out") == (1 if "kernel" in request.node.name else 2)
+    assert door("--check", mine, "--out", tmp_path / "out") == (1 if "transition" in body else 2)
     assert capsys.readouterr().out.count("EXECUTED") == 1
 
 

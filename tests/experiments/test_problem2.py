@@ -15,6 +15,7 @@ from experiments.problem2 import checkpoints as checkpoints2
 from experiments.problem2 import gradients
 from experiments.problem2 import main as problem2
 from experiments.problem2 import words as words2
+from experiments.problem2.request import Request
 from experiments.ratings import recommend, sets
 from experiments.ratings.entries import seconds_to
 from experiments.ratings.request import JESTER
@@ -59,7 +60,8 @@ def quick(stars) -> list:
     return ["--problem", 2, "--ratings", stars, "--scale", "1,5", "--split", "0.8,0.1,0.1", "--samples", 10]
 
 
-def test_a_run_leaves_what_the_readme_says(quick, tmp_path, capsys):
+def test_a_run_leaves_what_the_readme_says(quick, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Request, "reference", True)  # as if these were the reference's ratings
     out = tmp_path / "out"
     assert door(*quick, "--method", "coordinate_ascent", "--method", "elbo_by_hand", "--ranks", "1,3,4", "--epochs", 10,
                 "--seed", 3, "--recommend", 105, "--top", 4, "--out", out) == 0
@@ -85,6 +87,14 @@ def test_a_run_leaves_what_the_readme_says(quick, tmp_path, capsys):
     assert result.trace["train_nll"].shape == (1, 10)
 
 
+def test_bounds_of_the_reference_are_for_its_ratings(quick, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert door(*quick, "--method", "coordinate_ascent", "--epochs", 3, "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "Checkpoints" not in said and "passed" not in said and "figures and results are in" in said
+    assert json.loads((out / "summary.json").read_text())["checkpoints"] == []
+
+
 def test_points_and_samplers_stand_in_the_same_table(quick, tmp_path):
     out = tmp_path / "out"
     assert door(*quick, "--method", "maximum_likelihood:algorithm=als,map=yes", "--method", "row_gibbs", "--epochs", 20,
@@ -103,6 +113,7 @@ def test_the_same_seed_the_same_answer(quick, tmp_path):
 
 
 def test_a_wrong_formula_fails_a_checkpoint(quick, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Request, "reference", True)
     right = checkpoints2.kl_normal
     monkeypatch.setattr(checkpoints2, "kl_normal", lambda *given: 1.001 * right(*given))
     assert door(*quick, "--method", "coordinate_ascent", "--epochs", 3, "--out", tmp_path / "out") == 1
@@ -117,9 +128,9 @@ def test_an_estimator_that_is_off_is_seen(monkeypatch):
         value, ascent = right(*given)
         return value, ascent | {"V_mean": 1.05 * ascent["V_mean"]}
 
-    assert all(c.passed for c in checkpoints2.run([], None))
+    assert all(c.passed for c in checkpoints2.run([], True, None))
     monkeypatch.setattr(checkpoints2.elbo_by_hand, "gradient", wrong)
-    failed = {c.what.split(":")[0] for c in checkpoints2.run([], None) if not c.passed}
+    failed = {c.what.split(":")[0] for c in checkpoints2.run([], True, None) if not c.passed}
     assert "gradient by hand against torch.autograd, same noise" in failed
 
 
@@ -246,7 +257,7 @@ def test_a_fit_that_diverges_says_what_to_try(quick, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_file(), reason=f"{REAL.name} is not there")
 def test_real_ratings():
-    found = checkpoints2.run(["coordinate_ascent"], REAL.parent)
+    found = checkpoints2.run(["coordinate_ascent"], False, REAL.parent)
     assert sum(c.id == "outside" for c in found) == 10 and all(c.passed for c in found)
 
 

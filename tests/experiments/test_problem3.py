@@ -10,6 +10,7 @@ from data.ratings import Ratings
 from experiments.problem3 import checkpoints as checkpoints3
 from experiments.problem3 import main, measures
 from experiments.problem3 import words as words3
+from experiments.problem3.request import Request
 from inference.result import Result
 from run import guarded
 from runs.options import parse
@@ -48,6 +49,7 @@ def finished(file, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoints3.nuts_check, "largest_score", lambda: 0.0)
+        patch.setattr(Request, "reference", True)  # as if these were the reference's ratings
         code = problem3(file, out, "--ranks", "1,3")
     return code, out
 

@@ -12,7 +12,7 @@ def test_square_brackets_are_shown_and_checkpoints_are_coloured():
     with console.capture() as shown:
         tables.show(console, "[bold]title", ("a", "b"), [("[red]x[/red]", None), ("split=[1]", None)])
     assert all(word in shown.get() for word in ("[bold]title", "[red]x[/red]", "split=[1]"))
-    fields = {"id": "1.1", "what": "w", "ours": 1.0, "reference": 1.0, "error": 0.0}
+    fields = {"id": "1.1", "what": "w", "ours": 1.0, "reference": 1.0, "error": 0.0, "passes": "ours <= 2"}
     with console.capture() as shown:
         tables.checkpoints(console, [fields | {"passed": True}, fields | {"passed": False}])
     assert "\x1b[32mpass" in shown.get() and "\x1b[1;31mFAIL" in shown.get()

@@ -14,7 +14,6 @@ from checks.right.factorization.pieces import Side, add, items, users
 from inference.method import Latents
 from models.factorization import Factorization, gather
 
-FAR = 3.0  # standard errors, at which another relation is no explanation
 RELATIONS: dict[str, Callable[[float], float]] = {
     "whose square root is": lambda x: x**0.5, "whose square is": lambda x: x**2, "whose inverse is": lambda x: 1 / x,
     "twice which is": lambda x: 2 * x, "half of which is": lambda x: x / 2,
@@ -32,9 +31,8 @@ def implied(model: Factorization, after: Latents, data: Replicates) -> list[str]
         for k, (name, passed) in enumerate(passed_by_name.items()):
             if off(at[k], error[k]):
                 value = passed * math.exp(float(at[k]))
-                alone = not off(at[2], error[2])  # with other means too, a variance is a stopgap for something else
                 said.append(f"{side.site} is sampled as if the {name} were {value:.2g}; you passed {passed:g}"
-                            + (relation(value, float(error[k]), passed, model) if alone else ""))
+                            + relation(float(at[k]), float(error[k]), passed, model))
         if off(at[2], error[2]):
             said.append(f"{side.site} is sampled as if its conditional means were {1 + float(at[2]):.2g} times as long")
     return said
@@ -58,11 +56,12 @@ def loss(model: Factorization, side: Side, latents: Latents, data: Replicates) -
     return of
 
 
-def relation(value: float, error: float, passed: float, model: Factorization) -> str:
-    """', whose square root is 0.63', if that is within a standard error (of log value), and nothing else is near."""
-    near = [(abs(math.log(f(passed) / value)), f"{words} {f(passed):.2g}") for words, f in RELATIONS.items()]
-    near += [(abs(math.log(other / value)), f"and the {name} is {other:g}")
+def relation(off: float, error: float, passed: float, model: Factorization) -> str:
+    """', whose square root is 0.63', if what was passed, times e^off, is that within its standard error, and no other
+    explanation is."""
+    near = {f"{words} {f(passed):.2g}": f(passed) for words, f in RELATIONS.items()}
+    near |= {f"and the {name} is {other:g}": other
              for name, other in (("prior variance", model.prior_variance), ("noise variance", model.noise_variance))
-             if other != passed]
-    best, second = sorted(near)[:2]
-    return f", {best[1]}" if best[0] < error and second[0] > FAR * error else ""
+             if other != passed}
+    fits = [words for words, value in near.items() if abs(math.log(value / passed) - off) <= error]
+    return f", {fits[0]}" if len(fits) == 1 else ""

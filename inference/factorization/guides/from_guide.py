@@ -157,8 +157,7 @@ def blaming(file: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:  # Pyro writes the shapes of all sites below whatever is raised in a guide
-        error.args = (str(error).partition("\nTrace Shapes:")[0],)
-        raise
+        raise type(error)(str(error).partition("\nTrace Shapes:")[0]) from error
     except Exception as error:
         if not file:
             raise

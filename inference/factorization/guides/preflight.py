@@ -35,8 +35,8 @@ RATINGS = 1000  # that gradients are taken on, at most
 SEED = 1
 
 
-class Otherwise(InputError):
-    """It draws otherwise than its density says: a mistake, not a fault of form."""
+class Astray(InputError):
+    """What is drawn is not what the density says: no fault of form."""
 
 
 def check(rng: torch.Generator, guide: Guide, params: Mapping[str, Tensor], name: str, again: Callable[[], Guide],
@@ -186,9 +186,9 @@ def _losses(rng: torch.Generator, guide: Guide, params: Mapping[str, Tensor], na
         mean = math.fsum(each) / runs
         error = math.sqrt(math.fsum((x - mean) ** 2 for x in each) / (runs - 1) / runs)
         if not abs(mean) <= errors * error + 1e-6:
-            raise Otherwise(f"{name} draws {site} otherwise than its density says: over {runs} runs log q - log p, in "
-                            f"Trace_ELBO, and the closed KL of TraceMeanField_ELBO differ by {mean:.4g} nats, "
-                            f"standard error {error:.2g}; look for an rsample or a log_prob that was changed")
+            raise Astray(f"{name} draws {site} otherwise than its density says: over {runs} runs log q - log p, in "
+                         f"Trace_ELBO, and the closed KL of TraceMeanField_ELBO differ by {mean:.4g} nats, "
+                         f"standard error {error:.2g}; look for an rsample or a log_prob that was changed")
 
 
 def _few(guide: Guide, most: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Guides and variational fits: the right ones pass, every planted mistake is found."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,35 @@ def draw(rng, state, model):
 ''')
     verdict = judge_fit(load.method("grid", str(path)), "grid")
     assert verdict.outcome is Outcome.WRONG and "is not what `expect` says" in verdict.headline
+
+
+@pytest.mark.parametrize(("name", "poor"), [("mean_field", False), ("one_scale", True), ("score_gradient", False)])
+def test_a_small_family_is_poor_and_right(name, poor):
+    """A bound of its own is what a family is held to; a gradient may be right and too noisy to fit by."""
+    verdict = judge_guide(guide(CHECKS / "right" / "guides" / f"{name}.py"), "factorization", seed=0)
+    assert verdict.outcome is Outcome.RIGHT, verdict.headline
+    assert any(line.startswith("poor: ") for line in verdict.warnings) is poor
+
+
+FUNCTIONS = """
+import torch
+from checks.right.guides.mean_field import elbo, log_density, sample, start
+{instead}
+"""
+
+
+@pytest.mark.parametrize(("instead", "says"), [
+    ("def log_density(params, latents):\n    return 0", "log_density returns int for 3 samples"),
+    ("def elbo(model, data, params, noise, batch=None):\n    return torch.zeros(2)",
+     r"elbo returns a tensor of shape \(2,\)"),
+    ("def sample(params, noise):\n    return noise['U']", "sample returns Tensor: return a dict of tensors, U, V"),
+    ("def sample(params, noise):\n    return {'U': noise['U']}", "sample returns no V"),
+    ("def sample(params, noise):\n    return {s: x[:, :1] for s, x in noise.items()}",
+     r"sample returns U of shape \(3, 1, 2\)"),
+    ("def start(rng, model, data):\n    return {}", "start returns no parameters"),
+    ("def gradient(model, data, params, noise):\n    return {}", "gradient returns no U_mean"),
+])
+def test_functions_of_another_form_cannot_be_judged(tmp_path, instead, says):
+    (tmp_path / "mine.py").write_text(FUNCTIONS.format(instead=instead))
+    verdict = judge_guide(Guide.of(import_file(tmp_path / "mine.py"), "mine"), "factorization")
+    assert verdict.outcome is Outcome.UNFIT and re.search(says, verdict.headline), verdict.headline

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from checks.kernels import nearest as module
 from checks.kernels.kernel import Kernel
 from checks.kernels.nearest import LARGE, LEAST, bent, known, likeness, nearest
 from checks.kernels.trial import Trial
@@ -50,6 +51,16 @@ def test_signatures_are_of_the_problems_and_mistakes_that_there_are():
 def test_a_mistake_of_the_zoo_is_its_own_nearest(name, kind):
     found = named(ROOT / "checks" / "zoo" / kind / f"{name}.py", kind)
     assert found[0][0] == name and all(like > LEAST >= 0.85 for _, like, _ in found)
+
+
+def test_the_same_numbers_of_another_kind_are_not_named(monkeypatch):
+    made = Trial(torch.Generator().manual_seed(0), Kernel(load.method("factorization", str(
+        ROOT / "checks" / "zoo" / "factorization" / "stale_u.py"))), problem_set("factorization").problems()[0])
+    made.upto(1000)
+    assert nearest([made])[0][0] == "stale_u"
+    own = module.signature(made.upto(1000))
+    monkeypatch.setattr(module, "signature", lambda _: {"kept": own["kept"] + 50, "z": own["z"]})
+    assert "stale_u" not in [name for name, _, _ in nearest([made])]
 
 
 DROPS = '''"""Gibbs without one rating."""

@@ -60,12 +60,13 @@ SET = ProblemSet("means", "means", "means", "--problem means", lambda: [PROBLEM]
     ("data / (1 + model.variance)", "(model.variance / (1 + model.variance)) ** 0.5", "is right"),
     ("data / (1 + model.variance)", "0.8", "is WRONG: log joint of everything is too small"),
     ("0 * data", "1.0", "does not use the data it is given.*; the data are x"),
-    ("latents['theta']", "0.0", "FROZEN: entry theta"),
+    ("latents['theta']", "0.0", "cannot tell whether mine is right: nothing moved in 8,000 replicates of 3 steps"),
 ])
 def test_kernels_on_another_kind_of_model(tmp_path, monkeypatch, mean, sd, says):
     monkeypatch.setattr("checks.kernels.judge.LOOKS", (1000, 8000))
     (tmp_path / "mine.py").write_text(KERNEL.format(mean=mean, sd=sd))
     verdict = check(tmp_path / "mine.py", problems=SET, seed=1)
-    assert verdict.outcome is (Outcome.RIGHT if says == "is right" else Outcome.WRONG)
+    expected = {"is right": Outcome.RIGHT, "cannot tell": Outcome.UNKNOWN}.get(says[:11], Outcome.WRONG)
+    assert verdict.outcome is expected
     assert re.search(says, verdict.headline), verdict.headline
     assert says != "is right" or verdict.excluded["variance"] < 0.3

@@ -1,0 +1,62 @@
+"""Processor seconds that a verdict may take, looked at wherever work is done for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+TELL = 0.5  # seconds between two words of progress
+BATCHED = "BATCHED = True in its file, for a kernel that moves all replicates at once, makes it a hundred times faster"
+
+
+class Spent(Exception):
+    """The budget is spent; no fault of what is judged."""
+
+
+@dataclass
+class Budget:
+    """Seconds of this process, on all its threads; `watch` is told what goes on, now and then."""
+
+    seconds: float
+    watch: Callable[[str], None] | None = None
+    started: float = field(default_factory=lambda: time.process_time())
+    doing: str = ""
+    told: float = 0.0
+
+    @property
+    def spent(self) -> float:
+        return time.process_time() - self.started
+
+    def tick(self) -> None:
+        """Errors: Spent."""
+        spent = self.spent
+        if self.watch and spent - self.told > TELL:
+            self.told = spent
+            self.watch(f"{self.doing} ({spent:.0f} of {self.seconds:g} s)")
+        if spent > self.seconds:
+            raise Spent
+
+
+_NOW: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+@contextmanager
+def limited(budget: Budget) -> Iterator[Budget]:
+    """Every `tick` below looks at this budget."""
+    token = _NOW.set(budget)
+    try:
+        yield budget
+    finally:
+        _NOW.reset(token)
+
+
+def tick(doing: str = "") -> None:
+    """To be called where work is done; `doing` says which from now on. Errors: Spent where there is a budget, and no
+    more of it."""
+    budget = _NOW.get()
+    if budget:
+        budget.doing = doing or budget.doing
+        budget.tick()

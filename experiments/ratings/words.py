@@ -1,0 +1,37 @@
+"""What a person should doubt of a fit's predictions, in words with the numbers in them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inference.result import Result
+
+LEVEL = 0.9  # of the intervals
+FAR = 0.05  # from it, and more than four standard errors, is worth a sentence
+FITS = (0.5, 2.0)  # squared error over what the model expects
+FEW = 100  # test ratings
+
+
+def doubts(result: Result, test: np.ndarray) -> list[str]:
+    """Few test ratings, intervals that hold too much or too little, a noise variance that does not fit."""
+    n, pit = len(test), result.expected.get("test_pit")
+    if n == 0 or pit is None:
+        return []
+    said = [few(n)] if n < FEW else []
+    inside = float((np.abs(pit - 0.5) <= LEVEL / 2).mean())
+    if abs(inside - LEVEL) > max(FAR, 4 * (LEVEL * (1 - LEVEL) / n) ** 0.5):
+        said.append(f"{result.name}'s {LEVEL:.0%} intervals hold {inside:.0%} of the test ratings: it is too "
+                    f"{'sure' if inside < LEVEL else 'unsure'} of them.")
+    noise = float(result.expected["noise_variance"])
+    error = float(((test - result.expected["test_mean"]) ** 2).mean())
+    expected = noise + float((result.expected["test_spread"] ** 2).mean())
+    if n >= FEW and not FITS[0] <= error / expected <= FITS[1]:
+        said.append(f"The noise variance, {noise:.3g} in squared rating units, does not fit: the mean squared error of "
+                    f"the test ratings is {error:.3g}, where {result.name} expects {expected:.3g}; learn it with "
+                    f"Problem 3's --model noise, or bring the ratings to a scale of about 1 to 5.")
+    return said
+
+
+def few(n: int) -> str:
+    return (f"The test set has {n} rating{'s' * (n > 1)}: whatever is scored on it is known no better than its "
+            f"standard error says; give --split a larger share for it.")
