@@ -23,7 +23,12 @@ class OtherModel(InputError):
 
 
 class Interrupted(Exception):
-    """The user asked to stop; the step was finished and what was reached is saved. Exit status 130."""
+    """The user asked to stop; the step was finished and what was reached is saved. Exit status: 128 and the signal's
+    number, 130 for Ctrl-C."""
+
+    def __init__(self, words: str, signum: int = 2) -> None:
+        super().__init__(words)
+        self.signum = signum
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> InputError:

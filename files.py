@@ -16,10 +16,12 @@ from types import TracebackType
 from errors import InputError
 
 PART = re.compile(r"\.[0-9a-f]{16}\.part")  # a file that is being written
+FILE = "a file stands where a folder should"
 HINTS = {errno.ENOSPC: "make room on the disk", errno.EDQUOT: "make room in the quota",
          errno.EROFS: "give a folder on a disk that can be written", errno.ENAMETOOLONG: "give a shorter name",
          errno.EACCES: "give a folder that is yours to write", errno.EPERM: "give a folder that is yours to write",
-         errno.ENOENT: "its folder is not there, or not any more", errno.ENOTDIR: "a file stands where a folder should"}
+         errno.ENOENT: "its folder is not there, or not any more", errno.ENOTDIR: FILE,
+         errno.EEXIST: FILE}
 
 
 class whole:

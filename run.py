@@ -9,6 +9,8 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
+import files
+from commands import streams
 from commands.parser import Parser
 from errors import InputError, Interrupted
 
@@ -91,16 +93,25 @@ def main(argv: list[str]) -> int:
 def guarded(argv: list[str]) -> int:
     """`main`, with what the user should read instead of a traceback."""
     try:
-        return main(argv)
+        with streams.stopping():
+            status = main(argv)
+            sys.stdout.flush()
+            return status
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        return streams.unheard()
+    except OSError as error:  # full, read-only, gone, not allowed: of the machine, not of ours
+        print(f"error: {files.said(error)}", file=sys.stderr)
+        return 2
     except (Interrupted, KeyboardInterrupt) as stopped:
         print(f"\n{str(stopped) or 'stopped'}", file=sys.stderr)
-        return 130
+        return 128 + getattr(stopped, "signum", 2)
 
 
 if __name__ == "__main__":
+    streams.opened()
     try:
         status = guarded(sys.argv[1:])
     except Exception:

@@ -65,12 +65,12 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
                       + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
                       + f", {min(jobs, max(len(left), 1))} at a time -> {escape(str(out))}"
                       + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
-        outcomes, stopped = _run(console, left, problem.__name__, jobs)
-        if stopped:
+        outcomes, signum = _run(console, left, problem.__name__, jobs)
+        if signum:
             done = sum(c.finished for c in todo)
             console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: {go_on(out, argv)}",
                           soft_wrap=True, highlight=False, markup=False)
-            return 130
+            return 128 + signum
         return _conclude(console, out, todo, outcomes, argv)
 
 
@@ -102,8 +102,9 @@ def without(argv: Sequence[str]) -> list[str]:
     return parser.parse_known_args(list(argv))[1]
 
 
-def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tuple[list[Outcome], bool]:
-    """Outcomes of these cells, with a bar for all of them, or a line each where nobody watches."""
+def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tuple[list[Outcome], int]:
+    """Outcomes of these cells, with a bar for all of them, or a line each where nobody watches; and the signal that
+    stopped them, or 0."""
     watched = sys.stdout.isatty()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False))
@@ -121,4 +122,4 @@ def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tupl
             if not watched and not stop.asked:
                 console.print(f"{len(outcomes)} of {len(left)}: {outcome.cell.name}, {outcome.seconds:.1f} s"
                               + (", failed" if outcome.code else ""), soft_wrap=True, highlight=False, markup=False)
-        return outcomes, stop.asked and not all(c.finished for c in left)
+        return outcomes, 0 if all(c.finished for c in left) else stop.signum

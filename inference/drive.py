@@ -66,7 +66,7 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
                 saved = time.monotonic()
                 cost = saved - started
             if stop.asked:
-                raise Interrupted(f"{method.name} stopped after sweep {run.step} of {steps}")
+                raise Interrupted(f"{method.name} stopped after sweep {run.step} of {steps}", stop.signum)
     return _finish(run, job)
 
 

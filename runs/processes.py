@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import select
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -19,6 +22,7 @@ from inference.interrupt import Asked
 from runs.cells import Cell
 
 PRELOADED = ("arviz", "h5netcdf", "pyro.infer")  # slow to import
+ORPHANED = 30  # seconds that a run has to save what it reached when its sweep is gone
 PAUSE = 0.2  # seconds between two looks at whether Ctrl-C was pressed
 
 
@@ -57,7 +61,8 @@ def run_all(todo: Sequence[Cell], module: str, jobs: int, stop: Asked, on_change
             if stop.asked and not told:
                 told = True
                 for _, process, *_ in running.values():
-                    os.kill(process.pid, signal.SIGINT)
+                    with suppress(ProcessLookupError):
+                        os.kill(process.pid, signal.SIGINT)
             for sentinel in wait(list(running), timeout=PAUSE):
                 cell, process, ours, started = running.pop(sentinel)
                 yield _outcome(cell, process, ours, time.monotonic() - started)
@@ -77,10 +82,24 @@ def _outcome(cell: Cell, process: Any, pipe: Connection, seconds: float) -> Outc
     return Outcome(cell, code, said, seconds)
 
 
+def stop_with(pipe: Connection) -> None:
+    """Stop, as Ctrl-C does, when the sweep at the other end of the pipe is gone, killed perhaps; and if that is not
+    enough, for a step may be long, at once."""
+    poll = select.poll()
+    poll.register(pipe.fileno(), 0)
+    while not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(1000 * ORPHANED)):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(ORPHANED)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _run(module: str, cell: Cell, threads: int, pipe: Connection) -> None:
     """In the process of the cell: an ordinary run, its words in a file, its end through the pipe."""
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C comes from the sweep, once, and not from the terminal as well
+    if hasattr(select, "poll"):
+        threading.Thread(target=stop_with, args=(pipe,), daemon=True).start()
     import numba
     import torch
 

@@ -78,7 +78,10 @@ def resumable(out: Path, argv: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except (Interrupted, KeyboardInterrupt) as stopped:
-        raise Interrupted(f"{str(stopped) or 'stopped'}; go on with: {go_on(out, argv)}") from None
+        signum = getattr(stopped, "signum", 2)
+        raise Interrupted(f"{str(stopped) or 'stopped'}; go on with: {go_on(out, argv)}", signum) from None
+    except BrokenPipeError:
+        raise  # nobody reads what is printed; the disk is well
     except OSError as error:
         raise InputError(f"{files.said(error)}; what was saved before is kept, go on with: "
                          f"{go_on(out, argv)}") from error

@@ -75,9 +75,16 @@ def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Se
     console.print()
 
 
+class Terminal(Console):
+    """A pipe that is closed is the door's business."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """The terminal or a file, taken to be wide enough for the tables: a wrapped line loses nothing, a cut cell does."""
-    return Console(width=max(Console().width, WIDTH))
+    return Terminal(width=max(Console().width, WIDTH))
 
 
 def checkpoints(console: Console, items: Sequence[Mapping[str, Any]]) -> None:

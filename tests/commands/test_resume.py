@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_other_code_is_named(begun, monkeypatch, capsys):
 
 def test_a_swept_image_that_changed_is_named(image, monkeypatch, capsys):
     """Although the run of the other image is finished, and would be left alone."""
-    monkeypatch.setattr("commands.sweep._run", lambda *_: ([], True))  # stopped before anything ran
+    monkeypatch.setattr("commands.sweep._run", lambda *_: ([], signal.SIGINT))  # stopped before anything ran
     words = ["--problem", "1", "--image", "noisy.npy", "--method", "gibbs", "--sweeps", "20"]
     assert door(*words, "--sweep", "beta=0.1,0.2", "--out", "out") == 130
     assert door(*words, "--beta=0.1", "--bare", "--out=out/beta=0.1") == 0

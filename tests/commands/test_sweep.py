@@ -1,5 +1,6 @@
 """Sweeps: what their words mean, what they leave, and that neither order nor interruption changes a byte."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -161,21 +162,53 @@ def test_seeds_are_of_the_methods_and_the_data_stay(tmp_path):
     assert len({d.tobytes() for d in draws}) == 4
 
 
-def test_ctrl_c_keeps_what_is_done_and_resume_gives_the_same_bytes(tmp_path):
-    argv = ["--problem", "1", "--image", "flag", "--beta", "0.1", "--damping", "0.5", "--sweeps", "3000",
-            "--sweep", "method=mean_field", "evidence=9,10", "--jobs", "2"]
-    out = tmp_path / "stopped"
+LONG = ["--problem", "1", "--image", "flag", "--beta", "0.1", "--damping", "0.5", "--sweeps", "1500",
+        "--sweep", "method=mean_field:schedule=synchronous", "evidence=9,10", "--jobs", "2"]
+
+
+def begun(out: Path, argv: list[str]) -> subprocess.Popen[str]:
+    """The process of a sweep, both of whose runs have begun."""
     process = subprocess.Popen([sys.executable, "run.py", *argv, "--out", out], cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    begun = [out / f"method=mean_field,evidence={e}" / "run.json" for e in (9, 10)]
     for _ in range(600):
-        if all(path.exists() for path in begun):
+        if len(list(out.glob("method=*/run.json"))) == 2:
             break
         time.sleep(0.1)
     time.sleep(0.3)
-    os.kill(process.pid, signal.SIGINT)
+    return process
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="processes are looked for in /proc")
+def test_a_sweep_that_is_killed_leaves_no_process_behind(tmp_path):
+    """Its runs notice that it is gone, and save what they have reached."""
+    out = tmp_path / "killed"
+    process = begun(out, ["300000" if word == "1500" else word for word in LONG])
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    here = str(tmp_path).encode()
+
+    def left() -> list[str]:
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                log = os.readlink(folder / "fd" / "1").encode()
+                found += [folder.name] * (here in log)
+        return found
+
+    for _ in range(200):
+        if not left():
+            break
+        time.sleep(0.1)
+    assert not left()
+    assert len(list(out.glob("method=*/*.checkpoint.npz"))) == 2
+
+
+def test_a_signal_keeps_what_is_done_and_resume_gives_the_same_bytes(tmp_path):
+    argv, out = LONG, tmp_path / "stopped"
+    process = begun(out, argv)
+    os.kill(process.pid, signal.SIGTERM)
     said, errors = process.communicate(timeout=120)
-    assert process.returncode == 130, said + errors
+    assert process.returncode == 143, said + errors
     assert "--resume" in said and "Traceback" not in said + errors
     assert door("--resume", out) == 0
     alone = tmp_path / "alone"

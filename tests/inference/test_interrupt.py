@@ -1,0 +1,69 @@
+"""Signals as requests: the step in hand is finished, a second one ends at once, one that is ignored stays ignored."""
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+import crosscheck as cc
+import run
+from errors import Interrupted
+from inference import load
+from inference.drive import drive
+from inference.interrupt import SIGNALS, Stopped, finish_step_first, stopping
+from inference.job import Plan
+
+
+def raised(each) -> None:
+    os.kill(os.getpid(), each)
+
+
+@pytest.mark.parametrize("each", SIGNALS, ids=lambda s: s.name)
+def test_the_step_is_finished_and_saved(each, tmp_path):
+    model, path = cc.GridMRF.potts(cc.load_image("small")), tmp_path / "gibbs.checkpoint.npz"
+
+    def on_step(step, said):
+        if step == 3:
+            raised(each)
+
+    with pytest.raises(Interrupted, match="stopped after sweep 3 of 9") as stopped:
+        drive(load.method("grid", "gibbs"), model, None, Plan(9), save_to=path, on_step=on_step)
+    assert stopped.value.signum == each and path.exists()
+
+
+@pytest.mark.parametrize("each", SIGNALS, ids=lambda s: s.name)
+def test_a_second_one_ends_at_once_and_the_last_checkpoint_is_kept(each, tmp_path):
+    model, path = cc.GridMRF.potts(cc.load_image("small")), tmp_path / "gibbs.checkpoint.npz"
+    method = load.method("grid", "gibbs")
+
+    def step(*given):
+        if path.exists():
+            for _ in range(2):
+                raised(each)
+        return method.step(*given)
+
+    with pytest.raises(Stopped) as stopped:
+        drive(replace(method, step=step), model, None, Plan(99), save_to=path, save_every=0.0)
+    assert stopped.value.signum == each and path.exists() and not list(tmp_path.glob("*.part"))
+
+
+def test_handlers_are_given_back_and_what_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+    try:
+        held = signal.getsignal(signal.SIGTERM)
+        with stopping(), finish_step_first() as stop:
+            raised(signal.SIGHUP)
+            assert not stop.asked
+            raised(signal.SIGTERM)
+            assert stop.asked and stop.signum == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) == held and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(("each", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_the_exit_status_is_the_signals_wherever_it_comes(each, status, monkeypatch, capsys):
+    monkeypatch.setattr(run, "main", lambda argv: raised(each))
+    assert run.guarded([]) == status
+    assert "stopped" in capsys.readouterr().err
