@@ -41,6 +41,7 @@ SORTED = {
     "by data": "normal(*natural, 0.9 * z).where((data.rating[..., :1] > 0)[..., None], own)",
     "one rating": "normal(*natural, z * torch.where(count == 1, 0.6, 1.0))",
     "two ratings, users": "normal(*natural, z * torch.where((count == 2) & (side.site == 'U'), 0.6, 1.0))",
+    "one or two": "normal(*natural, z * torch.where((count == 1) | (count == 2), 0.6, 1.0))",
     "all rows": "normal(*natural, 0.8 * z)",
 }
 CACHED = '''"""U's conditional is found once, and never brought up to date."""
@@ -150,7 +151,7 @@ def test_only_rows_with_so_many_ratings(tmp_path):
     assert rows.only(many(tmp_path, "one rating"))[0].startswith(("only users with 1 rating are off by themselves",
                                                                   "only items with 1 rating are off by themselves"))
     assert rows.only(many(tmp_path, "two ratings, users"))[0].startswith("only users with 2 ratings are off")
-    assert not rows.only(many(tmp_path, "all rows"))
+    assert not rows.only(many(tmp_path, "one or two")) and not rows.only(many(tmp_path, "all rows"))
 
 
 def test_only_from_the_second_step_on(tmp_path):
