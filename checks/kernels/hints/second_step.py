@@ -25,7 +25,8 @@ class Anew(Kernel):
 def only(trial: Trial, allowed: float) -> list[str]:
     """A sentence where as many replicates started anew show nothing."""
     kernel = trial.kernel
-    if kernel.method.family is not Family.MCMC or not hasattr(kernel.method.module, "step"):
+    module = kernel.method.module
+    if kernel.method.family is not Family.MCMC or (hasattr(module, "transition") and not hasattr(module, "step")):
         return []  # a transition has no State of its own
     again = Trial(trial.rng, Anew(kernel.method, kernel.options), trial.problem, trial.model)
     again.scale = trial.scale
