@@ -13,6 +13,7 @@ from comparison.report import over_seeds
 from comparison.row import Row
 from views import compare as views
 from views import curves
+from views.figures import begin
 
 REPLICATES = ("seed", "data-seed")  # what a band is over
 METHODS = ("method", "guide", "kernel")  # whose values the names of the results say as well
@@ -62,6 +63,7 @@ SWEPT = (
 
 def draw(folder: Path, rows: Sequence[Row]) -> None:
     """Every result on every scale, and how fast each came to its quality; of a sweep, against what was swept."""
+    begin(r.result.name for r in rows)
     if len(by_data(rows)) == 1:
         panels = [views.Panel(s.label, [s.value(r) for r in rows], [s.error(r) for r in rows], s.log, s.right)
                   for s in OVERVIEW]

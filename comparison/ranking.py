@@ -40,6 +40,7 @@ MEASURES = {
     "seconds": Measure(lambda r: r.seconds, "a finite time"),
 }
 DEFAULT = ("test_nll", "max_error", "sds", "seconds")  # the first that there is
+TO_THE_EXACT, ROUNDING = ("max_error", "sds"), 1e-9  # distances from an exact result, and what is none
 T = TypeVar("T")
 BOUNDED = ("exact", "lower bound")  # evidence of these kinds can be ranked
 
@@ -152,6 +153,8 @@ def _placed(group: list[Row], by: str | None) -> list[Row]:
         value = measure.of(row)
         if value is None or not finite(value) or (by == "evidence" and row.scores.evidence_kind not in BOUNDED):
             return np.inf
+        if by in TO_THE_EXACT and row.result.family == "exact" and value < ROUNDING:
+            return 0.0  # exact methods are not ranked by rounding
         return -value if measure.higher else value
 
     scores = {row.label: score(row) for row in group}

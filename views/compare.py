@@ -8,11 +8,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from views.figures import plain_log, save, styles, title
 
 TWO = 2.0  # standard errors in an error bar
+FAR = 4.0  # ranges of the middle half, from it, for a value to be left outside the frame
 MOST = 16  # lines that a reader can tell apart
 
 
@@ -57,7 +57,9 @@ def overview(folder: Path, lines: Sequence[str], methods: Sequence[str], panels:
                 axis.errorbar(value, y, xerr=None if error is None else TWO * error, markersize=5, capsize=2, lw=1,
                               color=style[method]["color"], marker=style[method]["marker"])
         if panel.log:
-            log_scale(axis, "x")
+            plain_log(axis, "x")
+        else:
+            without_outliers(axis, panel.values)
         if panel.right is not None:
             axis.axvline(panel.right, color="0.4", lw=0.9, ls=":")
         axis.set_xlabel(panel.label, fontsize=8)
@@ -70,16 +72,24 @@ def overview(folder: Path, lines: Sequence[str], methods: Sequence[str], panels:
     return save(figure, folder / "comparison.png")
 
 
-def log_scale(axis: plt.Axes, which: str) -> None:
-    """A log scale along "x" or "y" whose ticks stay apart, over half a decade or over twenty."""
-    low, high = getattr(axis.dataLim, f"interval{which}")
-    if high < 100 * low:
-        plain_log(axis, which)
-    else:
-        side = getattr(axis, f"{which}axis")
-        getattr(axis, f"set_{which}scale")("log")
-        side.set_major_locator(LogLocator(numticks=6))
-        side.set_minor_formatter(NullFormatter())
+def without_outliers(axis: plt.Axes, values: Sequence[float | None]) -> None:
+    """Where a value lies so far out that the others could not be told apart, the frame is about these, and what is
+    beyond it is written at its edge."""
+    known = np.sort([v for v in values if v is not None and np.isfinite(v)])
+    if len(known) < 3:
+        return
+    low, high = np.quantile(known, (0.25, 0.75))
+    reach = FAR * max(high - low, 0.01 * abs(high), 1e-12)
+    inside = known[(known >= low - reach) & (known <= high + reach)]
+    if len(inside) == len(known):
+        return
+    span = max(inside[-1] - inside[0], reach / FAR)
+    axis.set_xlim(inside[0] - 0.15 * span, inside[-1] + 0.35 * span)
+    for side, beyond in (("left", known[known < inside[0]]), ("right", known[known > inside[-1]])):
+        if len(beyond):
+            at = {"left": 0.02, "right": 0.98}[side]
+            axis.text(at, 0.02, "beyond: " + ", ".join(f"{v:.3g}" for v in beyond), ha=side, va="bottom", fontsize=6,
+                      transform=axis.transAxes)
 
 
 def quality(folder: Path, ways: Sequence[Way], target: float) -> Path | None:

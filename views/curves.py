@@ -9,8 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from views.compare import log_scale
-from views.figures import save, styles
+from views.figures import plain_log, save, styles
 
 Bands = Mapping[str, Mapping[str, tuple[float, float, float]]]  # line -> value of x -> (mean, lowest, highest)
 
@@ -40,7 +39,7 @@ def by_setting(folder: Path, x: str, values: Mapping[str, float | None], panels:
             axis.fill_between(across, low, high, color=style[line]["color"], alpha=0.18, lw=0)
         axis.set(xlabel=x, ylabel=panel.label)
         if panel.log:
-            log_scale(axis, "y")
+            plain_log(axis, "y")
         if None in values.values() or len(values) <= 12:
             axis.set_xticks(list(place.values()), list(values), fontsize=7)
     for axis in grid.ravel()[len(panels):]:

@@ -89,7 +89,7 @@ def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Pa
 
 def predictions(folder: Path, observed: np.ndarray, results: Sequence[Result]) -> Path | None:
     """Test ratings beside their predictive means and 90% intervals, in the order of the means."""
-    results = [r for r in results if "test_mean" in r.expected]
+    results = sorted((r for r in results if "test_mean" in r.expected), key=lambda r: r.by != "user")  # theirs first
     if not results or not len(observed):
         return None
     columns = min(len(results), 2)
@@ -128,6 +128,8 @@ def uncertainty(folder: Path, count: np.ndarray, results: Sequence[Result]) -> P
     results = [r for r in results if "test_spread" in r.expected and r.expected["test_spread"].any()]
     if not results or not len(count):
         return None
+    if len(np.unique(count)) == 1:
+        return _spreads(folder, int(count[0]), results)
     edges = np.unique(np.round(np.geomspace(1, max(count.max(), 2) + 1, 16)).astype(int))
     place = np.digitize(count, edges)
     bins = [b for b in np.unique(place) if (place == b).sum() >= LEAST]
@@ -150,6 +152,22 @@ def uncertainty(folder: Path, count: np.ndarray, results: Sequence[Result]) -> P
     return save(figure, folder / "uncertainty.png")
 
 
+def _spreads(folder: Path, count: int, results: Sequence[Result]) -> Path:
+    """The same where all users have rated as much: how the posterior sds lie, a box a method."""
+    style = styles(r.name for r in results)
+    figure, axis = plt.subplots(figsize=(6.5, 1.4 + 0.5 * len(results)))
+    boxes = axis.boxplot([r.expected["test_spread"] for r in results], orientation="horizontal", whis=(5, 95),
+                         showfliers=False, patch_artist=True, medianprops={"color": "black"})
+    for box, r in zip(boxes["boxes"], results, strict=True):
+        box.set(facecolor=style[r.name]["color"], alpha=0.6)
+    axis.set_yticks(range(1, len(results) + 1), [title(r.name) for r in results])
+    axis.invert_yaxis()
+    axis.set_xlabel("posterior sd of the prediction u.v (rating units)")
+    axis.set_title(f"How sure: every user has {count} training rating{'s' * (count != 1)}\n(boxes: half of the test "
+                   f"pairs; whiskers: 90%)")
+    return save(figure, folder / "uncertainty.png")
+
+
 def gradients(folder: Path, spreads: Mapping[str, Mapping[str, np.ndarray]]) -> Path:
     """Standard deviation of single-sample gradients of the ELBO, by estimator and kind of parameter.
 
@@ -164,7 +182,8 @@ def gradients(folder: Path, spreads: Mapping[str, Mapping[str, np.ndarray]]) -> 
                              medianprops={"color": "black"}, boxprops={"facecolor": PALETTE[k], "alpha": 0.6})
         parts["boxes"][0].set_label(title(estimator))
     axis.set_xticks(range(len(names)), [title(n) for n in names])
-    axis.set(yscale="log", ylabel="sd of one gradient sample (nats per unit)",
+    plain_log(axis, "y")
+    axis.set(ylabel="sd of one gradient sample (nats per unit)",
              title="Two unbiased estimators of the same gradient: how much they scatter\n(boxes: half of the entries; "
              "whiskers: 90%)")
     axis.legend()

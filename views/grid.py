@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 
 from inference.result import Result
-from views.figures import PALETTE, save, styles, title
+from views.figures import PALETTE, plain_log, save, styles, title
 
 
 def denoised(folder: Path, name: str, observed: np.ndarray | None, clean: np.ndarray | None,
@@ -78,7 +78,8 @@ def convergence(folder: Path, name: str, results: Sequence[Result]) -> Path | No
         end = " (oscillates)" if r.facts.get("oscillating") else ""
         axis.plot(np.arange(1, r.steps + 1), np.where(values > 0, values, np.nan), markersize=3,
                   label=title(r.name) + end, **style[r.name])
-    axis.set(yscale="log", xlabel="sweep", ylabel="largest change of a message or marginal")
+    axis.set(xlabel="sweep", ylabel="largest change of a message or marginal")
+    plain_log(axis, "y")
     axis.set_title(f"{name}: convergence" + (" (share of pixels changed, for gibbs)"
                                              if any(r.family == "mcmc" for r in shown) else ""))
     axis.legend()

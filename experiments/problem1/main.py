@@ -11,6 +11,7 @@ from experiments.problem1.study import Study, exact
 from runs.run import begun
 from runs.runner import running
 from views import tables
+from views.figures import begin
 
 __all__ = ["Request", "run"]
 
@@ -33,6 +34,7 @@ def run(request: Request) -> int:
         if request.bare:
             return this.bare([result for _, results, _ in ran for result in results])
         studies = [Study(case, results, refused, exact(case, results)) for case, results, refused in ran]
+        begin(r.name for study in studies for r in study.results)
         entries = [entry for study in studies for entry in report.show(this, study)]
         return this.conclude(checkpoints.run({fit.method.name for _, fits in found for fit in fits},
                                              request.reference, request.outside), entries)

@@ -18,14 +18,14 @@ from inference.result import Result
 from runs.run import Run
 from views import factorization as views
 from views import tables
+from views.figures import begin
 from views.numbers import decimals, with_error
-
-PREDICTED = ("coordinate_ascent", "guide_mean_field_pyro", "maximum_likelihood_als", "maximum_likelihood_als_map")
 
 
 def show(this: Run, study: Study) -> list[RatingsEntry]:
     """The tables, the words and the figures; returns the lines of `summary.json`."""
     request, results, N = study.request, study.results, study.num_ratings
+    begin(r.name for r in results)
     told = [r for r in results if "elbo" in r.trace and r.by != "hand"] or [r for r in results if "elbo" in r.trace]
     for result in told if request.method else told[:1]:
         epochs(this, result, N, request.samples)
@@ -69,8 +69,7 @@ def figures(this: Run, study: Study) -> None:
              *doubts(results[0], parts.test.rating.cpu().numpy()))
     this.console.print()
     views.learning(this.folder, results, N, TRAJECTORY if request.recipe == "reference" else None)
-    views.predictions(this.folder, parts.test.rating.cpu().numpy(),
-                      [r for r in results if r.name in PREDICTED] or results[:4])
+    views.predictions(this.folder, parts.test.rating.cpu().numpy(), results)
     count = torch.bincount(parts.train.user, minlength=parts.train.num_users)
     views.uncertainty(this.folder, count[parts.test.user].cpu().numpy(), results)
 

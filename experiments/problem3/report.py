@@ -17,6 +17,7 @@ from inference.diagnostics import KEPT
 from inference.result import Result
 from runs.run import Run
 from views import sampling, tables
+from views.figures import begin
 from views.numbers import decimals, whole, with_error
 
 EDGES = (0, 5, 10, 20, 40, 80, 10**6)  # ratings of a user
@@ -26,6 +27,7 @@ digits = partial(decimals, below=1e4)  # what a fit that diverged reaches is no 
 def show(this: Run, study: Study) -> list[RatingsEntry]:
     """Everything but the checkpoints; returns the lines of `summary.json`."""
     N = len(study.parts.train)
+    begin(r.name for r in (*study.main, *study.compared))
     test = study.parts.test.rating.cpu().numpy()
     entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
     methods(this, entries, study.rank)
