@@ -13,6 +13,15 @@ class InputError(ValueError):
     """
 
 
+class OtherModel(InputError):
+    """A kernel or guide was written for another model: `sites` are the latents that it knows."""
+
+    def __init__(self, name: str, sites: Iterable[str], wanted: Iterable[str]) -> None:
+        self.sites = sorted(sites)
+        super().__init__(f"{name} is of another model: its sites are {', '.join(self.sites)}, and this model's are "
+                         f"{', '.join(wanted)}")
+
+
 class Interrupted(Exception):
     """The user asked to stop; the step was finished and what was reached is saved. Exit status: 128 and the signal's
     number, 130 for Ctrl-C."""

@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ from checks.guides.judge import judge_guide
 from checks.kernels import trial as trials
 from checks.kernels.judge import LOOKS, judge
 from checks.kernels.kernel import Broken, Kernel
-from checks.kernels.nearest import FAINT, FILE, nearest, signature
+from checks.kernels.nearest import FILE, PROBLEMS, Signature, nearest, signature
 from checks.kernels.score import Scale, learn
 from checks.kernels.trial import REFERENCE, Trial
 from checks.planted import ZOO
@@ -85,10 +86,13 @@ def detection(seeds: int, only: str) -> None:
 
 
 def guesses(kind: str, kernel: Kernel, verdict: Verdict, seed: int) -> list[str]:
-    """The names nearest to a mistake, from fresh replicates, as many as found it, of the problem that found it."""
-    problem = next(p for p in problem_set(kind).problems() if p.name == verdict.findings[0].problem)
-    trial = Trial(torch.Generator().manual_seed(seed), kernel, problem)
-    return [name for name, _, _ in nearest(trial, trial.upto(verdict.tested[0]["replicates"]))]
+    """The names nearest to a mistake, from fresh replicates, as many as found it."""
+    rng = torch.Generator().manual_seed(seed)
+    trials = [Trial(rng, kernel, problem) for problem in problem_set(kind).problems()[:PROBLEMS]]
+    for trial in trials:
+        with suppress(InputError):  # it does not take this problem
+            trial.upto(verdict.tested[0]["replicates"])
+    return [name for name, _, _ in nearest(trials)]
 
 
 def guides(seeds: int, alarms: int) -> None:
@@ -177,7 +181,7 @@ def count(runs: list[list[str]]) -> None:
 
 def signatures(replicates: int = 2000) -> None:
     """Every mistake's z's on every problem, as `checks/kernels/nearest.py` compares them."""
-    written: dict[str, dict[str, list[int]]] = {}
+    written: dict[str, dict[str, Signature]] = {}
     for kind, of_kind in sets().items():
         for problem in of_kind.problems():
             scale = learn(torch.Generator().manual_seed(1), problem, REFERENCE * replicates)
@@ -185,9 +189,7 @@ def signatures(replicates: int = 2000) -> None:
                 trial = Trial(torch.Generator().manual_seed(2), kernel, problem)
                 trial.scale = scale
                 try:
-                    numbers = signature(trial.upto(replicates))
-                    if max(map(abs, numbers)) > FAINT:
-                        written.setdefault(problem.name, {})[kernel.method.name] = numbers
+                    written.setdefault(problem.name, {})[kernel.method.name] = signature(trial.upto(replicates))
                 except (Broken, InputError) as error:
                     print(f"{kernel.method.name} on the {problem.name}: {error}")
     rows = ",\n".join(f'"{p}": {{\n' + ",\n".join(f'"{k}": {json.dumps(v, separators=(",", ":"))}'

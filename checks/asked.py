@@ -10,6 +10,7 @@ from types import ModuleType
 import torch
 
 from checks import planted
+from checks.foreign import foreign
 from checks.guides.guide import Guide, is_guide
 from checks.problems.load import of_kind, problem_set, sets
 from checks.problems.problem import Problem, ProblemSet
@@ -98,7 +99,9 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
         kinds = [k for k in load.kinds() if load.guides(k) and kind in (None, k)]
         if len(kinds) != 1:
             raise undecided(file.name, "guides are fitted for both" if kinds else "no guide is fitted for that one")
-        return Asked(Guide.of(file.module, file.name), wanted or of_kind(kinds[0])[0], exact=exact)
+        guide = Guide.of(file.module, file.name)
+        foreign(guide, kinds)
+        return Asked(guide, wanted or of_kind(kinds[0])[0], exact=exact)
     methods: dict[str, Method] = {}
     refused: list[str] = []
     for k in [kind] if kind else load.kinds():
@@ -108,6 +111,7 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
             refused.append(str(error))
     if not methods:
         raise InputError("; ".join(dict.fromkeys(refused)))
+    foreign(next(iter(methods.values())), methods)
     kind = next(iter(methods)) if len(methods) == 1 else fitting(methods)
     return of_method(methods[kind], kind, wanted)
 

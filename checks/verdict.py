@@ -140,7 +140,7 @@ class Verdict:
         not_found = [what for what, size in self.excluded.items() if not math.isfinite(size)]
         said = f"would have been found (9 times in 10): {', '.join(found)} or more" if found else ""
         if not_found:
-            said += f"{'; ' if said else ''}not even 50% in {', '.join(not_found)} would have been"
+            said += f"{'; ' if said else ''}a change of 50% in {', '.join(not_found)} was not seen in a short run"
         return said
 
     def to_json(self) -> dict[str, object]:

@@ -104,6 +104,8 @@ def show(console: Console, verdict: Verdict) -> None:
         say(f"implied: {line}")
     for name, likeness, symptom in verdict.nearest:
         say(f"looks like zoo/{name} ({likeness:.2f}): {symptom}")
+    if verdict.nearest:
+        say("(hints: of mistakes that are not in the zoo, about two in three are like the first that is named)")
     if verdict.exclusion:
         say(verdict.exclusion)
     for line in verdict.warnings:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from comparison import saved
@@ -62,7 +63,7 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
         left = [c for c in todo if not c.finished]
         console.print(f"[bold]Sweep[/]: {len(todo)} runs of Problem {args.problem}"
                       + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
-                      + f", {min(jobs, max(len(left), 1))} at a time -> {out}"
+                      + f", {min(jobs, max(len(left), 1))} at a time -> {escape(str(out))}"
                       + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
         outcomes, signum = _run(console, left, problem.__name__, jobs)
         if signum:
@@ -84,10 +85,11 @@ def _conclude(console: Console, out: Path, todo: Sequence[Cell], outcomes: Seque
     for said in dict.fromkeys(o.said for o in failed):
         names = [o.cell.name for o in failed if o.said == said]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        console.print(f"[bold red]failed[/]: {'; '.join(names[:SHOWN])}{more}: {said}", soft_wrap=True, highlight=False)
+        told = escape(f"{'; '.join(names[:SHOWN])}{more}: {said}")
+        console.print(f"[bold red]failed[/]: {told}", soft_wrap=True, highlight=False)
     console.print(f"{len(todo) - len(failed)} of {len(todo)} runs finished"
                   + (f"; `python run.py compare {out}` shows them again" if len(failed) < len(todo) else "")
-                  + (f"; `{go_on(out, argv)}` tries the others again" if failed else ""), soft_wrap=True)
+                  + (f"; `{go_on(out, argv)}` tries the others again" if failed else ""), soft_wrap=True, markup=False)
     return 1 if failed else 0
 
 
@@ -105,7 +107,7 @@ def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tupl
     stopped them, or 0."""
     watched = sys.stdout.isatty()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+               TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False))
     outcomes = []
     with finish_step_first() as stop, Progress(*columns, console=console, disable=not watched) as progress:
         bar = progress.add_task("runs", total=len(left), note="")
@@ -119,5 +121,5 @@ def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tupl
             progress.advance(bar)
             if not watched and not stop.asked:
                 console.print(f"{len(outcomes)} of {len(left)}: {outcome.cell.name}, {outcome.seconds:.1f} s"
-                              + (", failed" if outcome.code else ""), soft_wrap=True, highlight=False)
+                              + (", failed" if outcome.code else ""), soft_wrap=True, highlight=False, markup=False)
         return outcomes, 0 if all(c.finished for c in left) else stop.signum

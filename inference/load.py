@@ -77,17 +77,26 @@ def in_file(kind: str, file: UserFile) -> Method:
 def _in_file(kind: str, file: UserFile) -> Method:
     kernels, guides, module = file.kernels, file.guides, file.module
     found = guides | kernels
-    if file.wanted and file.wanted not in found:
-        raise unknown(f"guide or kernel in {file.path}", file.wanted, found or ["none"])
-    if not file.wanted and (not found or hasattr(module, "step") or hasattr(module, "transition")):
+    named = file.wanted not in ("", "transition")  # of which a file has one
+    if named and file.wanted not in found:
+        raise unknown(f"guide or kernel in {file.path}", file.wanted, found) if found else nameless(file)
+    if not named and (not found or hasattr(module, "step") or hasattr(module, "transition")):
         return of_module(module, file.name, by="user")
-    if not file.wanted and len(found) > 1 and GUIDE not in guides:
+    if not named and len(found) > 1 and GUIDE not in guides:
         raise InputError(f"{file.path} holds {', '.join(found)}: name one, as in {file.path}:{next(iter(found))}")
-    chosen = file.wanted or (GUIDE if GUIDE in guides else next(iter(found)))
+    chosen = file.wanted if named else (GUIDE if GUIDE in guides else next(iter(found)))
     if chosen in kernels:
         return importlib.import_module("inference.pyro.from_kernel").as_method(module, kernels[chosen], file.name,
                                                                                "user")
     return from_guide(kind, module, guides[chosen], file.name, "user")
+
+
+def nameless(file: UserFile) -> InputError:
+    """The error for a name that is not there, in a file that holds nothing with a name of its own."""
+    alone = next((f for f in ("transition", "step", "elbo") if hasattr(file.module, f)), None)
+    holds = {"transition": "a function `transition`", "step": "the functions of a method", "elbo": "those of a guide"}
+    return InputError(f"there is no {file.wanted} in {file.path}: it holds "
+                      + (f"{holds[alone]}, which {file.path} alone means" if alone else "no guide and no kernel"))
 
 
 def of_thing(kind: str, thing: object) -> Method:

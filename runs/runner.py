@@ -73,8 +73,8 @@ def _there(folder: Path) -> None:
 @contextmanager
 def running(folder: Path, console: Console) -> Iterator[Runner]:
     """A runner, and its progress bars while it works (one bar a method; none where nobody watches)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TextColumn("{task.fields[note]}"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TextColumn("{task.fields[note]}", markup=False))
     with Progress(*columns, console=console, disable=not sys.stdout.isatty()) as progress:
         runner = Runner(folder, console, progress)
         yield runner

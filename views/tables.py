@@ -37,7 +37,7 @@ class Table:
                                  show_edge=False, pad_edge=False)
         for k in self.shown:
             numeric = any(isinstance(row[k], int | float) for row in self.rows)
-            table.add_column(self.columns[k], justify="right" if numeric else "left", no_wrap=True)
+            table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=True)
         for row in self.rows:
             table.add_row(*(v if isinstance(v, Text) else Text(cell(v)) for v in (row[k] for k in self.shown)))
         return table

@@ -19,6 +19,7 @@ from checks.budget import BATCHED, Budget, Spent, limited, tick
 from checks.contract.faults import blind
 from checks.kernels import reach, sensitivity, where
 from checks.kernels.accepted import accepted
+from checks.kernels.hints.hinted import hints
 from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.nearest import nearest
 from checks.kernels.refusal import refused
@@ -92,6 +93,8 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
                     verdict.excluded = sensitivity.excluded(rng, kernel, longest(trials), allowed)
                 elif off and Cost(clock).allows(trials, told[0].n):
                     verdict.warnings += where.only(wanted, trials, told[0], allowed)
+                    verdict.warnings += hints(trials, told[0], allowed)
+                verdict.nearest = nearest(trials) if off else []
             except Spent:
                 verdict.warnings.append("the budget ends before all hints are found")
     if kernel.rare and verdict.outcome is not Outcome.WRONG:
@@ -194,7 +197,6 @@ def _explain(verdict: Verdict, trials: list[Trial]) -> None:
              "spread": _rounded(compared.z[1, f]), "sd": _rounded(compared.d[0, f])}
             for f, name in enumerate(trial.scale.names)]
         if verdict.outcome is Outcome.WRONG and verdict.findings:
-            verdict.nearest = nearest(trial, compared)
             finite = all(bool(torch.isfinite(x).all()) for x in trial.after.values())
             verdict.implied = problem.implied(problem.model, trial.after, data) if finite else []
             verdict.faults += blind(trial.kernel, problem, trial.before, data)

@@ -1,61 +1,73 @@
 """Which known mistake does a wrong kernel look like? Its z's beside those of the zoo.
 
-A signature s is 100 z / sqrt(n) of every score on a test problem, which does not depend on n but for noise.
-The nearest are those of the least |s - t|; likeness is 1 - |s - t|^2 / (|s|^2 + |t|^2), 1 for the same.
-`python bench/check.py --signatures` writes them anew; mistakes that leave the scores alone have none.
+A signature s is z / sqrt(n) of every score on a test problem, which does not depend on n but for noise, and
+
+    likeness = cos(tanh(s / 0.3), tanh(t / 0.3))        over the scores of the first test problems together
+
+the sign of every score counts, and its size as long as it is small: mistakes of one sort differ in size. Only those of
+its own kind are compared, which keep as much of where they were: Gibbs forgets at once, a random walk hardly does.
+`python bench/check.py --signatures` writes them anew.
 """
 
 from __future__ import annotations
 
 import json
-from itertools import islice
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 import torch
+from torch import Tensor
 
-from checks.kernels.kernel import Kernel
 from checks.kernels.statistic import Compared
 from checks.kernels.trial import Trial
-from checks.planted import file, symptom
-from checks.problems.problem import Problem
-from inference import load
+from checks.planted import symptom
 
 FILE = Path(__file__).parent / "signatures.json"
-LEAST = 0.85  # a likeness worth naming
-STEPS_TRIED = 200  # each in a replicate of its own, for `stays`
-FAINT = 10  # a signature without a larger number says nothing
+LEAST = 0.9  # a likeness worth naming: bench/outside.py says how often the first is right
+LARGE = 30  # in hundredths: what is this far off is simply off
+APART = 8  # hundredths of a kernel's memory, between kinds
+PROBLEMS = 2
 
 
-def signature(compared: Compared) -> list[int]:
-    """100 z / sqrt(n), whole; 0 where there was nothing to compare."""
-    return (100 * compared.z.nan_to_num(0) / compared.n**0.5).round().int().clamp(-999, 999).flatten().tolist()
+class Signature(TypedDict):
+    """Of one mistake on one problem, in hundredths."""
+
+    kept: int  # the median share of a score that is still there after the steps
+    z: list[int]
 
 
-def nearest(trial: Trial, compared: Compared, count: int = 3) -> list[tuple[str, float, str]]:
+def signature(compared: Compared) -> Signature:
+    """Whole hundredths; 0 where there was nothing to compare."""
+    z = (100 * compared.z.nan_to_num(0) / compared.n**0.5).round().int().clamp(-999, 999).flatten().tolist()
+    return {"kept": round(100 * float(compared.kept[0].nan_to_num(0).median())), "z": z}
+
+
+def nearest(trials: Sequence[Trial], count: int = 3) -> list[tuple[str, float, str]]:
     """The most alike mistakes: name, likeness, the first line of the symptom."""
-    known = json.loads(FILE.read_text()).get(trial.problem.name, {}) if FILE.exists() else {}
-    own = stays(trial.kernel, trial.problem)
-    mine = torch.tensor(signature(compared), dtype=torch.float64)
+    mine = {t.problem.name: signature(t.upto(t.n)) for t in [t for t in trials if t.n][:PROBLEMS]}
+    names = dict.fromkeys(name for problem in mine for name in known().get(problem, {}))
     found = []
-    for name, numbers in known.items():
-        theirs = torch.tensor(numbers, dtype=torch.float64)
-        if len(theirs) == len(mine):
-            apart = float((mine - theirs).square().sum())
-            found.append((apart, name, 1 - apart / float((mine.square() + theirs.square()).sum())))
-    alike = ((name, round(likeness, 3)) for _, name, likeness in sorted(found) if likeness > LEAST)
-    return [(name, likeness, symptom(name)) for name, likeness in islice(
-        ((name, likeness) for name, likeness in alike if stays(planted(name, trial), trial.problem) == own), count)]
+    for name in names:
+        pairs = [(own, known()[problem][name]) for problem, own in mine.items() if name in known().get(problem, {})]
+        if all(abs(own["kept"] - its["kept"]) <= APART and len(own["z"]) == len(its["z"]) for own, its in pairs):
+            found.append((likeness(*(torch.cat([bent(s["z"]) for s in side]) for side in zip(*pairs, strict=True))),
+                          name))
+    return [(name, round(like, 3), symptom(name)) for like, name in sorted(found, reverse=True)[:count] if like > LEAST]
 
 
-def planted(name: str, trial: Trial) -> Kernel:
-    """The zoo's kernel of that name, for the problem of a trial."""
-    return Kernel(load.method(trial.problem.model.kind, str(file(name))))
+@cache
+def known() -> dict[str, dict[str, Signature]]:
+    """By test problem and mistake."""
+    found: dict[str, dict[str, Signature]] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    return found
 
 
-def stays(kernel: Kernel, problem: Problem) -> bool:
-    """Whether a step may leave numbers where they are, as a kernel that accepts or refuses does and Gibbs does not."""
-    rng = torch.Generator().manual_seed(0)
-    latents, data = problem.joint(rng, STEPS_TRIED)
-    moved = kernel.move(rng, problem, latents, data, 1)
-    return any(bool((moved[site] == x).reshape(STEPS_TRIED, -1).all(1).any())
-               for site, x in latents.items() if x.is_floating_point())
+def bent(hundredths: Sequence[int]) -> Tensor:
+    return torch.tanh(torch.tensor(hundredths, dtype=torch.float64) / LARGE)
+
+
+def likeness(mine: Tensor, theirs: Tensor) -> float:
+    """The cosine of the angle between them; 0 beside nothing."""
+    return float(mine @ theirs / (mine.norm() * theirs.norm()).clamp(min=1e-12))

@@ -23,7 +23,8 @@ SEEN = 6.0  # a z large enough to scale from
 
 
 def excluded(rng: Generator, kernel: Kernel, trials: list[Trial], allowed: float) -> dict[str, float]:
-    """For each parameter, the relative change that would be found nine times in ten; infinite if not even 50%."""
+    """For each parameter, the relative change that would be found nine times in ten; infinite if even 50% was not
+    seen in so few replicates."""
     found: dict[str, float] = {}
     for trial in trials:
         assert trial.scale is not None

@@ -47,6 +47,10 @@ class Answers(Protocol):
         """The ELBO after coordinate ascent from q, until a sweep adds less than `tolerance` nats."""
 
 
+def one_sort(model: Model, data: Data) -> dict[str, tuple[str, str]]:
+    return {}
+
+
 def nothing(model: Model, after: Latents, data: Data) -> list[str]:
     return []
 
@@ -57,6 +61,7 @@ class Problem(Generic[M]):
 
     `free(model, latents, data)` are functions whose distribution must be learned from the joint; `normal`
     ones are N(0, 1) by algebra whenever the latents are distributed as they should be, given the data.
+    `sorts(model, data)` says of what sort a row is that is measured, as "user 3": ("users", "with 1 rating").
     `implied(model, latents, data)` says which parameters a kernel that left the latents like this seems to have used.
     """
 
@@ -70,6 +75,7 @@ class Problem(Generic[M]):
     coordinates: Callable[[M, Latents], Features]  # what must move, by name
     uses: str  # how a kernel gets at the data, in words
     implied: Callable[[M, Latents, Data], list[str]] = nothing
+    sorts: Callable[[M, Data], Mapping[str, tuple[str, str]]] = one_sort
     answers: Answers | None = None
     brief: bool = False  # not taken to the last look, unless a kernel refuses those that are
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
+
 from errors import InputError
 from experiments.problem1 import cases, checkpoints, report
 from experiments.problem1.request import Request
@@ -19,13 +21,14 @@ def run(request: Request) -> int:
     console = tables.console()
     found = cases.cases(request)
     if request.export:
-        console.print(cases.export(found[0][0], request.export), soft_wrap=True, highlight=False)
+        console.print(cases.export(found[0][0], request.export), soft_wrap=True, highlight=False, markup=False)
         return 0
     tried = [(case, *case.tasks(fits, request)) for case, fits in found]
     if not any(tasks for _, tasks, _ in tried):
         raise InputError("none of the methods can run: " + "; ".join(why for *_, no in tried for why in no.values()))
     with begun(request, console) as this:
-        console.print(f"[bold]Problem 1[/]: {', '.join(case.name for case, *_ in tried)} -> {this.folder}")
+        names = ", ".join(case.name for case, *_ in tried)
+        console.print(f"[bold]Problem 1[/]: {escape(f'{names} -> {this.folder}')}")
         with running(this.folder, console) as runner:
             ran = [(case, [runner(task) for task in tasks], refused) for case, tasks, refused in tried]
         if request.bare:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
+
 from experiments.problem1 import words
 from experiments.problem1.study import GridEntry, Study
 from runs.run import Run
@@ -22,7 +24,7 @@ def show(this: Run, study: Study) -> list[GridEntry]:
     compared = words.comparison(judge, results) if judge else []
     this.say(*words.unsettled(results, (H, W)), *words.unmixed(entries), *compared)
     for method, why in study.refused.items():
-        this.console.print(f"[dim]{method} was left out: {why}[/]", soft_wrap=True)
+        this.console.print(f"[dim]{method} was left out: {escape(why)}[/]", soft_wrap=True)
     this.console.print()
     place = this.folder / case.folder
     views.denoised(place, case.name, None if case.observed is None else case.observed.numpy(), case.clean, results)

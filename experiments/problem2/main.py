@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich.markup import escape
+
 from data.ratings import Split
 from experiments.problem2 import checkpoints, report
 from experiments.problem2.request import RANKED, RANKED_SCORES, Request
@@ -36,7 +38,7 @@ def run(request: Request) -> int:
     with begun(request, console) as this:
         console.print(f"[bold]Problem 2[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
                       f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} to validate, "
-                      f"{len(parts.test):,} to test -> {this.folder}", soft_wrap=True)
+                      f"{len(parts.test):,} to test -> {escape(str(this.folder))}", soft_wrap=True)
         with running(this.folder, console) as runner:
             results = [runner(task) for task in todo]
             ladder = fits[0] if request.asked else options.parse("factorization", RANKED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from rich.markup import escape
 
 from experiments.problem2 import gradients, words
 from experiments.problem2.checkpoints import TRAJECTORY
@@ -78,8 +79,8 @@ def epochs(this: Run, result: Result, num_ratings: int, samples: int) -> None:
     t = {name: values.mean(0) for name, values in result.trace.items()}
     seconds = result.seconds.mean(0).cumsum()
     steps = [s for s in range(result.steps) if s < 10 or (s + 1) % 10 == 0 or s == result.steps - 1]
-    this.console.print(f"[bold]{result.name}[/]: the ELBO as a loss, and the NLL over {samples} samples of U and V; "
-                       f"nats per rating, log(2 pi) / 2 = 0.919 included", soft_wrap=True, highlight=False)
+    this.console.print(f"[bold]{escape(result.name)}[/]: the ELBO as a loss, and the NLL over {samples} samples of U "
+                       f"and V; nats per rating, log(2 pi) / 2 = 0.919 included", soft_wrap=True, highlight=False)
     tables.show(this.console, "",
                 ("epoch", "ELBO", "seconds", "train NLL", "validation NLL", "test NLL"),
                 [(s + 1, decimals(-t["elbo"][s] / num_ratings), float(seconds[s]),

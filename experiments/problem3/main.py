@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from rich.markup import escape
+
 from data.ratings import Ratings, Split, load_ratings, subsample
 from experiments.problem3 import checkpoints, report
 from experiments.problem3.request import LADDER_KERNEL, POINT, Request
@@ -47,7 +49,7 @@ def run(request: Request) -> int:
     with begun(request, console) as this:
         console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
                       f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} to "
-                      f"validate and test -> {this.folder}", soft_wrap=True)
+                      f"validate and test -> {escape(str(this.folder))}", soft_wrap=True)
         small = subsample(parts.train, SHARE, rng=generator(request.seed, "share"))
         with running(this.folder, console) as runner:
             results = [runner(each) for each in todo]

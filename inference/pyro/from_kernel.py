@@ -21,7 +21,7 @@ from jaxtyping import Float64
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
 
-from errors import InputError
+from errors import InputError, OtherModel
 from inference.method import Family, Info, Latents, Method
 from inference.pyro.globals import borrowed
 from inference.pyro.kernel_memory import refresh, remember, restore, same_kind
@@ -152,6 +152,8 @@ def _state(kernel: Kernel, position: Mapping[str, Tensor], warmup: int, options:
 
 def _sites(kernel: Kernel, model: Model, position: Mapping[str, Tensor]) -> str | None:
     name = type(kernel).__name__
+    if position and position.keys().isdisjoint(model.sites):
+        raise OtherModel(name, position, model.sites)
     for site in model.sites:
         if site not in position:
             return (f"{name} forgets the site {site}: kernel.initial_params must hold a tensor for each of "

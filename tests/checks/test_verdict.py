@@ -51,9 +51,10 @@ def test_square_brackets_are_square_brackets():
 @pytest.mark.parametrize(("excluded", "words"), [
     ({"noise": 0.05, "prior": 0.2},
      "would have been found (9 times in 10): noise off by 5.0%, prior off by 20% or more"),
-    ({"coupling": float("inf")}, "not even 50% in coupling would have been"),
+    ({"coupling": float("inf")}, "a change of 50% in coupling was not seen in a short run"),
     ({"noise": 0.05, "coupling": float("inf")},
-     "would have been found (9 times in 10): noise off by 5.0% or more; not even 50% in coupling would have been"),
+     "would have been found (9 times in 10): noise off by 5.0% or more; a change of 50% in coupling was not seen in a "
+     "short run"),
     ({}, ""),
 ])
 def test_what_a_pass_excludes(excluded, words):

@@ -49,7 +49,7 @@ def test_which_model_a_file_is_for_is_found_out_or_asked(tmp_path, capsys):
     mine.write_text('"""Mine."""\ndef transition(rng, latents, model, data):\n    return latents["W"]\n')
     assert door("--check", mine, "--out", tmp_path / "a") == 2
     said = capsys.readouterr().err
-    assert "--problem 1 (grids) or --problem 3" in said and "KeyError" in said
+    assert "is of another model: its latents are W" in said and "U, V (--problem 3" in said
 
 
 def test_out_of_budget_is_3(tmp_path, capsys):

@@ -113,6 +113,13 @@ def place(side: Side, i: int) -> str:
     return f"{'user' if side.site == 'U' else 'item'} {i}"
 
 
+def sorts(model: Factorization, data: Replicates) -> dict[str, tuple[str, str]]:
+    """Every row by its side and the number of its ratings."""
+    return {place(side, i): ("users" if side.site == "U" else "items", f"with {count} rating{'s' * (count != 1)}")
+            for side in (users(data), items(data))
+            for i, count in enumerate(torch.bincount(side.row, minlength=side.rows).tolist())}
+
+
 def coordinates(model: Factorization, latents: Latents) -> Features:
     """What must move: every entry of U and V, and of whatever else there is."""
     found: Features = {}

@@ -28,11 +28,12 @@ def implied(model: Factorization, after: Latents, data: Replicates) -> list[str]
     for side in (users(some), items(some)):
         at, error = fitted(loss(model, side, latents, some), torch.zeros(3, dtype=torch.float64))
         passed_by_name = {"noise variance": model.noise_variance, "prior variance": model.prior_variance}
+        alone = not off(at[2], error[2])  # where the means are off too, a variance stands in for something else
         for k, (name, passed) in enumerate(passed_by_name.items()):
             if off(at[k], error[k]):
                 value = passed * math.exp(float(at[k]))
                 said.append(f"{side.site} is sampled as if the {name} were {value:.2g}; you passed {passed:g}"
-                            + relation(float(at[k]), float(error[k]), passed, model))
+                            + (relation(float(at[k]), float(error[k]), passed, model) if alone else ""))
         if off(at[2], error[2]):
             said.append(f"{side.site} is sampled as if its conditional means were {1 + float(at[2]):.2g} times as long")
     return said

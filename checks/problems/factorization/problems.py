@@ -16,7 +16,7 @@ from torch import Tensor
 
 from checks.problems.factorization.answers import MeanField
 from checks.problems.factorization.coverage import SHOWS
-from checks.problems.factorization.features import coordinates, free, normal
+from checks.problems.factorization.features import coordinates, free, normal, sorts
 from checks.problems.factorization.implied import implied
 from checks.problems.factorization.replicates import Replicates
 from checks.problems.problem import Problem, ProblemSet, join, take
@@ -103,7 +103,7 @@ def problem(name: str, model: Factorization, equal: tuple[int, int] | None = Non
         "prior variance": lambda factor: replace(model, prior_variance=factor * model.prior_variance),
         "inverse temperature": lambda factor: replace(model, noise_variance=model.noise_variance / factor,
                                                       prior_variance=model.prior_variance / factor),
-    }, coordinates, USES, implied, MeanField(model))
+    }, coordinates, USES, implied, sorts, MeanField(model))
 
 
 def randn(rng: torch.Generator, *shape: int) -> Tensor:

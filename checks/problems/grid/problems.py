@@ -58,7 +58,7 @@ def problem(name: str, model: GridMRF, gaps: float = 0.0) -> Problem[GridMRF]:
         "evidence": lambda factor: replace(model, evidence=factor * model.evidence),
         "coupling": lambda factor: replace(model.scaled(factor), unary=model.unary, evidence=model.evidence),
         "inverse temperature": model.scaled,
-    }, coordinates, USES, implied, MeanField(model))
+    }, coordinates, USES, implied, answers=MeanField(model))
 
 
 def with_gaps(rng: torch.Generator, model: GridMRF, latents: Latents, image: Tensor, share: float) -> Tensor:

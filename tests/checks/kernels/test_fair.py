@@ -13,7 +13,6 @@ from checks.guides.guide import Guide
 from checks.guides.judge import judge_guide
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
-from checks.kernels.nearest import nearest, stays
 from checks.kernels.sensitivity import excluded
 from checks.kernels.trial import Trial
 from checks.problems.factorization.implied import relation
@@ -139,18 +138,6 @@ def transition(rng, latents, model, data):
     still = judge(mine(tmp_path, "BATCHED = True\ndef transition(rng, latents, model, data):\n    return latents\n"),
                   "factorization", seed=2, looks=(8000,))
     assert still.outcome is Outcome.WRONG and "FROZEN" in still.headline and still.assurance
-
-
-def test_only_mistakes_of_its_own_kind_are_named():
-    """Nothing below a likeness of 0.85; and a walk may leave numbers where they are, Gibbs never does."""
-    problem = problem_set("factorization").problems()[0]
-    walk, gibbs = (zoo(f"right/factorization/{name}") for name in ("random_walk", "row_gibbs"))
-    assert stays(walk, problem) and not stays(gibbs, problem)
-    own = Trial(torch.Generator().manual_seed(0), zoo("zoo/factorization/stale_u"), problem)
-    found = nearest(own, own.upto(2000))
-    assert found[0][0] == "stale_u" and all(likeness > 0.85 for _, likeness, _ in found)
-    own.kernel = walk  # the same numbers, of a kernel of another kind
-    assert "stale_u" not in [name for name, _, _ in nearest(own, own.upto(2000))]
 
 
 @pytest.mark.parametrize(("value", "error", "words"), [
