@@ -58,7 +58,7 @@ def _fit(kind: str, name: str, words: Sequence[str]) -> Fit:
     for word in words:
         what, equals, value = word.partition("=")
         if not equals:
-            raise InputError(f"--method {name}:{','.join(words)}: after the colon come options like covariance=row, "
+            raise InputError(f"{name}:{','.join(words)}: after the colon come options like covariance=row, "
                              f"not '{word}'")
         options[what] = option(method, what, value)
     suffix = [what if value is True else str(value) for what, value in options.items() if value is not False]

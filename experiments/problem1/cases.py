@@ -19,6 +19,7 @@ from runs.task import Task, trial
 
 LARGE = ("mean_field", "loopy_bp", "gibbs")  # what runs on an image of any size
 DEFAULT = (("small", ()), ("spiral", LARGE))  # images, and their methods where they are not all
+EXPORTS = (".npy", ".png", ".uai")
 LARGE_PIXELS = 10_000
 
 
@@ -85,6 +86,8 @@ def export(case: Case, path: Path) -> str:
     """Write the image or the model; says where it is."""
     if path.exists():
         raise InputError(f"{path} exists already: give --export the name of a new file")
+    if path.suffix.lower() not in EXPORTS:
+        raise InputError(f"--export {path}: end its name in .npy or .png (the image) or .uai (the model)")
     scale = 0.0
     if path.suffix.lower() == ".uai":
         scale = grid_files.write_grid(path, case.model)

@@ -23,8 +23,8 @@ def show(this: Run, study: Study) -> list[GridEntry]:
                  "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries])
     compared = words.comparison(judge, results) if judge else []
     this.say(*words.unsettled(results, (H, W)), *words.unmixed(entries), *compared)
-    for method, why in study.refused.items():
-        this.console.print(f"[dim]{method} was left out: {escape(why)}[/]", soft_wrap=True)
+    for line in words.left_out(study.refused):
+        this.console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
     this.console.print()
     place = this.folder / case.folder
     views.denoised(place, case.name, None if case.observed is None else case.observed.numpy(), case.clean, results)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -61,6 +62,16 @@ def unmixed(entries: Sequence[GridEntry]) -> list[str]:
             said.append(f"{e.name}'s draws that were kept are all the same: either nothing else is likely, "
                         f"or the chains are stuck.")
     return said
+
+
+def left_out(refused: Mapping[str, str]) -> list[str]:
+    """Why methods did not run; none is sent to another that did not run either.
+
+    >>> left_out({"brute_force": "too many; use the method 'strip'", "strip": "too wide"})
+    ['brute_force was left out: too many', 'strip was left out: too wide']
+    """
+    advice = re.compile(rf"[;:] use the method '({'|'.join(map(re.escape, refused))})'[^;.]*") if refused else None
+    return [f"{method} was left out: {advice.sub('', why) if advice else why}" for method, why in refused.items()]
 
 
 def comparison(judge: Result, results: Sequence[Result]) -> list[str]:
