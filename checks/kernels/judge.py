@@ -9,6 +9,7 @@ approximations (Student's t for means of bounded scores, frozen coordinates of v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,10 +59,10 @@ class Cost:
         return self.clock.spent + self.of(trials, n) <= self.clock.seconds
 
     def whole(self, trials: list[Trial], looks: tuple[int, ...]) -> float:
-        """Seconds that all looks would take, rounded up, and a fifth more for what is not replicates."""
+        """Seconds that all looks would take, and half as many again for what is not replicates."""
         last = longest(trials)
         rest = self.of([t for t in trials if t not in last], max(looks[:BRIEF])) + self.of(last, max(looks))
-        return float(f"{1.2 * (self.clock.spent + rest) + 1:.1g}") * 1.5
+        return 1.5 * (self.clock.spent + rest)
 
     def guess(self, rng: Generator, kernel: Kernel, chosen: list[Problem]) -> None:
         """Time a few replicates of every problem, for kernels that take them one by one."""
@@ -146,7 +147,8 @@ def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, 
 def cannot_tell(verdict: Verdict, kernel: Kernel, cost: Cost, trials: list[Trial], looks: tuple[int, ...]) -> Verdict:
     """The budget is too small: the one that would do, and what makes the kernel faster."""
     verdict.outcome = Outcome.UNKNOWN
-    would_do = f"about {cost.whole(trials, looks):,.0f} seconds would do" if trials else "give it more"
+    tens = math.ceil(cost.whole(trials, looks) / 10) if trials else 0
+    would_do = f"about {10 * tens:,} seconds would do" if tens else "give it more"
     verdict.why = (f"the budget of {cost.clock.seconds:g} processor seconds ends before {max(looks):,} replicates; "
                    f"{would_do}" + ("" if kernel.batched else f", and {BATCHED}"))
     return verdict
