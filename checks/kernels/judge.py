@@ -164,8 +164,8 @@ def unless(verdict: Verdict, trial: Trial) -> Verdict:
     elif verdict.faults and still(trial):
         verdict.outcome, verdict.faults = Outcome.UNKNOWN, []
         verdict.why = (f"nothing moved in {trial.n:,} replicates of {STEPS} steps, though it draws random numbers: if "
-                       f"it accepts or refuses, make its steps shorter, or look at its acceptance probability; if not, it "
-                       f"returns what it was given")
+                       f"it accepts or refuses, make its steps shorter, or look at its acceptance probability; if "
+                       f"not, it returns what it was given")
     return verdict
 
 
