@@ -54,14 +54,14 @@ def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, leve
                     _fit(rng, guide, where, verdict, fits)
         except Unfit as error:
             verdict.outcome, verdict.faults = Outcome.UNFIT, [str(error)]
-            return verdict
         except Broken as error:
             verdict.faults.append(str(error))
         except Spent:
             verdict.outcome = Outcome.UNKNOWN
             verdict.why = (f"the budget of {budget:g} processor seconds ends before all is asked and its fits have "
-                           f"been looked at; nothing was wrong with it so far, and {WOULD_DO:g} seconds do for most")
-    if verdict.faults or verdict.findings:
+                           f"been looked at; nothing was wrong with it so far, and "
+                           + (f"{WOULD_DO:g} seconds do for most" if budget < WOULD_DO else "it needs more"))
+    if verdict.outcome is not Outcome.UNFIT and (verdict.faults or verdict.findings):
         verdict.outcome = Outcome.WRONG
     verdict.seconds = clock.spent
     return verdict
