@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -32,6 +33,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *, listed: str, **more: Any) -> None:
         super().__init__(**more, allow_abbrev=False)
         self.listed = listed
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # -1e6,1e6 is a value, as -1 is
         self.register("action", None, Once)
         self.register("action", "store", Once)
 

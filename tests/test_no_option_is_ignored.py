@@ -146,6 +146,12 @@ def test_an_option_that_one_run_of_a_sweep_takes_is_kept(tmp_path, monkeypatch):
                         "method=strip,gibbs:schedule=raster"]) == 0
 
 
+def test_a_negative_number_is_a_value(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = "--problem 1 --image small --method strip --bare --out out --evidence -1e3 --coupling -1e1,2.5 --beta -.5"
+    assert run.guarded(words.split()) == 0, capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", ["--check --help", "compare --help", "--problem 1 --help", "--help"])
 def test_help_is_help(words, capsys):
     with pytest.raises(SystemExit, match="0"):

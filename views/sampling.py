@@ -37,7 +37,8 @@ def sweeps(folder: Path, results: Sequence[Result], rank: int) -> Path:
                 axis.axvline(burn_in + 0.5, color="0.3", lw=0.8, ls=":", label="burn-in ends, averages start anew")
             axis.set_ylim(max(ends) - 0.35, max(ends) + 0.05)
         axis.set(xlabel="sweep", title=what)
-        axis.legend(fontsize=7, loc="lower right")
+        if ends:
+            axis.legend(fontsize=7, loc="lower right")
     axes[0].set_ylabel("predictive log-likelihood (nats per rating)")
     figure.suptitle(f"K = {rank}: averaging over draws predicts better than any one of them")
     return save(figure, folder / "sweeps.png")
