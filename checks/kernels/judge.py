@@ -9,75 +9,42 @@ approximations (Student's t for means of bounded scores, frozen coordinates of v
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Generator, Tensor
 
-from checks.budget import BATCHED, Budget, Spent, limited, tick
+from checks.budget import Budget, Spent, limited, tick
 from checks.contract.faults import blind
 from checks.kernels import reach, sensitivity, where
 from checks.kernels.accepted import accepted
+from checks.kernels.cost import BRIEF, Cost, cannot_tell, longest
 from checks.kernels.hints.hinted import hints
 from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.nearest import nearest
 from checks.kernels.refusal import refused
-from checks.kernels.trial import STEPS, Suspect, Trial, confirmed, suspects
+from checks.kernels.trial import Suspect, Trial, confirmed, suspects
+from checks.kernels.unless import unless
 from checks.problems.load import problem_set
-from checks.problems.problem import Problem, ProblemSet, take
+from checks.problems.problem import Problem, ProblemSet
 from checks.verdict import Finding, Outcome, Verdict
 from errors import InputError
 from inference.engine import one_thread
-from inference.finite import tensors
 from inference.method import Family, Latents
 from models.model import Data
 
 LOOKS = (500, 2000, 8000)
 SUSPICION = 0.05
-GUESSED = 3  # replicates timed before any are counted
-LONG = 2  # problems at least that are taken to the last look
-BRIEF = 2  # looks of the others
 Watch = Callable[[str], None] | None  # is told what goes on
 DIRECTIONS = ({1: "too large", -1: "too small"}, {1: "too spread out", -1: "too little spread"})
-
-
-@dataclass
-class Cost:
-    """What replicates have cost so far, within a budget; `each` is a guess before there are any."""
-
-    clock: Budget
-    each: float = 0.0
-
-    def of(self, trials: list[Trial], n: int) -> float:
-        """Seconds that it takes to bring all trials to n replicates, at the cost a replicate has had."""
-        have = sum(trial.n for trial in trials)
-        return (self.clock.spent / have if have else self.each) * sum(max(0, n - trial.n) for trial in trials)
-
-    def allows(self, trials: list[Trial], n: int) -> bool:
-        return self.clock.spent + self.of(trials, n) <= self.clock.seconds
-
-    def whole(self, trials: list[Trial], looks: tuple[int, ...]) -> float:
-        """Seconds that all looks would take, and half as many again for what is not replicates."""
-        last = longest(trials)
-        rest = self.of([t for t in trials if t not in last], max(looks[:BRIEF])) + self.of(last, max(looks))
-        return 1.5 * (self.clock.spent + rest)
-
-    def guess(self, rng: Generator, kernel: Kernel, chosen: list[Problem]) -> None:
-        """Time a few replicates of every problem, for kernels that take them one by one."""
-        if kernel.batched:
-            return
-        began = self.clock.spent
-        for problem in chosen:
-            kernel.move(rng, problem, *problem.joint(rng, GUESSED), STEPS)
-        self.each = (self.clock.spent - began) / (GUESSED * len(chosen))
 
 
 def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
           looks: tuple[int, ...] | None = None, explain: bool = True, watch: Watch = None) -> Verdict:
     """The verdict on a kernel by a set of test problems, perhaps by its name; `explain` adds the hints."""
     looks, rng, clock = looks or LOOKS, Generator().manual_seed(seed), Budget(budget, watch)
+    kernel = replace(kernel, rare=[], moved=[])
     with one_thread(), limited(clock):
         wanted = problem_set(problems)
         verdict, trials = _judged(rng, kernel, wanted, level, Cost(clock), looks)
@@ -92,10 +59,11 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
                 if verdict.outcome is Outcome.RIGHT and kernel.method.family is Family.MCMC:
                     verdict.warnings += reach.forgetting(trials[0])
                     verdict.excluded = sensitivity.excluded(rng, kernel, longest(trials), allowed)
-                elif off and Cost(clock).allows(trials, told[0].n):
-                    verdict.warnings += where.only(wanted, trials, told[0], allowed)
-                    verdict.warnings += hints(trials, told[0], allowed)
-                verdict.nearest = nearest(trials) if off else []
+                elif off and verdict.outcome is Outcome.WRONG:
+                    verdict.nearest = nearest(trials)
+                    if Cost(clock).allows(trials, told[0].n):
+                        verdict.warnings += where.only(wanted, trials, told[0], allowed)
+                        verdict.warnings += hints(trials, told[0], allowed)
             except Spent:
                 verdict.warnings.append("the budget ends before all hints are found")
     if kernel.rare and verdict.outcome is not Outcome.WRONG:
@@ -144,52 +112,6 @@ def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, 
     return verdict, trials
 
 
-def cannot_tell(verdict: Verdict, kernel: Kernel, cost: Cost, trials: list[Trial], looks: tuple[int, ...]) -> Verdict:
-    """The budget is too small: the one that would do, and what makes the kernel faster."""
-    verdict.outcome = Outcome.UNKNOWN
-    tens = math.ceil(cost.whole(trials, looks) / 10) if trials else 0
-    would_do = f"about {10 * tens:,} seconds would do" if tens else "give it more"
-    verdict.why = (f"the budget of {cost.clock.seconds:g} processor seconds ends before {max(looks):,} replicates; "
-                   f"{would_do}" + ("" if kernel.batched else f", and {BATCHED}"))
-    return verdict
-
-
-def unless(verdict: Verdict, trial: Trial) -> Verdict:
-    """A wrong kernel's verdict, unless what was seen says nothing of a kernel like this one."""
-    if verdict.findings and (more := drawn_besides(trial)):
-        verdict.outcome = Outcome.UNKNOWN
-        verdict.why = (f"{verdict.findings[0]}, but its start draws {', '.join(more)} beside the latents: if not given "
-                       f"them and the data, a right kernel is off at first too; draw it so, and say "
-                       f"STARTS_IN_EQUILIBRIUM = True in the file")
-    elif verdict.faults and still(trial):
-        verdict.outcome, verdict.faults = Outcome.UNKNOWN, []
-        verdict.why = (f"nothing moved in {trial.n:,} replicates of {STEPS} steps, though it draws random numbers: if "
-                       f"it accepts or refuses, make its steps shorter, or look at its acceptance probability; if "
-                       f"not, it returns what it was given")
-    return verdict
-
-
-def drawn_besides(trial: Trial) -> list[str]:
-    """What a State holds that `start` draws besides the latents, unless the file says that it is drawn given them."""
-    method, problem = trial.kernel.method, trial.problem
-    if not method.start or getattr(method.module, "STARTS_IN_EQUILIBRIUM", False):
-        return []
-    one = take(trial.before, 0), problem.one(trial.data, 0)
-    first, second = (dict(tensors(trial.kernel.start(Generator().manual_seed(seed), problem.model, one[1], one[0])))
-                     for seed in (1, 2))
-    return [name for name, x in first.items() if name in second and not torch.equal(x, second[name])]
-
-
-def still(trial: Trial) -> bool:
-    """Whether nothing moved in any replicate, though random numbers were drawn for it."""
-    if not all(torch.equal(x, trial.after[site]) for site, x in trial.before.items()):
-        return False
-    rng = Generator().manual_seed(0)
-    before = rng.get_state()
-    trial.kernel.move(rng, trial.problem, take(trial.before, slice(2)), take(trial.data, slice(2)), STEPS)
-    return not torch.equal(before, rng.get_state())
-
-
 def _explain(verdict: Verdict, trials: list[Trial]) -> None:
     """Fill in the figure's numbers and, if it is wrong, what the kernel seems to have used and what it looks like."""
     for trial in trials:
@@ -207,11 +129,6 @@ def _explain(verdict: Verdict, trials: list[Trial]) -> None:
 
 def _rounded(z: Tensor) -> float | None:
     return round(float(z), 3) if bool(torch.isfinite(z)) else None
-
-
-def longest(trials: list[Trial]) -> list[Trial]:
-    """Those that are taken to the last look: brief ones only in the place of others that the kernel refuses."""
-    return sorted(trials, key=lambda trial: trial.problem.brief)[:max(LONG, sum(not t.problem.brief for t in trials))]
 
 
 def walked(rng: Generator, kernel: Kernel, problems: ProblemSet, cost: Cost) -> list[str]:

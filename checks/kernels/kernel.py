@@ -6,7 +6,7 @@ Methods of the family `exact` draw from what they computed and forget the start:
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -26,7 +26,8 @@ from models.model import Data, Model
 SHOWN = 200  # characters of latents
 RARE = 1000  # replicates, of which one may be where no data will ever lead, and the kernel raise
 HOUSE = Path(__file__).parents[2]
-THEIRS = ("checks/zoo", "checks/right", "examples", "tests")  # what stands in the house and plays a user's file
+OURS = ("checks", "commands", "comparison", "crosscheck", "data", "experiments", "inference", "models", "runs", "views")
+PLAYED = ("checks/zoo", "checks/right")  # what plays a user's file
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
@@ -150,16 +151,17 @@ def frames(trace: TracebackType | None) -> list[tuple[str, int]]:
 
 
 def owner(file: str) -> str:
-    """Whose code a file holds: "house", "library" or "author".
+    """Whose code a file holds: "house", "library" or "author", who may keep theirs beside ours.
 
-    >>> owner(__file__), owner(torch.__file__), owner("mine.py"), owner(str(HOUSE / "examples" / "kernel.py"))
+    >>> owner(__file__), owner(torch.__file__), owner("mine.py"), owner(str(HOUSE / "mine.py"))
     ('house', 'library', 'author', 'author')
     """
-    if file.startswith("<frozen") or file.startswith(LIBRARIES):
-        return "library"
-    path = Path(file)
-    ours = path.is_relative_to(HOUSE) and not any(path.is_relative_to(HOUSE / room) for room in THEIRS)
-    return "house" if ours else "author"
+    def under(rooms: Iterable[str]) -> bool:
+        return any(Path(file).is_relative_to(HOUSE / room) for room in rooms)
+
+    if under(OURS):
+        return "author" if under(PLAYED) else "house"
+    return "library" if file.startswith(("<frozen", *LIBRARIES)) else "author"
 
 
 def values(latents: Latents) -> str:

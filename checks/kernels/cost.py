@@ -1,0 +1,64 @@
+"""What replicates cost, and whether a budget of processor seconds has room for more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Generator
+
+from checks.budget import BATCHED, Budget
+from checks.kernels.kernel import Kernel
+from checks.kernels.trial import STEPS, Trial
+from checks.problems.problem import Problem
+from checks.verdict import Outcome, Verdict
+
+GUESSED = 3  # replicates timed before any are counted
+LONG = 2  # problems at least that are taken to the last look
+BRIEF = 2  # looks of the others
+
+
+@dataclass
+class Cost:
+    """What replicates have cost so far, within a budget; `each` is a guess before there are any."""
+
+    clock: Budget
+    each: float = 0.0
+
+    def of(self, trials: list[Trial], n: int) -> float:
+        """Seconds that it takes to bring all trials to n replicates, at the cost a replicate has had."""
+        have = sum(trial.n for trial in trials)
+        return (self.clock.spent / have if have else self.each) * sum(max(0, n - trial.n) for trial in trials)
+
+    def allows(self, trials: list[Trial], n: int) -> bool:
+        return self.clock.spent + self.of(trials, n) <= self.clock.seconds
+
+    def whole(self, trials: list[Trial], looks: tuple[int, ...]) -> float:
+        """Seconds that all looks would take, and half as many again for what is not replicates."""
+        last = longest(trials)
+        rest = self.of([t for t in trials if t not in last], max(looks[:BRIEF])) + self.of(last, max(looks))
+        return 1.5 * (self.clock.spent + rest)
+
+    def guess(self, rng: Generator, kernel: Kernel, chosen: list[Problem]) -> None:
+        """Time a few replicates of every problem, for kernels that take them one by one."""
+        if kernel.batched:
+            return
+        began = self.clock.spent
+        for problem in chosen:
+            kernel.move(rng, problem, *problem.joint(rng, GUESSED), STEPS)
+        self.each = (self.clock.spent - began) / (GUESSED * len(chosen))
+
+
+def longest(trials: list[Trial]) -> list[Trial]:
+    """Those that are taken to the last look: brief ones only in the place of others that the kernel refuses."""
+    return sorted(trials, key=lambda trial: trial.problem.brief)[:max(LONG, sum(not t.problem.brief for t in trials))]
+
+
+def cannot_tell(verdict: Verdict, kernel: Kernel, cost: Cost, trials: list[Trial], looks: tuple[int, ...]) -> Verdict:
+    """The budget is too small: the one that would do, and what makes the kernel faster."""
+    verdict.outcome = Outcome.UNKNOWN
+    tens = math.ceil(cost.whole(trials, looks) / 10) if trials else 0
+    would_do = f"about {10 * tens:,} seconds would do" if tens else "give it more"
+    verdict.why = (f"the budget of {cost.clock.seconds:g} processor seconds ends before {max(looks):,} replicates; "
+                   f"{would_do}" + ("" if kernel.batched else f", and {BATCHED}"))
+    return verdict

@@ -1,0 +1,47 @@
+"""What a rejection says nothing of: a State that is not drawn given the latents, a walk that was never accepted."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator
+
+from checks.kernels.trial import STEPS, Trial
+from checks.problems.problem import take
+from checks.verdict import Outcome, Verdict
+from inference.finite import tensors
+
+
+def unless(verdict: Verdict, trial: Trial) -> Verdict:
+    """A wrong kernel's verdict, unless what was seen says nothing of a kernel like this one."""
+    if verdict.findings and (more := drawn_besides(trial)):
+        verdict.outcome = Outcome.UNKNOWN
+        verdict.why = (f"{verdict.findings[0]}, but its start draws {', '.join(more)} beside the latents: if not given "
+                       f"them and the data, a right kernel is off at first too; draw it so, and say "
+                       f"STARTS_IN_EQUILIBRIUM = True in the file")
+    elif verdict.faults and still(trial):
+        verdict.outcome, verdict.faults = Outcome.UNKNOWN, []
+        verdict.why = (f"nothing moved in {trial.n:,} replicates of {STEPS} steps, though it draws random numbers: if "
+                       f"it accepts or refuses, make its steps shorter, or look at its acceptance probability; if "
+                       f"not, it returns what it was given")
+    return verdict
+
+
+def drawn_besides(trial: Trial) -> list[str]:
+    """What a State holds that `start` draws besides the latents, unless the file says that it is drawn given them."""
+    method, problem = trial.kernel.method, trial.problem
+    if not method.start or getattr(method.module, "STARTS_IN_EQUILIBRIUM", False):
+        return []
+    one = take(trial.before, 0), problem.one(trial.data, 0)
+    first, second = (dict(tensors(trial.kernel.start(Generator().manual_seed(seed), problem.model, one[1], one[0])))
+                     for seed in (1, 2))
+    return [name for name, x in first.items() if name in second and not torch.equal(x, second[name])]
+
+
+def still(trial: Trial) -> bool:
+    """Whether nothing moved in any replicate, though random numbers were drawn for it."""
+    if not all(torch.equal(x, trial.after[site]) for site, x in trial.before.items()):
+        return False
+    rng = Generator().manual_seed(0)
+    before = rng.get_state()
+    trial.kernel.move(rng, trial.problem, take(trial.before, slice(2)), take(trial.data, slice(2)), STEPS)
+    return not torch.equal(before, rng.get_state())
