@@ -61,7 +61,7 @@ def door(capsys, folder, *words) -> tuple:
     said = capsys.readouterr()
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     results = [digest(path) for path in sorted(folder.rglob("*.nc"))]
-    return status, re.sub(r"[\d.]+ s\b|/\S+", "", said.out), said.err, files, results
+    return status, re.sub(r"Loading.*\n|[\d.]+ s\b|/\S+", "", said.out), said.err, files, results
 
 
 def digest(path) -> str:
@@ -102,6 +102,15 @@ def test_an_option_has_an_effect_or_a_sentence(problem, name, tmp_path, monkeypa
     assert bool(changed[2]) == (changed[0] == 2) and "Traceback" not in changed[2]
 
 
+@pytest.mark.parametrize("problem", BASE)
+def test_the_same_words_leave_the_same(problem, tmp_path, capsys):
+    """Or any option would seem to have an effect."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir(), two.mkdir()
+    words = ("--problem", problem, *BASE[problem])
+    assert door(capsys, one, *words) == door(capsys, two, *words)
+
+
 @pytest.mark.parametrize(("words", "sentence"), [
     ("--problem 1 --image grid.uai --evidence 3", "--evidence would change nothing: grid.uai is a whole model"),
     ("--problem 1 --image grid.fg --coupling 3,1", "--coupling would change nothing"),
@@ -112,7 +121,8 @@ def test_an_option_has_an_effect_or_a_sentence(problem, name, tmp_path, monkeypa
     ("--problem 1 --method mean_field --chains 4", "--chains would change nothing"),
     ("--problem 1 --method strip --damping 0.1", "--damping is of no use to strip"),
     ("--problem 1 --export a.npy --method strip", "--method would change nothing: --export writes the image and stops"),
-    ("--problem 1 --bare --outside .", "--outside "),
+    ("--problem 1 --export a.npy --image flag --evidence 3", "--evidence would change nothing: an image has no"),
+    ("--problem 1 --export a.png --image flag --beta 0.3", "--beta would change nothing"),
     ("--problem 2 --top 10", "--top would change nothing: it is how many --recommend USER lists"),
     ("--problem 2 --scale 1,5", "--scale would change nothing: jester-like"),
     ("--problem 2 --method maximum_likelihood --samples 5", "--samples would change nothing: a point has no draws"),
@@ -138,6 +148,21 @@ def test_what_would_be_ignored_is_refused(words, sentence, tmp_path, monkeypatch
     assert run.guarded(words.split()) == 2
     assert sentence in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("words", "why"), [
+    ("--problem 1 --method gibbs", "its checkpoints are of loopy_bp, mean_field, strip"),
+    ("--problem 1 --image small --bare", "--bare leaves out the checkpoints"),
+    ("--problem 2 --method elbo_by_hand", "its checkpoints are of coordinate_ascent"),
+    ("--problem 3 --bare", "--bare leaves out the checkpoints"),
+])
+def test_answers_of_others_that_nobody_would_read_are_refused(words, why, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fg").mkdir()
+    (tmp_path / "fg" / "testfast.fg").touch()
+    (tmp_path / "jester-5k.csv.gz").touch()
+    assert run.guarded([*words.split(), "--outside", "."]) == 2
+    assert f"--outside would change nothing: {why}" in capsys.readouterr().err
 
 
 def test_an_option_that_one_run_of_a_sweep_takes_is_kept(tmp_path, monkeypatch):

@@ -56,6 +56,7 @@ OUTSIDE = (
     Outside("fg/testfast.fg", 14.328233281, 5e-10,
             {"loopy_bp": (7.187e-4, 5e-8), "mean_field": (-1.235, 5e-4)}),
 )
+METHODS_OUTSIDE = {"strip"} | {name for grid in OUTSIDE for name in grid.log_Z_errors}
 LIBDAI_TESTFAST = (0.3500, 0.6447, 0.4997, 0.3049, 0.3699, 0.6401, 0.5793, 0.5437,
                    0.2800, 0.7083, 0.5776, 0.5375, 0.3542, 0.9038, 0.2408, 0.6910)  # p(x = 0), 4 digits
 

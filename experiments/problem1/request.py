@@ -66,6 +66,8 @@ class Request(request.Request):
 
     def idle(self) -> dict[str, str]:
         found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}
+        if self.outside and not {fit.method.name for fit in self.chosen()} & checkpoints.METHODS_OUTSIDE:
+            found["outside"] = f"its checkpoints are of {', '.join(sorted(checkpoints.METHODS_OUTSIDE))}"
         if self.image and Path(self.image).suffix.lower() in GRIDS:
             found |= dict.fromkeys(("labels", "palette", "evidence", "coupling"),
                                    f"{self.image} is a whole model with potentials of its own (--beta scales them)")
@@ -74,6 +76,8 @@ class Request(request.Request):
         if self.export:
             others = [f.name for f in fields(self) if f.metadata.get("group") in (METHODS, HELD)]
             found |= dict.fromkeys(set(others) - {"data_seed", "device"}, "--export writes the image and stops")
+            if self.export.suffix.lower() != ".uai":
+                found |= dict.fromkeys(("evidence", "coupling", "beta"), "an image has no potentials (a .uai has)")
         families = {fit.method.family for fit in self.chosen()} if {"sweeps", "chains"} & self.given else set()
         if families == {Family.EXACT}:
             found["sweeps"] = "an exact method takes one step"

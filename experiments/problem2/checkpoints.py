@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from data.ratings import load_ratings, split
+from experiments.problem2.request import REAL
 from experiments.problem2.study import Study
 from experiments.ratings.entries import by_name
 from experiments.ratings.request import JESTER
@@ -49,7 +50,7 @@ ANOTHER_SPLIT = 0.012  # three standard errors of the NLL of 36,000 test ratings
 def run(methods: Iterable[str], reference: bool, outside: Path | None) -> list[Checkpoint]:
     """The checkpoints on problems with a known answer, in a run about the reference's ratings, and on real ones."""
     found = [*_divergences(), *_estimators()] if reference else []
-    if outside is not None and "coordinate_ascent" in methods:
+    if outside is not None and REAL in methods:
         found += _real(outside / JESTER)
     return found
 

@@ -46,8 +46,6 @@ class Request(request.Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.outside and not self.outside.is_dir():
-            raise InputError(f"--outside {self.outside} is not a directory")
         if self.sweeps < 1:
             raise InputError(f"--sweeps must be at least 1, not {self.sweeps}")
         if not 0 <= self.plan_burn_in < self.sweeps:

@@ -41,6 +41,8 @@ class Request(request.Request):
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InputError(f"--top must be at least 1, not {self.top}")
+        if self.outside and not (self.outside / JESTER).is_file():
+            raise InputError(f"--outside {self.outside} holds no {JESTER}")
         if self.test_ratings and self.split:
             raise InputError("--test-ratings is a given test set, --split makes one: give one of the two")
 

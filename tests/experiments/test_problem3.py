@@ -35,12 +35,10 @@ def file(tmp_path_factory):
     return path
 
 
-def problem3(file, out, *more, outside=False):
+def problem3(file, out, *more):
     words = ["--problem", "3", "--ratings", str(file), "--split", "0.8,0.1,0.1", "--out", str(out),
              *([] if "--sweeps" in more else ["--sweeps", "20"]),
              *([] if {"--model", "--compare"} & set(more) else ["--compare", "coordinate_ascent"]), *more]
-    if not outside:
-        words += ["--outside", str(file.parent)]
     return guarded(words)
 
 
