@@ -60,7 +60,7 @@ def detection(seeds: int, only: str) -> None:
     """Verdicts over the zoo: found at which look, in what time; every miss by name."""
     found: dict[int, int] = dict.fromkeys(LOOKS, 0)
     missed, seconds = [], []
-    first, among_three, guessed, runs = 0, 0, 0, 0
+    first, among_three, named, guessed, runs = 0, 0, 0, 0, 0
     for kind, kernel in kernels(ZOO, only):
         for seed in range(seeds):
             started = time.process_time()
@@ -72,6 +72,7 @@ def detection(seeds: int, only: str) -> None:
                     names = guesses(kind, kernel, verdict, 500 + seed)
                     guessed, first = guessed + 1, first + (names[:1] == [kernel.method.name])
                     among_three += kernel.method.name in names
+                    named += bool(names)
                 found[max([t["replicates"] for t in verdict.tested], default=LOOKS[0])] += 1
             else:
                 missed.append(f"{kernel.method.name} (seed {seed})")
@@ -82,7 +83,7 @@ def detection(seeds: int, only: str) -> None:
     print(f"median seconds of one core to a failure: {statistics.median(seconds):.2f}")
     print("missed:", ", ".join(missed) or "none")
     print(f"nearest known mistake, from replicates that did not make its signature: first guess {first}, "
-          f"among three {among_three} of {guessed}")
+          f"among three {among_three}, something else {named - among_three}, nothing {guessed - named} of {guessed}")
 
 
 def guesses(kind: str, kernel: Kernel, verdict: Verdict, seed: int) -> list[str]:

@@ -43,6 +43,7 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
     given = {o for o in (w.partition("=")[0] for w in base) if o.removeprefix("--") in values and o != "--set"}
     if given:
         raise InputError(f"{', '.join(sorted(given))} is both swept and given: leave one of the two out")
+
     def made(out: Path) -> list[Cell]:
         return cells.cells(values, base, out, parser, problem.Request, cwd)
 

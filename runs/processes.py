@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from errors import InputError
+from errors import InputError, Interrupted
 from inference.interrupt import Asked
 from runs.cells import Cell
 
@@ -115,8 +115,8 @@ def _run(module: str, cell: Cell, threads: int, pipe: Connection) -> None:
             said = "" if code == 0 else f"exit status {code} (see {log})"
         except InputError as error:
             code, said = 2, str(error)
-        except KeyboardInterrupt:
-            code, said = 130, "stopped"
+        except (Interrupted, KeyboardInterrupt) as stopped:
+            code, said = 128 + getattr(stopped, "signum", 2), str(stopped) or "stopped"
         except Exception as error:
             traceback.print_exc()
             code, said = 1, f"{type(error).__name__}: {error} (see {log})"

@@ -14,7 +14,8 @@ import torch
 from _pytest.mark import ParameterSet
 
 import crosscheck as cc
-from checks.kernels import judge
+from checks.kernels import cost, judge
+from checks.kernels.trial import STEPS
 from checks.problems.load import problem_set
 from inference.grid.compiled.strip import ranges
 from inference.grid.junction_tree_pgmpy import _onto
@@ -168,8 +169,16 @@ def the_ladder() -> Rows:
 
 @says("docs/check.md", "Looks at n = {:,} and {:,} replicates of every test problem, and {:,} of the first two")
 def looks() -> Rows:
-    assert (judge.BRIEF, judge.LONG) == (2, 2)
+    assert (cost.BRIEF, cost.LONG) == (2, 2)
     yield judge.LOOKS
+
+
+@says("docs/check.md", "a pass takes {:,} sweeps on the ratings and {:,} on the grids")
+def sweeps_of_a_pass() -> Rows:
+    """Every problem to the last of its looks, three steps a replicate."""
+    short, long = judge.LOOKS[cost.BRIEF - 1], judge.LOOKS[-1]
+    yield tuple(STEPS * sum(short if p.brief else long for p in problem_set(kind).problems())
+                for kind in ("factorization", "grid"))
 
 
 @pytest.mark.parametrize(("page", "template", "make"), SAID)

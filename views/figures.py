@@ -64,7 +64,7 @@ class Decimal(matplotlib.ticker.Locator):
         ([0.1, 1.0, 10.0], [3.0, 5.0])
         """
         low, high = sorted((max(vmin, 1e-300), max(vmax, 1e-300)))
-        decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+        decades = range(floor(log10(low)), max(ceil(log10(high)), floor(log10(low)) + 1) + 1)
         for step in range(1, len(decades)):
             every = [10.0**k for k in decades if k % step == 0]
             if len([x for x in every if low <= x <= high]) <= MOST_TICKS:
