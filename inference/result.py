@@ -137,14 +137,20 @@ class Result:
         return idata
 
     def save(self, folder: Path) -> Path:
-        """Write `<name>.nc` and `<name>.json` into `folder`, as one: there is never a `.nc` without `.json`."""
+        """Write `<name>.nc` and `<name>.json` into `folder`, as one: there is never a `.nc` without `.json`, and after
+        an error neither. What a kill between the two leaves, the next save completes."""
         path = Path(folder) / f"{self.name}.nc"
         path.parent.mkdir(parents=True, exist_ok=True)
-        idata = self.to_arviz()
-        with whole(path) as arrays, whole(path.with_suffix(".json")) as words:
-            idata.to_netcdf(str(arrays), engine="h5netcdf", compress=True)
-            to_disk(arrays)  # what can fail has failed before the first of the two appears
-            words.write_text(self._words())
+        idata, beside = self.to_arviz(), path.with_suffix(".json")
+        try:
+            with whole(path) as arrays, whole(beside) as words:
+                idata.to_netcdf(str(arrays), engine="h5netcdf", compress=True)
+                to_disk(arrays)  # what can fail has failed before the first of the two appears
+                words.write_text(self._words())
+        except BaseException:
+            if not path.exists():
+                beside.unlink(missing_ok=True)
+            raise
         return path
 
     def mend(self, folder: Path) -> None:
