@@ -37,3 +37,13 @@ def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     near = get_close_matches(given, known, n=1, cutoff=0.4)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return InputError(f"unknown {what} '{given}': {hint}known are {', '.join(known)}")
+
+
+def last_line(error: BaseException, path: object) -> int | str:
+    """The line of the file where an exception left it."""
+    trace, line = error.__traceback__, "?"
+    while trace:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = str(trace.tb_lineno)
+        trace = trace.tb_next
+    return line

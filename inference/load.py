@@ -25,8 +25,9 @@ AUTOMATIC = ("AutoNormal", "AutoMultivariateNormal", "AutoLowRankMultivariateNor
 @cache
 def kinds() -> dict[str, str]:
     """The kinds of model that there are methods for, by their folder here, and what each is."""
-    return {path.parent.name: (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0].rstrip(".")
-            for path in sorted(HERE.glob("*/__init__.py"), reverse=True) if names(path.parent.name)}
+    found = {path.parent.name: (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0].rstrip(".")
+             for path in HERE.glob("*/__init__.py") if names(path.parent.name)}
+    return dict(sorted(found.items(), key=lambda each: each[1]))
 
 
 @cache
@@ -74,7 +75,21 @@ def in_file(kind: str, file: UserFile) -> Method:
     return replace(_in_file(kind, file), code=file.code)
 
 
+def own(kind: str, file: UserFile) -> dict[str, Method]:
+    """Everything in a user's file that infers, by its name there; for a kind of model that such a file declares."""
+    if not (HERE / kind / "own.py").exists():
+        return {}
+    found: dict[str, Method] = importlib.import_module(f"inference.{kind}.own").methods(file)
+    return {name: replace(each, code=file.code) for name, each in found.items()}
+
+
 def _in_file(kind: str, file: UserFile) -> Method:
+    if theirs := own(kind, file):
+        if file.wanted and file.wanted not in theirs:
+            raise unknown(f"guide, kernel or transition in {file.path}", file.wanted, theirs)
+        if not file.wanted and len(theirs) > 1:
+            raise InputError(f"{file.path} holds {', '.join(theirs)}: name one, as in {file.path}:{next(iter(theirs))}")
+        return theirs[file.wanted or next(iter(theirs))]
     kernels, guides, module = file.kernels, file.guides, file.module
     found = guides | kernels
     named = file.wanted not in ("", "transition")  # of which a file has one

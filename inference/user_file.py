@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from errors import InputError
+from errors import InputError, last_line
 
 SAID = ("BATCHED", "EXACT")  # what a file may say of its kernel, and a function at hand as an attribute
 NEIGHBOURS: dict[ModuleType, list[Path]] = {}  # in the same folder, imported by a user's file when it was executed
@@ -127,16 +127,6 @@ def _executed(path: Path, digest: str) -> ModuleType:
     files = [Path(file) for file in new if file]
     NEIGHBOURS[module] = sorted(file for file in files if file.parent.resolve() == path.parent.resolve())
     return module
-
-
-def last_line(error: BaseException, path: Path | str) -> int | str:
-    """The line of the file where an exception left it."""
-    trace, line = error.__traceback__, "?"
-    while trace:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = str(trace.tb_lineno)
-        trace = trace.tb_next
-    return line
 
 
 def derived(thing: object, base: str) -> bool:

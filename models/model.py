@@ -85,6 +85,16 @@ class Model(Protocol):
         """What a kernel is handed, in words: "a grid, latents labels (H, W), and data None"."""
 
 
+def arguments(model: Model, data: Data) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """What `model.program`, and the kernels that run on it, are called with: the data, unless the model has arguments
+    of its own to put them into (`arguments_with`)."""
+    with_data = getattr(model, "arguments_with", None)
+    if with_data is None:
+        return (data,), {}
+    given = with_data(data)
+    return given.args, given.kwargs
+
+
 def like(model: Model) -> Latents:
     """The model's latents by shape and dtype; the numbers mean nothing."""
     return {site: torch.empty(shape, dtype=torch.int64 if site in model.labels else torch.float64)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import ROOT
 
-METHODS = {"inference.grid", "inference.factorization"}
+METHODS = {"inference.grid", "inference.factorization", "inference.program"}
 MAY = {
     "errors": set(),
     "files": set(),

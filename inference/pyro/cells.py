@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from inference.pyro import supports
+from models import supports
 
 
 @dataclass(frozen=True)

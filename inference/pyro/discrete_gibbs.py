@@ -28,9 +28,9 @@ from torch import Tensor
 from torch.distributions import Categorical, Transform, constraints
 
 from errors import InputError
-from inference.pyro import supports
 from inference.pyro.cells import Cells, index, put
 from inference.pyro.held import Held, Values, fault, first_draw, survey, trace
+from models import supports
 
 MANY = 10_000  # values of a site, each of which costs a run of the model
 STRIDES = 8  # of the random walk in an infinite support: 1, 2, 4, ... 128

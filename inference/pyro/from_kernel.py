@@ -25,7 +25,7 @@ from errors import InputError, OtherModel
 from inference.method import Family, Info, Latents, Method
 from inference.pyro.globals import borrowed
 from inference.pyro.kernel_memory import refresh, remember, restore, same_kind
-from models.model import Data, Model
+from models.model import Data, Model, arguments
 
 Kernel = Any  # an MCMCKernel that also has `model` and `transforms`, as pyro.infer.MCMC demands
 M = TypeVar("M", bound=Model)
@@ -118,7 +118,8 @@ def _set_up(factory: Factory[M], model: M, data: Data, warmup: int) -> Kernel:
         raise InputError(f"{name} is not a kernel: it must be a subclass of pyro.infer.mcmc.mcmc_kernel.MCMCKernel")
     if not hasattr(kernel, "model"):
         raise InputError(f"{name} has no `model`: pyro.infer.MCMC needs kernel.model, the Pyro program it runs on")
-    kernel.setup(warmup, data)
+    args, kwargs = arguments(model, data)
+    kernel.setup(warmup, *args, **kwargs)
     if not hasattr(kernel, "transforms"):
         raise InputError(f"{name} has no `transforms`: pyro.infer.MCMC needs kernel.transforms, a dict of site -> "
                          f"transform to unconstrained space, {{}} where there is none")

@@ -26,7 +26,7 @@ from torch.distributions.constraints import Constraint
 
 from errors import InputError
 from inference.generators import handed_back
-from inference.pyro import supports
+from models import supports
 
 Values = dict[str, Tensor]
 Model = Callable[..., Any]

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from errors import InputError
-from inference.pyro import supports
 from inference.pyro.blocks import How, kernel_of, name_of
 from inference.pyro.discrete_gibbs import DiscreteGibbs
 from inference.pyro.held import FREE, Held, Model, Survey, Values, fault, trace
 from inference.pyro.kernel_memory import refresh, same_kind
+from models import supports
 
 Arguments = tuple[tuple[object, ...], Mapping[str, object]]
 

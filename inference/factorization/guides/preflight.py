@@ -24,9 +24,8 @@ from pyro.poutine import Trace
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from errors import InputError
+from errors import InputError, last_line
 from inference.factorization.guides.guide import Guide, Site, in_pyro, latent
-from inference.user_file import last_line
 from models.factorization import Factorization
 
 SMALL = 10_000  # entries up to which the losses are compared more often

@@ -9,9 +9,9 @@ from pyro.infer import HMC, MCMC, NUTS, RandomWalkKernel
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 
 from errors import InputError
-from inference.pyro import supports
 from inference.pyro.gibbs import DiscreteGibbs, Gibbs
 from inference.pyro.held import Held, survey, trace
+from models import supports
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEN = torch.tensor(2.5)

@@ -1,0 +1,12 @@
+"""All together with few numbers: q = N(u | m, S (I + F F') S), F of sqrt(D) columns; AutoLowRankMultivariateNormal."""
+
+from __future__ import annotations
+
+from pyro.infer.autoguide import AutoGuide, AutoLowRankMultivariateNormal
+
+from models.program import Program
+
+
+def guide(model: Program) -> AutoGuide:
+    """Parameters: D (2 + sqrt D) numbers."""
+    return AutoLowRankMultivariateNormal(model)

@@ -1,0 +1,1 @@
+"""Guides: how any of them is made, fitted and looked at."""

@@ -1,0 +1,39 @@
+"""Pyro's own kernels on a program: chains of continuous sites, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from errors import InputError
+from inference.method import Info, Latents
+from inference.pyro import from_kernel
+from inference.pyro.from_kernel import State, draw
+from models.batched import double
+from models.model import Data
+from models.program import Program
+
+__all__ = ["State", "advance", "begin", "draw"]
+
+
+def begin(rng: torch.Generator, model: Program, data: Data, factory: Callable[[Program], Any], warmup: int,
+          latents: Latents | None, name: str) -> State:
+    """Errors: InputError for sites that such a kernel cannot move."""
+    for site in model.known.latent.values():
+        if site.discrete:
+            raise InputError(f"{name} moves continuous sites, and {site.name} is discrete: use composite_gibbs_pyro, "
+                             f"which draws it given all others, or enumeration where every site is discrete")
+        if site.moves:
+            raise InputError(f"the support of the site {site.name} changes with other sites, and {name} would keep "
+                             f"the first one: use composite_gibbs_pyro, or give it a fixed one, as hi * u with "
+                             f"u ~ Uniform(0, 1) has")
+    with double():
+        return from_kernel.begin(rng, model, data, factory, warmup, latents)
+
+
+def advance(rng: torch.Generator, state: State, model: Program, data: Data, factory: Callable[[Program], Any]
+            ) -> tuple[State, Info]:
+    with double():
+        return from_kernel.advance(rng, state, model, data, factory)

@@ -1,0 +1,104 @@
+"""One replicate of a Pyro program made into many: `torch.func.vmap` over Pyro's handlers, else one by one.
+
+vmap wants every draw to make a new tensor and no number to become Python's. Torch's distributions draw in place, and
+its Dirichlet has a gradient of its own: `drawing` replaces these. A program that asks `if tensor:` or calls `.item()`
+cannot be vectorised, and is run once a replicate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import pyro
+import torch
+from torch import Tensor
+from torch.distributions import dirichlet
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as trees
+
+Tree = Any  # dicts, tuples and lists of tensors
+CHUNK = 4000  # replicates at a time
+
+
+@contextmanager
+def double() -> Iterator[None]:
+    """Tensors made inside, unless they say otherwise, are in float64."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def seeded(rng: torch.Generator) -> Iterator[None]:
+    """Torch's own generator draws as `rng` says, and is handed back; so is Pyro's store, empty inside."""
+    with torch.random.fork_rng(devices=()), pyro.get_param_store().scope(), pyro.validation_enabled(False), double():
+        seed = int(torch.randint(2**62, (), generator=rng))
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 2 ms
+        yield
+
+
+def over(function: Callable[..., Tree], given: Sequence[Tree], vectorised: bool, chunk: int = CHUNK) -> Tree:
+    """`function` of every replicate, the leading axis of all tensors in `given`; results are stacked likewise."""
+    count = len(trees.tree_leaves(given[0])[0])
+    if not vectorised:
+        each = [function(*_take(given, r)) for r in range(count)]
+        return trees.tree_map(lambda *found: torch.stack([torch.as_tensor(x) for x in found]), *each)
+    parts = []
+    with drawing():
+        for first in range(0, count, chunk):
+            some = _take(given, slice(first, first + chunk))
+            parts.append(torch.func.vmap(function, randomness="different")(*some))
+    return parts[0] if len(parts) == 1 else trees.tree_map(lambda *found: torch.cat(found), *parts)
+
+
+def _take(given: Sequence[Tree], index: int | slice) -> Sequence[Tree]:
+    return [trees.tree_map(lambda x: x[index], tree) for tree in given]
+
+
+class _Draws(TorchFunctionMode):
+    """Draws in place as draws of new tensors; x[z], z a scalar, as a selection."""
+
+    def __torch_function__(self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(function, "__name__", "")
+        if name in DRAWS:
+            return DRAWS[name](args[0], *args[1:], **kwargs)
+        if name == "__getitem__" and isinstance(args[1], Tensor) and args[1].ndim == 0 and \
+                args[1].dtype in (torch.int64, torch.int32):
+            return args[0].index_select(0, args[1][None]).squeeze(0)
+        return function(*args, **kwargs)
+
+
+def _normal(x: Tensor, mean: float = 0.0, std: float = 1.0, **_: object) -> Tensor:
+    return torch.randn(x.shape, dtype=x.dtype) * std + mean
+
+
+def _uniform(x: Tensor, low: float = 0.0, high: float = 1.0, **_: object) -> Tensor:
+    return torch.rand(x.shape, dtype=x.dtype) * (high - low) + low
+
+
+def _exponential(x: Tensor, rate: float = 1.0, **_: object) -> Tensor:
+    return -torch.log1p(-torch.rand(x.shape, dtype=x.dtype)) / rate
+
+
+def _cauchy(x: Tensor, median: float = 0.0, scale: float = 1.0, **_: object) -> Tensor:
+    return median + scale * torch.tan(math.pi * (torch.rand(x.shape, dtype=x.dtype) - 0.5))
+
+
+DRAWS: dict[str, Callable[..., Tensor]] = {
+    "normal_": _normal, "uniform_": _uniform, "exponential_": _exponential, "cauchy_": _cauchy}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Torch's and Pyro's distributions can be drawn from under vmap."""
+    with mock.patch.object(dirichlet._Dirichlet, "apply", staticmethod(torch._sample_dirichlet)), _Draws():
+        yield

@@ -1,0 +1,378 @@
+"""Any Pyro program of a user's own, as a `Model`: log p(latents, data) by its own sample statements.
+
+The data are the values of its observed sites. They are put back into the program's arguments where they lie there, so
+that what else reads the arguments sees them; where they do not, the site is conditioned on them. Everything is in
+float64. Leading axes are replicates, run by `torch.func.vmap` where the program allows it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import ModuleType
+from typing import Any, ClassVar
+
+import torch
+from pyro import poutine
+from pyro.poutine.messenger import Messenger
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from errors import InputError, last_line
+from models import batched
+from models.arguments import Arguments, Place
+from models.batched import double, seeded
+from models.coordinates import Coordinates
+from models.model import Data, Latents, fingerprint
+from models.sites import Message, Site, Sites, Started, Unobserved, log_prob, survey
+from models.sites import kind as kind_of
+
+AGREE = 1e-8  # relative: log p of a replicate by vmap and alone
+NEEDED = ("model", "data")
+
+
+class Observed(dict[str, Tensor]):
+    """The values of a program's observed sites by name; a dict that a kernel kept alive can be told apart by."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """`model(*arguments)`, Pyro's, and what a user's file says beside it.
+
+    name, code   of the file, and its fingerprint
+    shown        other arguments, few, on which kernels are tried: the file's `example()`
+    simulator    simulate(rng, latents) -> data by site, where the program cannot
+    weights      what log p of a site counts, if not once: a mistake, made to see whether it would be found
+    """
+
+    name: str
+    model: Callable[..., Any]
+    arguments: Arguments
+    code: str = ""
+    shown: Arguments | None = None
+    simulator: Callable[[torch.Generator, Latents], Data] | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    kind: ClassVar[str] = "program"
+    besides: ClassVar[tuple[str, ...]] = ()
+    device: ClassVar[str] = "cpu"
+
+    @classmethod
+    def of(cls, module: ModuleType, name: str, code: str = "") -> Program:
+        """From a user's file. Errors: InputError for one without `model` and `data`, and where these raise."""
+        for wanted in NEEDED:
+            if not callable(getattr(module, wanted, None)):
+                raise InputError(f"{name} has no function `{wanted}`: a file of a model has `model(...)`, Pyro's, and "
+                                 f"`data()`, which returns the model's arguments")
+        file = str(module.__file__)
+        with _blaming(f"data() of {name}", file), double():
+            given = Arguments.of(module.data()).double()
+        with _blaming(f"example() of {name}", file), double():
+            shown = Arguments.of(module.example()).double() if hasattr(module, "example") else None
+        return cls(name, module.model, given, code, shown, getattr(module, "simulate", None))
+
+    @cached_property
+    def known(self) -> Sites:
+        """Its sites."""
+        with seeded(torch.Generator().manual_seed(0)), _blaming(f"the model of {self.name}", self.file):
+            return survey(self.model, self.arguments)
+
+    @property
+    def file(self) -> str:
+        return inspect.getsourcefile(inspect.unwrap(getattr(self.model, "forward", self.model))) or ""
+
+    @cached_property
+    def data(self) -> Data:
+        """What it is observed through: the values of its observed sites."""
+        with seeded(torch.Generator().manual_seed(0)):
+            nodes = self._nodes(self.model, self.arguments)
+        return Observed({name: nodes[name]["value"] for name in self.known.observed})
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        """Where the observed values lie in the arguments, for those that do."""
+        found = {name: self.arguments.find(value) for name, value in self.data.items()}
+        return {name: place for name, place in found.items() if place}
+
+    @property
+    def sites(self) -> dict[str, tuple[int, ...]]:
+        return {name: site.shape for name, site in self.known.latent.items()}
+
+    @property
+    def labels(self) -> dict[str, int]:
+        return {name: site.labels for name, site in self.known.latent.items() if site.labels}
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Axes are named for the plates; others for the site."""
+        found = {name: _axes(site, self.known.latent) for name, site in self.known.latent.items()}
+        return {f"{group}/{name}": axes for group in ("posterior", "expected") for name, axes in found.items()}
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """The continuous latents as numbers without constraints."""
+        return Coordinates(self.known.continuous)
+
+    @property
+    def program(self) -> Program:
+        """Itself, as a Pyro program of the data."""
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The user's model: of its own arguments, or of data, whose sites that they lack count for nothing."""
+        if not (len(args) == 1 and isinstance(args[0], Observed)):
+            with double(), Started():
+                return self.model(*args, **kwargs)
+        data = args[0]
+        given = self.arguments_with(data)
+        loose = {name: x for name, x in data.items() if name not in self.places}
+        model = poutine.condition(self.model, data=loose) if loose else self.model
+        with double(), Started(), Unseen(self.known.observed.keys() - data.keys()):
+            return model(*given.args, **given.kwargs)
+
+    def arguments_with(self, data: Data) -> Arguments:
+        """The user's arguments with these values of the observed sites in their place."""
+        if data is self.data or all(data.get(name) is x for name, x in self.data.items()):
+            return self.arguments
+        return self.arguments.put({self.places[name]: x for name, x in data.items() if name in self.places})
+
+    def nodes(self, latents: Latents, data: Data) -> dict[str, Message]:
+        """The sites of the run at one replicate of the latents and the data."""
+        return self._nodes(poutine.condition(functools.partial(self, Observed(data)), data=latents), Arguments())
+
+    def terms(self, latents: Latents, data: Data) -> dict[str, Tensor]:
+        """log p of every site given those before it, at one replicate, in nats."""
+        return {name: self.weights.get(name, 1.0) * log_prob(site).sum()
+                for name, site in self.nodes(latents, data).items() if kind_of(site) not in ("plate", "deterministic")}
+
+    def with_weights(self, weights: Mapping[str, float]) -> Program:
+        found = replace(self, weights=weights)
+        known = ("known", "data", "places", "vectorised")
+        found.__dict__.update({name: getattr(self, name) for name in known})  # the same, and slow to work out
+        return found
+
+    def log_joint(self, latents: Latents, data: Data) -> Tensor:
+        """log p(latents, data), every constant included; without what `data` lacks."""
+        return self.over(lambda theta, y: torch.stack(list(self.terms(theta, y).values())).sum(), latents, data)
+
+    def quantities(self, latents: Latents) -> dict[str, Tensor]:
+        """The latents, and the program's deterministic sites."""
+        wanted, known = self.known.deterministic, {name: x.double() for name, x in latents.items()}
+        if not wanted:
+            return known
+
+        def functions(theta: Latents, y: Data) -> dict[str, Tensor]:
+            nodes = self.nodes(theta, y)
+            return {name: torch.as_tensor(nodes[name]["value"]).double() for name in wanted}
+
+        return {**known, **self.over(functions, latents, self.data)}
+
+    def over(self, function: Callable[[Latents, Data], Any], latents: Latents, data: Data) -> Any:
+        """`function` of one replicate, at all of them; the data may be one for all."""
+        lead = _lead(latents, self.known.latent)
+        if not lead:
+            with seeded(torch.Generator()):
+                return function(latents, data)
+        flat = {name: x.reshape(-1, *x.shape[len(lead):]) for name, x in latents.items()}
+        each = {name: x.reshape(-1, *x.shape[len(lead):]) if self._many(name, x) else x for name, x in data.items()}
+        return tree_map(lambda x: x.reshape(*lead, *x.shape[1:]), self.each(function, flat, each))
+
+    def lead(self, latents: Latents) -> tuple[int, ...]:
+        """The leading axes of replicates."""
+        return _lead(latents, self.known.latent)
+
+    def each(self, function: Callable[[Any, Data], Any], given: Any, data: Data) -> Any:
+        """`function` of one replicate of `given`, whose leading axis they are, and of its data, or of one for all."""
+        many = {name: x for name, x in data.items() if self._many(name, x)}
+        with seeded(torch.Generator()):
+            if not many:
+                return batched.over(lambda theta: function(theta, data), [given], self.vectorised)
+            return batched.over(lambda theta, own: function(theta, {**data, **own}), [given, many], self.vectorised)
+
+    def _many(self, name: str, value: Tensor) -> bool:
+        return value.ndim > len(self.known.observed[name].shape)
+
+    def joint(self, rng: torch.Generator, count: int) -> tuple[Latents, Data]:
+        """Draws of p(latents, data), a leading axis of them. Errors: InputError for a model that cannot simulate."""
+        self._can_simulate()
+        if self.simulator:
+            each = [self._simulated(rng, self.prior(rng)) for _ in range(count)]
+            return tuple({name: torch.stack([x[k][name] for x in each]) for name in each[0][k]}  # type: ignore[return-value]
+                         for k in range(2))
+        with seeded(rng):
+            latents, data = batched.over(self._drawn, [torch.zeros(count)], self.vectorised)
+        return latents, data
+
+    def gap(self, rng: torch.Generator, count: int) -> float:
+        """The largest difference, relative, between log p of draws where they were drawn and at them afterwards."""
+        worst = 0.0
+        for _ in range(count):
+            with seeded(rng), torch.no_grad():
+                nodes = self._nodes(Unobserved(self.known.observed)(self.model), self.arguments)
+                drawn = sum(float(log_prob(nodes[name]).sum()) for name in (*self.known.latent, *self.known.observed))
+            latents, data = ({name: torch.as_tensor(nodes[name]["value"]) for name in group}
+                             for group in (self.known.latent, self.known.observed))
+            again = float(self.log_joint(latents, data))
+            worst = max(worst, abs(again - drawn) / (1 + abs(drawn)))
+        return worst
+
+    def prior(self, rng: torch.Generator) -> Latents:
+        with seeded(rng), torch.no_grad():
+            nodes = self._nodes(self.model, self.arguments)
+        return {name: torch.as_tensor(nodes[name]["value"]) for name in self.known.latent}
+
+    def draws_of_prior(self, rng: torch.Generator, count: int) -> Latents:
+        """A leading axis of them."""
+        with seeded(rng), torch.no_grad():
+            found: Latents = batched.over(self._drawn, [torch.zeros(count)], self.vectorised)[0]
+        return found
+
+    def replicated(self, rng: torch.Generator, latents: Latents) -> Data:
+        """Data drawn given each of many latents, a leading axis of them."""
+        with seeded(rng), torch.no_grad():
+            return batched.over(lambda theta: self._drawn(torch.zeros(()), theta)[1], [latents], self.vectorised)
+
+    def somewhere(self, rng: torch.Generator) -> Latents:
+        return self.prior(rng)
+
+    def simulate(self, rng: torch.Generator, latents: Latents) -> Data:
+        self._can_simulate()
+        if self.simulator:
+            return self._simulated(rng, latents)[1]
+        with seeded(rng), torch.no_grad():
+            return Observed(self._drawn(torch.zeros(()), latents)[1])
+
+    def blank(self) -> Data:
+        return Observed()
+
+    def check_data(self, data: Data) -> None:
+        """Errors: InputError for values of other sites or shapes, and where log p is not a number."""
+        for name, value in data.items():
+            site = self.known.observed.get(name)
+            if site is None or tuple(value.shape) != site.shape:
+                wanted = {n: s.shape for n, s in self.known.observed.items()}
+                raise InputError(f"{self.name} is observed through {wanted}, not through {name} of shape "
+                                 f"{tuple(value.shape)}")
+        rng = torch.Generator().manual_seed(0)
+        with _blaming(f"the model of {self.name}", self.file), seeded(rng):
+            for name, site in self.nodes(self.prior(rng), data).items():
+                found = log_prob(site) if kind_of(site) in ("latent", "observed", "factor") else torch.zeros(())
+                if bool(found.isnan().any()):
+                    at = tuple(int(i) for i in found.isnan().nonzero()[0])
+                    value = torch.as_tensor(site["value"])
+                    raise InputError(f"log p of the site {name} is NaN{f' at entry {list(at)}' if at else ''}, where "
+                                     f"its value is {float(value.reshape(-1)[0]) if not at else _entry(value, at)}: "
+                                     f"look at the data and the arguments of its distribution")
+
+    def small(self, rng: torch.Generator) -> tuple[Program, Data]:
+        """The file's example, if it has one, and its values."""
+        if self.shown is None:
+            return self, self.data
+        example = replace(self, arguments=self.shown, shown=None)
+        return example, example.data
+
+    def facts(self, data: Data) -> dict[str, Any]:
+        tensors = [x for _, x in self.arguments.tensors()]
+        others = [repr(x) for x in (*self.arguments.args, *self.arguments.kwargs.items())
+                  if isinstance(x, int | float | str | bool)]
+        said = {"class": "Program", "name": self.name, "code": self.code,
+                "sites": {name: list(shape) for name, shape in self.sites.items()},
+                "arguments": [fingerprint(tensors), *others]}
+        return {"model": said, "data": {"observed": {"values": sum(x.numel() for x in data.values()),
+                                                     "fingerprint": fingerprint(data.values())}}}
+
+    def given(self) -> str:
+        shapes = ", ".join(f"{name} {shape}" for name, shape in self.sites.items())
+        return f"the latents {shapes}, and the model's arguments"
+
+    @cached_property
+    def vectorised(self) -> bool:
+        """Whether many replicates can be run at once, and are the same as alone."""
+        assert self.known and self.places is not None  # worked out here, for it cannot be under vmap
+        try:
+            with seeded(torch.Generator().manual_seed(0)), torch.no_grad():
+                latents, data = batched.over(self._drawn, [torch.zeros(3)], vectorised=True)
+
+                def log_p(theta: Latents, y: Data) -> Tensor:
+                    return torch.stack(list(self.terms(theta, y).values())).sum()
+
+                together, alone = (batched.over(log_p, [latents, data], vectorised=v) for v in (True, False))
+        except Exception:  # whatever it is that vmap cannot do
+            return False
+        return bool(((together - alone).abs() <= AGREE * (1 + alone.abs())).all())
+
+    def _drawn(self, _: Tensor, latents: Latents | None = None) -> tuple[Latents, Data]:
+        """One draw of the latents, unless they are given, and of the data."""
+        model = poutine.condition(self.model, data=latents) if latents else self.model
+        nodes = self._nodes(Unobserved(self.known.observed)(model), self.arguments)
+        return tuple({name: torch.as_tensor(nodes[name]["value"]) for name in group}  # type: ignore[return-value]
+                     for group in (self.known.latent, self.known.observed))
+
+    def _simulated(self, rng: torch.Generator, latents: Latents) -> tuple[Latents, Data]:
+        assert self.simulator
+        with seeded(rng), _blaming(f"simulate of {self.name}", self.file):
+            data = self.simulator(rng, latents)
+        self.check_data(data)
+        return latents, data
+
+    def _can_simulate(self) -> None:
+        flat = [name for name, site in self.known.latent.items() if site.flat]
+        if flat:
+            raise InputError(f"the site {flat[0]} has a flat prior, so there are no draws of the joint to check "
+                             f"anything on: give it a proper prior; for inference it may stay flat")
+        if self.known.factors and not self.simulator:
+            raise InputError(f"the model has the factor {self.known.factors[0]} (pyro.factor), which cannot be "
+                             f"simulated: give the file a function simulate(rng, latents) that returns the values of "
+                             f"{', '.join(self.known.observed) or 'the data'} by name")
+
+    def _nodes(self, model: Callable[..., Any], given: Arguments) -> dict[str, Message]:
+        with poutine.block(), Started():
+            found = poutine.trace(model).get_trace(*given.args, **given.kwargs).nodes
+        return {name: site for name, site in found.items() if site["type"] == "sample"}
+
+
+class Unseen(Messenger):  # type: ignore[misc]
+    """These observed sites count for nothing."""
+
+    def __init__(self, names: Any) -> None:
+        super().__init__()
+        self.names = names
+
+    def _pyro_sample(self, msg: Message) -> None:
+        if msg["name"] in self.names:
+            msg["mask"] = False
+
+
+@contextmanager
+def _blaming(what: str, file: str) -> Iterator[None]:
+    """What a user's file raises is said of its line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).partition("\nTrace Shapes:")[0].split())
+        mixed = "; everything is computed in float64: leave dtypes out" if "dtype" in said else ""
+        raise InputError(f"{what} raises {type(error).__name__}, line {last_line(error, file)}: {said[:200]}{mixed}"
+                         ) from error
+
+
+def _entry(value: Tensor, at: tuple[int, ...]) -> object:
+    return value[at].tolist()
+
+
+def _lead(latents: Latents, known: Mapping[str, Site]) -> tuple[int, ...]:
+    """The leading axes of replicates."""
+    name, value = next(iter(latents.items()))
+    return tuple(value.shape[: value.ndim - len(known[name].shape)])
+
+
+def _axes(site: Site, known: Mapping[str, Site]) -> tuple[str, ...]:
+    names = [site.plates.get(k, f"{site.name}_dim_{k}") for k in range(len(site.shape))]
+    return tuple(f"{name}_axis" if name in known else name for name in names)

@@ -1,0 +1,105 @@
+"""What is exact on a program, against closed forms and enumeration; approximations against these."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from errors import InputError
+from inference import load
+from inference.drive import drive
+from inference.job import Plan
+from tests.support.programs import CHAIN, HEAD, NORMAL, SCHOOLS, SWITCH, normal_posterior, program
+
+
+def run(name: str, model, steps: int = 1, **options):
+    return drive(load.method("program", name), model, model.data, Plan(steps, draws=500, seed=1), options)
+
+
+def test_quadrature_of_a_normal_mean(tmp_path):
+    model = program(tmp_path, NORMAL)
+    mean, sd, log_p = normal_posterior(model.data["y"])
+    found = run("quadrature", model)
+    assert found.log_evidence_kind == "exact" and abs(found.log_evidence - log_p) < 1e-8
+    assert abs(found.expected["mu"] - mean) < 1e-8 and abs(found.expected["mu_sd"] - sd) < 1e-8
+    assert abs(found.draws["mu"].mean() - mean) < 6 * sd / math.sqrt(500)
+
+
+def test_enumeration(tmp_path):
+    model = program(tmp_path, SWITCH)
+    found = run("enumeration", model)
+    weights = {}
+    for z, *k in itertools.product((0, 1), (0, 1, 2), (0, 1, 2), (0, 1, 2)):
+        p = (0.3, 0.7)[1 - z] * np.prod([(0.2, 0.3, 0.5)[j] for j in k])
+        r = np.array([1.2, 0.3, 2.2]) - np.array(k) - 2 * z
+        weights[z, *k] = p * np.exp(-0.5 * r @ r) / (2 * np.pi) ** 1.5
+    total = sum(weights.values())
+    assert abs(found.log_evidence - math.log(total)) < 1e-6
+    for n in range(3):
+        mean = sum(w * state[1 + n] for state, w in weights.items()) / total
+        assert abs(found.expected["k"][n] - mean) < 1e-6
+    assert abs(found.expected["z"] - sum(w * state[0] for state, w in weights.items()) / total) < 1e-6
+
+
+def test_quadrature_sums_over_discrete_sites(tmp_path):
+    """p ~ Beta(2, 3), z ~ Bernoulli(p), y ~ N(z, 1): p(z = 1) = 2/5, and E[p | z] = (2 + z) / 6."""
+    model = program(tmp_path, HEAD + '''
+def model(y):
+    p = pyro.sample("p", dist.Beta(2., 3.))
+    z = pyro.sample("z", dist.Bernoulli(p))
+    pyro.sample("y", dist.Normal(z, 1.), obs=y)
+def data():
+    return torch.tensor(0.7)
+''')
+    found = run("quadrature", model)
+    w = [0.6 * math.exp(-0.5 * 0.7**2), 0.4 * math.exp(-0.5 * 0.3**2)]
+    z = w[1] / sum(w)
+    assert abs(found.expected["z"] - z) < 1e-6 and abs(found.expected["p"] - (2 + z) / 6) < 1e-6
+    assert abs(found.log_evidence - math.log(sum(w) / math.sqrt(2 * math.pi))) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["laplace", "importance_sampling"])
+def test_of_a_gaussian_posterior_they_are_right(tmp_path, name):
+    model = program(tmp_path, CHAIN)
+    F = torch.zeros(3, 3, dtype=torch.float64)  # x = F e, e standard normal
+    for t in range(3):
+        F[t, : t + 1] = torch.tensor([0.8 ** (t - s) for s in range(t + 1)])
+    prior, y = F @ F.mT, torch.tensor([0.1, 1.9, 3.3], dtype=torch.float64)
+    covariance = prior + 0.25 * torch.eye(3, dtype=torch.float64)
+    mean = prior @ torch.linalg.solve(covariance, y)
+    log_p = float(torch.distributions.MultivariateNormal(torch.zeros(3).double(), covariance).log_prob(y))
+    found = run(name, model, 5)
+    slack = 1e-7 if name == "laplace" else 6 / math.sqrt(5000)  # weights of sd below 1
+    assert abs(found.log_evidence - log_p) < slack
+    spread = 6 / math.sqrt(2000)  # their means are over draws; the posterior sds are below 0.5
+    assert all(abs(float(found.expected[f"x{t}"]) - float(mean[t])) < 0.5 * spread for t in range(3))
+
+
+@pytest.mark.parametrize(("name", "text", "words"), [
+    ("enumeration", NORMAL, "enumeration is for discrete sites, and mu is continuous"),
+    ("quadrature", SWITCH, "one to three continuous numbers, and these are 0: use enumeration"),
+    ("quadrature", SCHOOLS, "one to three continuous numbers, and these are 5: use nuts_pyro"),
+    ("laplace", SWITCH, "is discrete: use composite_gibbs_pyro"),
+    ("laplace", SCHOOLS, "the log density has no peak"),
+    ("nuts_pyro", SWITCH, "nuts_pyro moves continuous sites, and z is discrete"),
+    ("composite_gibbs_pyro", NORMAL, "has none: use nuts_pyro"),
+])
+def test_what_a_method_is_not_for_it_says(tmp_path, name, text, words):
+    with pytest.raises(InputError, match=words):
+        run(name, program(tmp_path, text))
+
+
+def test_a_support_that_changes_is_refused_where_it_would_be_kept(tmp_path):
+    model = program(tmp_path, HEAD + '''
+def model(y):
+    high = pyro.sample("high", dist.Exponential(1.))
+    x = pyro.sample("x", dist.Uniform(0., high))
+    pyro.sample("y", dist.Normal(x, 1.), obs=y)
+def data():
+    return torch.tensor(0.7)
+''')
+    for name in ("nuts_pyro", "hmc_pyro", "random_walk_pyro"):
+        with pytest.raises(InputError, match="the support of the site x changes with other sites"):
+            run(name, model)

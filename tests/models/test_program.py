@@ -1,0 +1,149 @@
+"""A user's program as a model: against densities written out by hand, and every fault of a file in a sentence."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Categorical, HalfNormal, Normal
+
+from errors import InputError
+from models.batched import double
+from models.program import Observed
+from tests.support.programs import CHAIN, HEAD, NORMAL, SCHOOLS, SWITCH, program
+
+NONE = "\ndef data():\n    return torch.zeros(3)\n"
+
+
+@pytest.fixture(autouse=True)
+def in_double():
+    with double():
+        yield
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def schools(latents, y) -> torch.Tensor:
+    sigma = torch.tensor([15.0, 10.0, 16.0], dtype=torch.float64)
+    mu, tau, theta = (latents[n].double() for n in ("mu", "tau", "theta"))
+    return (Normal(0.0, 5.0).log_prob(mu) + HalfNormal(5.0).log_prob(tau)
+            + Normal(mu[..., None], tau[..., None]).log_prob(theta).sum(-1) + Normal(theta, sigma).log_prob(y).sum(-1))
+
+
+def test_its_log_joint_is_the_sum_of_its_densities(tmp_path):
+    model = program(tmp_path, SCHOOLS)
+    assert model.vectorised and model.sites == {"mu": (), "tau": (), "theta": (3,)}
+    assert model.dims["posterior/theta"] == ("schools",)
+    latents, data = model.joint(rng(), 50)
+    assert torch.allclose(model.log_joint(latents, data), schools(latents, data["y"]), rtol=1e-12)
+    assert torch.allclose(model.log_joint(latents, model.data), schools(latents, model.data["y"]), rtol=1e-12)
+    one = {name: x[7] for name, x in latents.items()}
+    assert torch.allclose(model.log_joint(one, model.data), schools(one, model.data["y"]), rtol=1e-12)
+    prior = schools(latents, data["y"]) - Normal(latents["theta"], model.arguments.args[0]).log_prob(data["y"]).sum(-1)
+    assert torch.allclose(model.log_joint(latents, model.blank()), prior, rtol=1e-12)
+    assert torch.equal(model.quantities(latents)["twice"], 2 * latents["mu"])
+
+
+def test_its_draws_have_the_moments_of_its_densities(tmp_path):
+    """Var y = 25 + E tau^2 + sigma^2, tau^2 of mean 25; 6 standard errors of a variance: a false alarm in 1e8."""
+    model, n = program(tmp_path, SCHOOLS), 40_000
+    _, data = model.joint(rng(), n)
+    for k, sigma in enumerate((15.0, 10.0, 16.0)):
+        variance, fourth = float(data["y"][:, k].var()), float((data["y"][:, k] ** 4).mean())
+        assert abs(variance - 50 - sigma**2) < 6 * math.sqrt(fourth / n)
+
+
+def test_data_are_put_where_they_lie_in_the_arguments(tmp_path):
+    model = program(tmp_path, CHAIN)
+    latents, data = model.joint(rng(), 4)
+    put = model.arguments_with({name: x[1] for name, x in data.items()}).args[0]
+    assert torch.equal(put, torch.stack([data[f"y{t}"][1] for t in range(3)]))
+    by_hand = Normal(0.0, 1.0).log_prob(latents["x0"])
+    by_hand = by_hand + sum(Normal(0.8 * latents[f"x{t - 1}"], 1.0).log_prob(latents[f"x{t}"]) for t in (1, 2))
+    by_hand = by_hand + sum(Normal(latents[f"x{t}"], 0.5).log_prob(data[f"y{t}"]) for t in range(3))
+    assert torch.allclose(model.log_joint(latents, data), by_hand, rtol=1e-12)
+    assert model.gap(rng(), 5) < 1e-12
+
+
+def test_discrete_sites(tmp_path):
+    model = program(tmp_path, SWITCH)
+    latents, data = model.joint(rng(), 20)
+    p = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    by_hand = torch.where(latents["z"] == 1, math.log(0.3), math.log(0.7)) + Categorical(p).log_prob(
+        latents["k"]).sum(-1) + Normal(latents["k"] + 2 * latents["z"][:, None], 1.0).log_prob(data["y"]).sum(-1)
+    assert torch.allclose(model.log_joint(latents, data), by_hand, rtol=1e-7)  # Bernoulli's probability is clamped
+    assert model.labels == {"k": 3} and set(model.known.discrete) == {"z", "k"}
+
+
+def test_a_program_that_cannot_be_vectorised_is_run_one_by_one(tmp_path):
+    asks = "    mu = mu if mu.item() > -1e9 else -mu\n    with pyro"
+    model = program(tmp_path, NORMAL.replace("    with pyro", asks))
+    assert not model.vectorised
+    latents, data = model.joint(rng(), 5)
+    by_hand = Normal(1.0, 2.0).log_prob(latents["mu"]) + Normal(latents["mu"][:, None], 0.5).log_prob(data["y"]).sum(-1)
+    assert torch.allclose(model.log_joint(latents, data), by_hand, rtol=1e-12)
+
+
+def test_coordinates_are_a_change_of_variables(tmp_path):
+    """The density of u integrates to 1: a sum over a fine grid, of tau alone."""
+    model = program(tmp_path, HEAD + '''
+def model(y):
+    tau = pyro.sample("tau", dist.HalfNormal(5.))
+    pyro.sample("y", dist.Normal(0., tau), obs=y)
+def data():
+    return torch.tensor(1.0)
+''')
+    u = torch.linspace(-25, 8, 20_001, dtype=torch.float64)[:, None]
+    latents, log_det = torch.func.vmap(model.coordinates.latents)(u)
+    assert abs(float((model.log_joint(latents, Observed()) + log_det).exp().sum()) * (33 / 20_000) - 1) < 1e-9
+    assert torch.allclose(torch.func.vmap(model.coordinates.free)(latents), u)
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    (NONE, "has no function `model`"),
+    (HEAD + "def model(y):\n    pyro.sample('x', dist.Normal(0., 1.))\n" + NONE, "observes nothing"),
+    (HEAD + "def model(y):\n    pyro.sample('y', dist.Normal(torch.zeros(3), 1.).to_event(1), obs=y)\n" + NONE,
+     "draws nothing"),
+    (HEAD + "def model(y):\n    s = pyro.param('s', torch.tensor(1.))\n    x = pyro.sample('x', dist.Normal(0., s))\n"
+     "    pyro.sample('y', dist.Normal(x, 1.).expand([3]).to_event(1), obs=y)\n" + NONE, "has the parameter s"),
+    (HEAD + "def model(y):\n    x = pyro.sample('x', dist.Normal(0., 1.))\n    if x > 0:\n"
+     "        pyro.sample('w', dist.Normal(0., 1.))\n    pyro.sample('y', dist.Normal(x, 1.).expand([3]).to_event(1), "
+     "obs=y)\n" + NONE, "the site w in some runs and not in others"),
+    (HEAD + "def model(y):\n    x = pyro.sample('x', dist.Normal(0., 1.))\n    with pyro.plate('n', 3, "
+     "subsample_size=2) as i:\n        pyro.sample('y', dist.Normal(x, 1.), obs=y[i])\n" + NONE, "takes a subsample"),
+    (HEAD + "def model(y):\n    return 1 / 0\n" + NONE, "raises ZeroDivisionError, line 3: division by zero"),
+    (HEAD + "def model(y):\n    x = pyro.sample('x', dist.Normal(torch.tensor(0., dtype=torch.float32), 1.))\n"
+     "    pyro.sample('y', dist.Normal(x, 1.).expand([3]).to_event(1), obs=y)\n" + NONE, "is drawn in float32"),
+])
+def test_a_fault_of_a_file_is_one_sentence(tmp_path, text, words):
+    with pytest.raises(InputError, match=words) as error:
+        assert program(tmp_path, text if text.startswith("import") else HEAD + text).known
+    assert len(str(error.value)) < 320 and "\n" not in str(error.value)
+
+
+def test_a_density_that_is_no_number_is_named_by_site_and_value(tmp_path):
+    model = program(tmp_path, HEAD + '''
+def model(y):
+    x = pyro.sample("x", dist.Normal(0., 1.))
+    with pyro.plate("n", 3):
+        pyro.sample("y", dist.Normal(x, 1.), obs=y)
+def data():
+    return torch.tensor([0., 1., 2.])
+''')
+    with pytest.raises(InputError, match=r"log p of the site y is NaN at entry \[1\], where its value is nan"):
+        model.check_data(Observed(y=torch.tensor([0.0, math.nan, 2.0], dtype=torch.float64)))
+
+
+def test_a_flat_prior_may_be_inferred_with_and_not_simulated(tmp_path):
+    model = program(tmp_path, HEAD + '''
+def model(y):
+    x = pyro.sample("x", dist.ImproperUniform(dist.constraints.positive, (), ()))
+    pyro.sample("y", dist.Normal(x, 1.), obs=y)
+def data():
+    return torch.tensor(1.5)
+''')
+    x = torch.tensor([0.5, 2.0], dtype=torch.float64)
+    assert torch.allclose(model.log_joint({"x": x}, model.data), Normal(x, 1.0).log_prob(torch.tensor(1.5)))
+    with pytest.raises(InputError, match="the site x has a flat prior"):
+        model.joint(rng(), 2)
