@@ -25,8 +25,8 @@ def parser_for(problem: str | None) -> Parser:
                     epilog="--problem N --help lists the options of problem N; compare --help those of the "
                     "comparison of saved results")
     add = parser.add_argument_group("what to do").add_argument
-    add("--problem", choices=list(PROBLEMS), metavar="N",
-        help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items()))
+    add("--problem", metavar="N|FILE.py", help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items())
+        + "; or a file with a Pyro program of your own")
     add("--check", metavar="NAME|FILE.py|all",
         help="is this method right? a verdict with its error probability; options: --check --help")
     add("--list", nargs="?", const="", metavar="NAME", help="list the methods, or the options of one method, and stop")
@@ -40,7 +40,19 @@ def parser_for(problem: str | None) -> Parser:
 
 
 def experiment(problem: str) -> ModuleType:
-    return importlib.import_module(f"experiments.problem{problem}.main")
+    """One of ours by number, or any file's program."""
+    place = f"problem{problem}" if problem in PROBLEMS else "program"
+    return importlib.import_module(f"experiments.{place}.main")
+
+
+def known(problem: str | None) -> bool:
+    """Whether there is such a problem. Errors: InputError for a word that is neither one of ours nor a file."""
+    if problem is None or problem in PROBLEMS or problem.endswith(".py"):
+        return problem is not None
+    if ".py:" in problem:
+        raise InputError(f"--problem {problem}: give the file alone, and what it holds by --method {problem}")
+    raise InputError(f"--problem takes {', '.join(PROBLEMS)}, or a file with a Pyro program of your own, mine.py, not "
+                     f"'{problem}'; `python run.py --help` lists what there is")
 
 
 def command(name: str) -> ModuleType:
@@ -66,18 +78,20 @@ def main(argv: list[str]) -> int:
     first = Parser(listed="python run.py --help", add_help=False)
     first.add_argument("--problem")
     first.add_argument("--resume", type=Path)
-    known, others = first.parse_known_args(argv)
-    resume, cwd = known.resume, None
+    found, others = first.parse_known_args(argv)
+    resume, cwd = found.resume, None
     if resume:
-        argv, cwd = command("resume").arguments(resume, [*(["--problem"] if known.problem else []), *others])
-        known, _ = first.parse_known_args(argv)
-    problem = known.problem if known.problem in PROBLEMS else None
+        again = ["--problem", found.problem] if found.problem else []
+        argv, cwd = command("resume").arguments(resume, [*again, *others])
+        found, _ = first.parse_known_args(argv)
+    problem = found.problem if known(found.problem) else None
     parser = parser_for(problem)
     args = parser.parse_args(argv)
     if args.list is not None:
         return command("listing").run(args)
     if problem is None:
-        raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items()))
+        raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items())
+                         + "; --problem mine.py is a Pyro program of your own")
     if (resume or args.sweep) and getattr(args, "export", None):
         raise InputError("--export writes an image and stops: there is nothing to sweep, and nothing to go on with")
     if args.sweep:

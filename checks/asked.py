@@ -20,6 +20,8 @@ from inference.job import generator
 from inference.method import Family, Method
 from inference.user_file import UserFile
 
+PROGRAM = "program"  # the kind of model that a user's file declares
+
 What = str | Path | Method | ModuleType | UserFile
 
 
@@ -37,9 +39,14 @@ class Asked:
         return self.what.name
 
 
+def judged_kinds() -> list[str]:
+    """Kinds of model that there are test problems for; a user's own model is its own."""
+    return [kind for kind in load.kinds() if any(s.kind == kind for s in sets().values())]
+
+
 def everything() -> list[Asked]:
     """Every method the project ships that has a distribution to judge."""
-    methods = [(kind, load.method(kind, name)) for kind in load.kinds() for name in load.names(kind)]
+    methods = [(kind, load.method(kind, name)) for kind in judged_kinds() for name in load.names(kind)]
     return [of_method(method, kind, None) for kind, method in methods if method.family is not Family.POINT]
 
 
@@ -65,8 +72,8 @@ def found(what: What, *, kind: str | None = None, problems: str | ProblemSet | N
     elif isinstance(what, str):
         asked = named(what, kind, wanted)
     else:
-        ours = [k for k in load.kinds() if what.by != "user" and what.name in load.names(k)]
-        asked = of_method(what, kind or (ours or [fitting(dict.fromkeys(load.kinds(), what))])[0], wanted)
+        ours = [k for k in judged_kinds() if what.by != "user" and what.name in load.names(k)]
+        asked = of_method(what, kind or (ours or [fitting(dict.fromkeys(judged_kinds(), what))])[0], wanted)
     if isinstance(asked.what, Method) and asked.what.family is Family.POINT:
         word = what if isinstance(what, str) else asked.name
         raise InputError(f"{word} gives a point: there is no distribution to judge")
@@ -75,10 +82,11 @@ def found(what: What, *, kind: str | None = None, problems: str | ProblemSet | N
 
 def named(word: str, kind: str | None, wanted: ProblemSet | None) -> Asked:
     """A method of ours, or a guide by its short name, as `--guide` knows it."""
-    meant = {(k, word): "a method" for k in load.kinds() if word in load.names(k)}
-    meant |= {(k, load.guides(k)[word]): "a guide" for k in load.kinds() if word in load.guides(k)}
+    kinds = [kind] if kind == PROGRAM else judged_kinds()
+    meant = {(k, word): "a method" for k in kinds if word in load.names(k)}
+    meant |= {(k, load.guides(k)[word]): "a guide" for k in kinds if word in load.guides(k)}
     if not meant:
-        raise unknown("method", word, [name for k in load.kinds() for name in (*load.names(k), *load.guides(k))])
+        raise unknown("method", word, [name for k in kinds for name in (*load.names(k), *load.guides(k))])
     fits = [place for place in meant if kind in (None, place[0])]
     if not fits:
         own, said = next(iter(meant.items()))
@@ -93,10 +101,12 @@ def named(word: str, kind: str | None, wanted: ProblemSet | None) -> Asked:
 
 
 def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Asked:
-    """What a user's file holds, for the kind of model that it runs on."""
+    """What a user's file holds, for the kind of model that it runs on: its own, if it has one."""
+    if declares_model(file) and (kind is None or (wanted and wanted.kind == PROGRAM)):
+        return on_its_own_model(file, wanted)
     exact = getattr(file.module, "EXACT", True)
     if not file.wanted and is_guide(file.module):
-        kinds = [k for k in load.kinds() if load.guides(k) and kind in (None, k)]
+        kinds = [k for k in judged_kinds() if load.guides(k) and kind in (None, k)]
         if len(kinds) != 1:
             raise undecided(file.name, "guides are fitted for both" if kinds else "no guide is fitted for that one")
         guide = Guide.of(file.module, file.name)
@@ -104,7 +114,7 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
         return Asked(guide, wanted or of_kind(kinds[0])[0], exact=exact)
     methods: dict[str, Method] = {}
     refused: list[str] = []
-    for k in [kind] if kind else load.kinds():
+    for k in [kind] if kind else judged_kinds():
         try:
             methods[k] = load.in_file(k, file)
         except InputError as error:
@@ -114,6 +124,40 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
     foreign(next(iter(methods.values())), methods)
     kind = next(iter(methods)) if len(methods) == 1 else fitting(methods)
     return of_method(methods[kind], kind, wanted)
+
+
+def declares_model(file: UserFile) -> bool:
+    return callable(getattr(file.module, "model", None)) and not hasattr(file.module, "FAMILY")
+
+
+def program_set(word: str) -> ProblemSet:
+    """The test problem that a user's model is."""
+    from checks.problems.program.from_program import problems_of  # imports Pyro
+    from models.batched import double
+    from models.program import Program
+
+    with double():
+        file = user_file.read(word)
+    return problems_of(Program.of(file.module, file.path.name, file.code))
+
+
+def on_its_own_model(file: UserFile, wanted: ProblemSet | None) -> Asked:
+    """A guide, kernel or transition beside the model that it is for."""
+    problems = wanted or program_set(str(file.path))
+    methods = load.own(PROGRAM, user_file.read(str(file.path)))
+    if not methods:
+        raise InputError(f"{file.path} holds a model and nothing to check: add a guide, a function `kernel(model)` "
+                         f"that makes a Pyro kernel, or a function `transition(latents, *arguments)`; or name a method "
+                         f"of ours, as in --check nuts_pyro --problem {file.path}")
+    if file.wanted and file.wanted not in methods:
+        raise unknown(f"guide, kernel or transition in {file.path}", file.wanted, methods)
+    if not file.wanted and len(methods) > 1:
+        raise InputError(f"{file.path} holds {', '.join(methods)}: name one, as in --check {file.path}:"
+                         f"{next(iter(methods))}")
+    from checks.problems.program.from_program import at_once  # imports Pyro
+
+    method = at_once(methods[file.wanted or next(iter(methods))], problems.problems()[0])
+    return Asked(method, problems, exact=getattr(file.module, "EXACT", True))
 
 
 def of_method(method: Method, kind: str, wanted: ProblemSet | None, options: Mapping[str, object] | None = None

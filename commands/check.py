@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
 
+from checks.asked import PROGRAM, Asked, program_set
 from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
 from errors import InputError
@@ -34,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a method by name, in a file, with options of its own; or all there are")
     add("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method; repeatable")
     add("--out", type=Path, metavar="DIR", help="a new or empty directory (default: a new one under results/)")
-    add("--problem", choices=PROBLEMS, help="whose model a file's kernel is for (default: found out)")
+    add("--problem", metavar="N|FILE.py", help="whose model the kernel is for: one of ours, or that of a file of yours "
+        "(default: found out; a file with a `model` is judged on that)")
     add("--model", choices=("plain", "ladder"), help="of ratings: plain, or where noise, priors and biases are learned "
         "too (default: plain for a file that runs there)")
     add("--seed", type=int, default=0)
@@ -55,19 +57,20 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     given, console, judge_all = settings(args.set) | settings(own), tables.console(), name == "all"
     if judge_all and (args.problem or args.model):
         raise InputError("--check all judges everything on its own problems: leave out --problem and --model")
-    wanted = everything() if judge_all else [found(name, kind=kind_of(args.problem),
-                                             problems=MODELS.get(args.model))]
-    options = [chosen_options(asked, given) for asked in wanted]
+    wanted = everything() if judge_all else [asked(name, args.problem, args.model)]
+    options = [chosen_options(asked_of, given) for asked_of in wanted]
     out = folder.create(args.out, "check", argv)
     verdicts = []
-    for asked, chosen in zip(wanted, options, strict=True):
-        with console.status(f"judging {escape(asked.name)}") as status:  # nothing where nobody watches
-            verdict = judged(asked, chosen, seed=args.seed, level=args.level, budget=args.budget,
-                             watch=partial(progress, status, asked.name))
+    for asked_of, chosen in zip(wanted, options, strict=True):
+        with console.status(f"judging {escape(asked_of.name)}") as status:  # nothing where nobody watches
+            verdict = judged(asked_of, chosen, seed=args.seed, level=args.level, budget=args.budget,
+                             watch=partial(progress, status, asked_of.name))
         verdicts.append(verdict)
         if not judge_all:
+            if asked_of.problems.kind == PROGRAM:
+                console.print(f"judged on {asked_of.problems.of}", soft_wrap=True, highlight=False, markup=False)
             show(console, verdict)
-        name = f"check-{asked.name}" if judge_all else "check"
+        name = f"check-{asked_of.name}" if judge_all else "check"
         folder.write_json(out / f"{name}.json", folder.finite(verdict.to_json()))
         if verdict.scores:
             views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
@@ -81,6 +84,18 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
 
 def progress(status: Status, name: str, doing: str) -> None:
     status.update(escape(f"judging {name}: {doing}"))
+
+
+def asked(name: str, problem: str | None, model: str | None) -> Asked:
+    """What is meant. Errors: InputError for a problem or a model that there is not."""
+    if problem and problem.endswith(".py"):
+        if model:
+            raise InputError("--model chooses among our models of ratings: leave it out beside --problem FILE.py")
+        return found(name, kind=PROGRAM, problems=program_set(problem))
+    if problem and problem not in PROBLEMS:
+        raise InputError(f"--problem takes {', '.join(PROBLEMS)}, or a file with a Pyro program of yours, not "
+                         f"'{problem}'")
+    return found(name, kind=kind_of(problem), problems=MODELS.get(model or ""))
 
 
 def kind_of(problem: str | None) -> str | None:

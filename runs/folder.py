@@ -102,7 +102,8 @@ def write_summary(folder: Path, problem: str, argv: Sequence[str], seed: int, ch
                   entries: Sequence[Entry]) -> None:
     """`summary.json`: the same shape for every problem."""
     write_json(folder / SUMMARY, finite({
-        "problem": int(problem), "command": shlex.join(["python", "run.py", *argv]), "seed": seed,
+        "problem": int(problem) if problem.isdigit() else problem,
+        "command": shlex.join(["python", "run.py", *argv]), "seed": seed,
         "versions": versions(), "machine": machine(),
         "checkpoints": [asdict(c) for c in checkpoints], "methods": [asdict(e) for e in entries],
     }))

@@ -102,7 +102,7 @@ def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, 
                 if kernel.method.family is Family.MCMC:
                     verdict.faults += [f for f in reach.frozen(trial) if f not in verdict.faults]
                 if caught or verdict.faults:
-                    return unless(verdict, trial), trials
+                    return unless(verdict, trial, SUSPICION / len(looks) / len(trials)), trials
     except Spent:
         return cannot_tell(verdict, kernel, cost, trials, looks), trials
     except Broken as error:

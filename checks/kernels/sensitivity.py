@@ -1,6 +1,7 @@
 """What a pass excludes, measured with the kernel itself: it is run on a model that is a little off.
 
-The data still come from the right model. From the largest z of that run the size that would be found
+The data still come from the right model. Where the kernel is a function of the user's own, which knows no model, the
+problem's control is run in its place. From the largest z of that run the size that would be found
 nine times in ten follows, as z grows with the change and with the square root of the replicates.
 """
 
@@ -41,7 +42,7 @@ def _size(rng: Generator, kernel: Kernel, trial: Trial, changed: Callable[[float
           ) -> float | None:
     """Infinite if not even the larger change is seen; None where the kernel does not take a model changed so."""
     for factor in CHANGES:
-        other = Trial(rng, kernel, trial.problem, changed(factor))
+        other = Trial(rng, trial.problem.control or kernel, trial.problem, changed(factor))
         other.scale = trial.scale
         try:
             z = float(other.upto(min(REPLICATES, trial.n)).z.abs().nan_to_num(0).max())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from checks.kernels.trial import STEPS, Trial
+from checks.kernels.trial import STEPS, Trial, suspects
 from checks.problems.problem import take
 from checks.verdict import Outcome, Verdict
 from inference.finite import tensors
 
 
-def unless(verdict: Verdict, trial: Trial) -> Verdict:
+def unless(verdict: Verdict, trial: Trial, allowed: float) -> Verdict:
     """A wrong kernel's verdict, unless what was seen says nothing of a kernel like this one."""
-    if verdict.findings and (more := drawn_besides(trial)):
+    if verdict.findings and (said := disagreement(trial, allowed)):
+        verdict.outcome, verdict.findings, verdict.why = Outcome.UNKNOWN, [], said
+    elif verdict.findings and (more := drawn_besides(trial)):
         verdict.outcome = Outcome.UNKNOWN
         verdict.why = (f"{verdict.findings[0]}, but its start draws {', '.join(more)} beside the latents: if not given "
                        f"them and the data, a right kernel is off at first too; draw it so, and say "
@@ -24,6 +26,20 @@ def unless(verdict: Verdict, trial: Trial) -> Verdict:
                        f"it accepts or refuses, make its steps shorter, or look at its acceptance probability; if "
                        f"not, it returns what it was given")
     return verdict
+
+
+def disagreement(trial: Trial, allowed: float) -> str:
+    """What is said where a kernel that is right by construction is rejected too, on as many replicates; else ""."""
+    if trial.problem.control is None:
+        return ""
+    control = Trial(trial.rng, trial.problem.control, trial.problem)
+    found = suspects(control.upto(trial.n), allowed)
+    if not found or control.scale is None:
+        return ""
+    name = control.scale.names[found[0].function]
+    return (f"a kernel that is right by construction is rejected too, by the {name[0]} of {name[1]}: the sample() and "
+            f"the log_prob() of this model disagree, and no kernel can be judged on it"
+            + "".join(f"; {known}" for known in trial.problem.excuses))
 
 
 def drawn_besides(trial: Trial) -> list[str]:

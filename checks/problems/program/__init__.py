@@ -1,0 +1,1 @@
+"""A user's own Pyro program as a test problem."""

@@ -1,0 +1,1 @@
+"""a Pyro program of your own, in a file"""

@@ -1,0 +1,130 @@
+"""What is measured of a result on a program: of every number of every site, and of the method as a whole.
+
+    z    = (m - m*) / sqrt(s^2 / ESS + s*^2 / ESS*)     the error of a mean in Monte Carlo standard errors
+    sds  = (m - m*) / s*                                 and in posterior standard deviations
+
+m*, s*, ESS* are the reference's; ESS* is infinite where it is exact.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from inference.diagnostics import ess, least_ess, worst_rhat
+from inference.result import Result, import_arviz
+from models.program import Program
+from models.sites import log_prob
+
+MIXED = 1.01  # R-hat of chains that may be a reference
+LOO_DRAWS = 1000
+LEAST = 25  # weights behind a k-hat
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Means and standard deviations of all numbers of all sites, with the effective draws behind each, (n,)."""
+
+    names: Sequence[str]
+    mean: np.ndarray
+    sd: np.ndarray
+    ess: np.ndarray
+
+    @classmethod
+    def of(cls, result: Result, sites: Mapping[str, tuple[int, ...]]) -> Numbers:
+        draws = flat(result, sites)
+        chains = result.family == "mcmc"
+        exact = result.family == "exact" and all(f"{site}_sd" in result.expected for site in sites)
+        count = float(draws.shape[0] * draws.shape[1])
+        if exact:
+            mean, sd = (np.concatenate([result.expected[f"{site}{end}"].ravel() for site in sites])
+                        for end in ("", "_sd"))
+            return cls(names(sites), mean, sd, np.full(len(mean), np.inf))
+        found = ess(draws, "mean", still=count) if chains else np.full(draws.shape[-1], count)
+        return cls(names(sites), draws.mean((0, 1)), draws.std((0, 1)), found)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Of the means from the reference's, (n,)."""
+
+    z: np.ndarray
+    sds: np.ndarray
+
+    @classmethod
+    def of(cls, one: Numbers, reference: Numbers) -> Errors:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.sqrt(one.sd**2 / one.ess + reference.sd**2 / reference.ess)
+            return cls((one.mean - reference.mean) / error, (one.mean - reference.mean) / reference.sd)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Of a method; None where there is none. elpd in nats, of all observed numbers."""
+
+    khat: float | None
+    rhat: float | None
+    ess: float | None
+    elpd: float | None
+    elpd_error: float | None
+
+    @classmethod
+    def of(cls, result: Result, program: Program) -> Whole:
+        draws = flat(result, program.sites) if result.family == "mcmc" else None
+        elpd, error = loo(result, program) if result.family != "point" else (None, None)
+        return cls(khat(result), None if draws is None else worst_rhat(draws),
+                   None if draws is None else least_ess(draws), elpd, error)
+
+
+def names(sites: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Of every number, as theta[3]."""
+    return [site + (str(list(at)) if shape else "") for site, shape in sites.items() for at in np.ndindex(*shape)]
+
+
+def flat(result: Result, sites: Mapping[str, tuple[int, ...]]) -> np.ndarray:
+    """The draws of every number, (chain, draw, n)."""
+    return np.concatenate([result.draws[site].reshape(*result.draws[site].shape[:2], -1) for site in sites], -1
+                          ).astype(float)
+
+
+def khat(result: Result) -> float | None:
+    """The shape of the tail of the importance weights p / q: above 0.7, q is not to be trusted even as a proposal."""
+    weights = result.expected.get("log_weights")
+    if weights is None or len(weights) < LEAST:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a large k-hat, which is said
+        return float(import_arviz().psislw(weights)[1])
+
+
+def loo(result: Result, program: Program) -> tuple[float | None, float | None]:
+    """The expected log predictive density of a number left out, by PSIS-LOO, and its standard error, in nats."""
+    count = int(np.prod(next(iter(result.draws.values())).shape[:2]))
+    if count < LEAST or not program.known.observed:
+        return None, None
+    every = max(count // LOO_DRAWS, 1)
+    latents = {site: torch.from_numpy(x.reshape(-1, *x.shape[2:])[::every]) for site, x in result.draws.items()}
+    by_site = program.over(lambda theta, y: {n: log_prob(s) for n, s in program.nodes(theta, y).items()
+                                             if n in program.known.observed}, latents, program.data)
+    likelihood = torch.cat([x.reshape(len(x), -1) for x in by_site.values()], 1).numpy()
+    if likelihood.shape[1] < 2 or not np.isfinite(likelihood).all():
+        return None, None
+    az = import_arviz()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = az.from_dict(posterior={"x": np.zeros((1, len(likelihood)))},
+                            log_likelihood={"y": likelihood[None]})
+        found = az.loo(data)
+    return float(found.elpd_loo), float(found.se)
+
+
+def reference(results: Sequence[Result], wholes: Sequence[Whole]) -> int | None:
+    """Which result the others are held against: an exact one, else the chains with R-hat below 1.01 and the most
+    effective draws, else none."""
+    exact = next((k for k, r in enumerate(results) if r.family == "exact"), None)
+    mixed = [k for k, w in enumerate(wholes) if w.rhat is not None and w.rhat < MIXED]
+    return exact if exact is not None else max(mixed, key=lambda k: wholes[k].ess or 0.0, default=None)

@@ -1,0 +1,119 @@
+"""What is printed, drawn and written of a run on a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.program import measures, words
+from experiments.program.study import Study
+from models.program import Program
+from runs.records import Entry
+from runs.run import Run
+from views import program as views
+from views import tables
+from views.figures import begin
+from views.numbers import decimals
+
+SHOWN = 10  # numbers in the table: those on which the methods differ most
+COLUMNS = ("method", "by", "steps", "log evidence", "of a kind", "k-hat", "R-hat", "least ESS", "ESS/s", "elpd (LOO)",
+           "worst error (MCSE)", "worst error (sd)", "seconds")
+
+
+@dataclass(frozen=True)
+class ProgramEntry(Entry):
+    """A method's line; numbers by name hold mean, sd, error in Monte Carlo standard errors and in posterior sds."""
+
+    khat: float | None
+    rhat: float | None
+    ess: float | None
+    elpd_loo: float | None
+    elpd_loo_error: float | None
+    reference: bool
+    numbers: dict[str, Any]
+
+
+def about(program: Program, folder: str) -> list[str]:
+    """What was understood of the file."""
+    known = program.known
+    sites = ", ".join(f"{name}{list(s.shape) if s.shape else ''}" for name, s in known.latent.items())
+    data = ", ".join(f"{name}{list(s.shape) if s.shape else ''}" for name, s in known.observed.items()) or "a factor"
+    return [f"{program.name}: latent {sites}; observed {data} -> {folder}"]
+
+
+def show(this: Run, study: Study) -> list[ProgramEntry]:
+    """Tables, figures and sentences; the lines of summary.json."""
+    begin(result.name for result in study.results)
+    tables.show(this.console, "Methods", COLUMNS, [row(study, k) for k in range(len(study.results))])
+    tables.show(this.console, title(study), ("number", "method", "mean", "sd", "error (MCSE)", "error (sd)"),
+                [line for k in study.order[:SHOWN] for line in lines(study, k)])
+    figures(this, study)
+    this.say(*words.said(study))
+    return [entry(study, k) for k in range(len(study.results))]
+
+
+def title(study: Study) -> str:
+    n = len(study.order)
+    return f"The {SHOWN} numbers of {n} on which they differ most" if n > SHOWN else "The posterior"
+
+
+def row(study: Study, k: int) -> Sequence[object]:
+    result, whole, errors = study.results[k], study.wholes[k], study.errors[k]
+    seconds, evidence = float(result.seconds.sum()), result.log_evidence
+    elpd = None if whole.elpd is None else f"{whole.elpd:.2f} ± {whole.elpd_error:.2f}"
+    return (result.name, result.by, result.steps, None if evidence is None else f"{evidence:.3f}",
+            result.log_evidence_kind, decimals(whole.khat, 2), decimals(whole.rhat, 3), decimals(whole.ess, 0),
+            None if whole.ess is None else f"{whole.ess / seconds:.3g}", elpd,
+            None if errors is None else decimals(worst(errors.z), 1),
+            None if errors is None else decimals(worst(errors.sds), 2), seconds)
+
+
+def worst(errors: np.ndarray) -> float | None:
+    finite = np.abs(errors[np.isfinite(errors)])
+    return float(finite.max()) if len(finite) else None
+
+
+def lines(study: Study, at: int) -> list[Sequence[object]]:
+    """One number, by every method; the reference is marked."""
+    found: list[Sequence[object]] = []
+    for k, (result, numbers, errors) in enumerate(zip(study.results, study.numbers, study.errors, strict=True)):
+        name = result.name + (" (reference)" if k == study.reference else "")
+        point = result.family == "point"
+        found.append((numbers.names[at] if k == 0 else "", name, float(numbers.mean[at]),
+                      None if point else float(numbers.sd[at]),
+                      None if errors is None or point else decimals(shown(errors.z[at]), 1),
+                      None if errors is None else decimals(shown(errors.sds[at]), 2)))
+    return found
+
+
+def shown(x: float) -> float | None:
+    return float(x) if np.isfinite(x) else None
+
+
+def figures(this: Run, study: Study) -> None:
+    sites, judge = study.program.sites, study.judge
+    draws = {result.name: measures.flat(result, sites) for result in study.results}
+    names = study.numbers[0].names
+    reference = judge.name if judge else None
+    views.marginals(this.folder, draws, names, study.order, reference, study.prior)
+    views.forest(this.folder, draws, names, study.order, reference)
+    if len(names) > 1:
+        views.pairs(this.folder, draws, names, study.order[:2], reference)
+    chains = {r.name: draws[r.name] for r in study.results if r.family == "mcmc" and len(r.seconds) > 1}
+    if chains:
+        views.chains(this.folder, chains, names, study.order)
+    if len(study.observed) > 1:
+        views.predictive(this.folder, study.observed, study.replicated, (judge or study.results[0]).name)
+
+
+def entry(study: Study, k: int) -> ProgramEntry:
+    result, whole, numbers, errors = study.results[k], study.wholes[k], study.numbers[k], study.errors[k]
+    by_name = {name: {"mean": float(numbers.mean[n]), "sd": float(numbers.sd[n]),
+                      "error_mcse": None if errors is None else shown(errors.z[n]),
+                      "error_sd": None if errors is None else shown(errors.sds[n])}
+               for n, name in enumerate(numbers.names)}
+    return ProgramEntry.of(result, khat=whole.khat, rhat=whole.rhat, ess=whole.ess, elpd_loo=whole.elpd,
+                           elpd_loo_error=whole.elpd_error, reference=k == study.reference, numbers=by_name)

@@ -1,0 +1,81 @@
+"""Everything known about a program after the methods have run: what figures, tables and sentences are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from experiments.program import measures
+from experiments.program.measures import Errors, Numbers, Whole
+from experiments.program.request import Request
+from inference.job import generator
+from inference.result import Result
+from models.program import Program
+
+REPLICATED = 200  # data sets drawn from the posterior predictive
+PRIOR = 2000
+
+
+@dataclass(frozen=True)
+class Study:
+    request: Request
+    program: Program
+    results: Sequence[Result]
+
+    @cached_property
+    def wholes(self) -> list[Whole]:
+        return [Whole.of(r, self.program) for r in self.results]
+
+    @cached_property
+    def numbers(self) -> list[Numbers]:
+        return [Numbers.of(r, self.program.sites) for r in self.results]
+
+    @cached_property
+    def reference(self) -> int | None:
+        return measures.reference(self.results, self.wholes)
+
+    @property
+    def judge(self) -> Result | None:
+        return None if self.reference is None else self.results[self.reference]
+
+    @cached_property
+    def errors(self) -> list[Errors | None]:
+        """Of every result; None of the reference itself, and where there is none."""
+        if self.reference is None:
+            return [None] * len(self.results)
+        judge = self.numbers[self.reference]
+        return [None if k == self.reference else Errors.of(one, judge) for k, one in enumerate(self.numbers)]
+
+    @cached_property
+    def order(self) -> list[int]:
+        """The numbers by how far the worst method is from the reference there, the farthest first; else as they are."""
+        found = [np.abs(np.nan_to_num(e.sds)) for e in self.errors if e is not None]
+        n = len(self.numbers[0].mean)
+        return list(np.argsort(-np.max(found, 0), kind="stable")) if found else list(range(n))
+
+    @cached_property
+    def prior(self) -> np.ndarray | None:
+        """Draws of every number from the prior, (draw, n); None where it has none."""
+        if any(site.flat for site in self.program.known.latent.values()):
+            return None
+        rng = generator(self.request.seed, "prior")
+        latents = self.program.draws_of_prior(rng, PRIOR)
+        return np.concatenate([x.reshape(PRIOR, -1).double().numpy() for x in latents.values()], 1)
+
+    @cached_property
+    def replicated(self) -> np.ndarray:
+        """Data drawn given draws of the reference, or of the first method, (replicate, number of data)."""
+        result = self.judge or self.results[0]
+        total = int(np.prod(next(iter(result.draws.values())).shape[:2]))
+        every = max(total // REPLICATED, 1)
+        latents = {n: torch.from_numpy(x.reshape(-1, *x.shape[2:])[::every]) for n, x in result.draws.items()}
+        data = self.program.replicated(generator(self.request.seed, "predictive"), latents)
+        return np.concatenate([x.reshape(len(x), -1).double().numpy() for x in data.values()], 1)
+
+    @property
+    def observed(self) -> np.ndarray:
+        return np.concatenate([x.reshape(-1).double().numpy() for x in self.program.data.values()] or [np.zeros(0)])

@@ -1,0 +1,70 @@
+"""Sentences about a run on a program, from its results alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.program.study import Study
+
+DISAGREES = 4.0  # Monte Carlo standard errors of the worst number that chance does not explain
+FAR = 0.1  # posterior standard deviations: a bias that matters
+UNTRUSTED = 0.7  # k-hat
+MIXED = 1.01
+
+
+def said(study: Study) -> list[str]:
+    """What a person should take away: what the others are held against, how far off they are, what did not converge."""
+    return [judged(study), *unmixed(study), *untrusted(study), *off(study), *stray(study)]
+
+
+def judged(study: Study) -> str:
+    judge = study.judge
+    if judge is None:
+        return ("Nothing here can judge the others: no method is exact, and no chains have R-hat below 1.01; give more "
+                "--sweeps.")
+    if judge.family == "exact":
+        return f"The others are held against {judge.name}, which is exact."
+    assert study.reference is not None
+    whole = study.wholes[study.reference]
+    return (f"The others are held against {judge.name}, chains with R-hat {whole.rhat:.3f} and at least "
+            f"{whole.ess:.0f} effective draws of every number.")
+
+
+def unmixed(study: Study) -> list[str]:
+    found = []
+    for result, whole in zip(study.results, study.wholes, strict=True):
+        if result.family == "mcmc" and (whole.rhat is None or whole.rhat >= MIXED):
+            why = "one chain says nothing of its R-hat" if whole.rhat is None else f"R-hat is {whole.rhat:.3f}"
+            found.append(f"{result.name} has not been seen to converge ({why}, and should be below {MIXED}): give more "
+                         f"--sweeps{' and --chains' * (whole.rhat is None)}.")
+    return found
+
+
+def untrusted(study: Study) -> list[str]:
+    return [f"{result.name} is far from the posterior (k-hat {whole.khat:.2f}, above {UNTRUSTED}): its ELBO holds as a "
+            f"bound, but neither its spread nor weights from it are to be relied on."
+            for result, whole in zip(study.results, study.wholes, strict=True)
+            if whole.khat is not None and whole.khat > UNTRUSTED]
+
+
+def off(study: Study) -> list[str]:
+    """The worst number of every method that is off by more than chance, and by how much."""
+    found = []
+    for result, errors, numbers in zip(study.results, study.errors, study.numbers, strict=True):
+        if errors is None:
+            continue
+        z, sds = np.abs(np.nan_to_num(errors.z)), np.abs(np.nan_to_num(errors.sds))
+        k = int(sds.argmax())
+        if z[k] >= DISAGREES and sds[k] >= FAR:
+            found.append(f"{result.name} is off: its mean of {numbers.names[k]} is {sds[k]:.2g} posterior sds from "
+                         f"the reference's ({z[k]:.1f} Monte Carlo standard errors).")
+    return found
+
+
+def stray(study: Study) -> list[str]:
+    """Chains that differ by more than chance from an exact answer or from better chains are suspect."""
+    names = [result.name for result, errors in zip(study.results, study.errors, strict=True)
+             if errors is not None and result.family == "mcmc" and result.by == "user"
+             and float(np.abs(np.nan_to_num(errors.z)).max()) >= DISAGREES]
+    return [f"{name} samples something else, or has not run long enough: `python run.py --check "
+            f"{study.request.file}` says which." for name in names]

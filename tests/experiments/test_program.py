@@ -1,0 +1,133 @@
+"""A program of the user's at the door: what is run, printed, drawn, saved, refused and gone on with."""
+
+import json
+
+import numpy as np
+import pytest
+
+import run
+from experiments.program import words
+from experiments.program.measures import Errors, Numbers, Whole, names, reference
+from experiments.program.study import Study
+from inference.result import Result
+from tests.support.programs import HEAD, NORMAL, SCHOOLS, SWITCH, normal_posterior, program
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def door(*argv: object) -> int:
+    return run.guarded([str(word) for word in argv])
+
+
+def test_a_run_of_everything_that_suits_a_program(folder, capsys):
+    (folder / "mine.py").write_text(NORMAL + "\ndef my_guide(y):\n    m = pyro.param('m', torch.tensor(0.))\n"
+                                    "    pyro.sample('mu', dist.Normal(m, 0.3))\n")
+    assert door("--problem", "mine.py", "--out", "out", "--sweeps", 30, "--chains", 2) == 0
+    said = capsys.readouterr().out
+    assert "mine.py: latent mu; observed y[4]" in said and "held against quadrature, which is exact" in said
+    made = {path.name for path in (folder / "out").iterdir()}
+    assert {"marginals.png", "forest.png", "predictive.png", "chains.png", "summary.json", "quadrature.nc",
+            "nuts_pyro.nc", "laplace.nc", "guide_normal_pyro.nc", "mine_my_guide.nc"} <= made
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    by_name = {entry["name"]: entry for entry in summary["methods"]}
+    mean, sd, log_p = normal_posterior(program(folder, NORMAL).data["y"])
+    assert abs(by_name["quadrature"]["numbers"]["mu"]["mean"] - mean) < 1e-8 and by_name["quadrature"]["reference"]
+    assert abs(by_name["laplace"]["log_evidence"] - log_p) < 1e-6  # exact, the posterior being normal
+    off = by_name["mine_my_guide"]["numbers"]["mu"]
+    assert abs(off["error_sd"] - (off["mean"] - mean) / sd) < 1e-9
+
+
+def test_it_is_compared_and_gone_on_with(folder, capsys):
+    (folder / "mine.py").write_text(SWITCH)
+    assert door("--problem", "mine.py", "--method", "enumeration", "--method", "composite_gibbs_pyro", "--sweeps", 20,
+                "--chains", 1, "--bare", "--out", "out") == 0
+    assert door("compare", "out", "--out", "compared") == 0
+    (folder / "out" / "composite_gibbs_pyro.nc").unlink()
+    assert door("--resume", "out") == 2
+    assert "name it again" in capsys.readouterr().err
+    assert door("--resume", "out", "--problem", "mine.py") == 0
+    (folder / "mine.py").write_text(SWITCH.replace("0.3)", "0.4)"))
+    assert door("--resume", "out", "--problem", "mine.py") == 2
+    assert "mine.py: not as when the run" in capsys.readouterr().err
+
+
+def test_a_sweep(folder, capsys):
+    (folder / "mine.py").write_text(NORMAL)
+    assert door("--problem", "mine.py", "--method", "laplace", "--sweep", "seed=0-1", "--out", "swept") == 0
+    assert "2 of 2 runs finished" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("argv", "words"), [
+    (("--problem", "absent.py"), "no file absent.py"),
+    (("--problem", "mine.py:model"), "give the file alone"),
+    (("--problem", "mine"), "or a file with a Pyro program of your own"),
+    (("--problem", "mine.py", "--method", "nuts"), "unknown method 'nuts'"),
+    (("--problem", "mine.py", "--method", "laplace", "--chains", "3"), "--chains would change nothing"),
+    (("--problem", "mine.py", "--method", "enumeration"), "mu is continuous"),
+    (("--problem", "mine.py", "--guide", "normal", "--set", "lr=-1"), "the learning rate must be"),
+    (("--problem", "broken.py"), "broken.py has no function `data`"),
+])
+def test_bad_input_is_one_sentence(folder, argv, words, capsys):
+    (folder / "mine.py").write_text(NORMAL)
+    (folder / "broken.py").write_text(HEAD + "def model(y):\n    pass\n")
+    before = sorted(folder.iterdir())
+    assert door(*argv) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+    assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
+
+
+def made(name: str, family: str, draws: np.ndarray, by: str = "pyro", **expected: float) -> Result:
+    return Result(name, family, by, {"x": draws}, {k: np.array(v) for k, v in expected.items()}, {},
+                  np.full(draws.shape[:2], 0.01), None, None, None, 0, {})
+
+
+def test_errors_are_in_standard_errors_and_in_posterior_sds():
+    """100 draws of mean 2 and sd 1 against an exact mean of 1 and sd 2."""
+    draws = np.tile([1.0, 3.0], 50)[None]
+    one = Numbers.of(made("guide", "variational", draws), {"x": ()})
+    exact = Numbers.of(made("quadrature", "exact", draws, x=1.0, x_sd=2.0), {"x": ()})
+    found = Errors.of(one, exact)
+    assert np.isclose(found.z[0], 1 / np.sqrt(1 / 100)) and np.isclose(found.sds[0], 0.5)
+
+
+def test_the_reference_is_exact_or_mixed_or_none():
+    rng = np.random.default_rng(0)
+    chains = made("nuts_pyro", "mcmc", rng.normal(size=(2, 400)))
+    exact = made("quadrature", "exact", rng.normal(size=(1, 400)), x=0.0, x_sd=1.0)
+    good, better, bad = (Whole(None, rhat, ess, None, None)
+                         for rhat, ess in ((1.005, 400.0), (1.002, 700.0), (1.02, 9.0)))
+    none = Whole(None, None, None, None, None)
+    assert reference([chains, exact], [good, none]) == 1
+    assert reference([chains, chains, chains], [good, better, bad]) == 1
+    assert reference([chains], [bad]) is None
+
+
+def test_sentences_say_what_did_not_converge_and_what_is_off(folder):
+    rng = np.random.default_rng(0)
+    model = program(folder, NORMAL.replace("mu", "x"))
+    apart = made("nuts_pyro", "mcmc", rng.normal(size=(2, 400)) + np.array([[0.0], [3.0]]))
+    off = made("my_kernel", "mcmc", rng.normal(size=(2, 4000)) + 1.0, by="user")
+    exact = made("quadrature", "exact", rng.normal(size=(1, 400)), x=0.0, x_sd=1.0)
+    study = Study(None, model, [exact, apart, off])  # type: ignore[arg-type]
+    study.__dict__["wholes"] = [Whole(None, None, None, None, None), Whole(None, 1.8, 5.0, None, None),
+                                Whole(None, 1.0, 8000.0, None, None)]
+    assert words.judged(study) == "The others are held against quadrature, which is exact."
+    assert words.unmixed(study) == ["nuts_pyro has not been seen to converge (R-hat is 1.800, and should be below "
+                                    "1.01): give more --sweeps."]
+    assert any(line.startswith("my_kernel is off: its mean of x is 1 posterior sds from") for line in words.off(study))
+
+
+def test_numbers_are_named_by_site_and_place():
+    assert names({"mu": (), "theta": (2, 1)}) == ["mu", "theta[0, 0]", "theta[1, 0]"]
+
+
+def test_a_default_method_that_is_not_for_it_is_left_out_and_said(folder, capsys):
+    (folder / "mine.py").write_text(SCHOOLS)
+    assert door("--problem", "mine.py", "--out", "out", "--sweeps", 12, "--chains", 1) == 0
+    said = capsys.readouterr().out
+    assert "Left out: laplace: the log density has no peak" in said and "Nothing here can judge the others" in said

@@ -1,0 +1,164 @@
+"""Figures of any model: marginals of all methods over each other, intervals, pairs, chains, predictions.
+
+`draws` are those of every number by method, (chain, draw, n); `names` of the numbers, `order` those that differ most
+between the methods first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from inference.result import import_arviz
+from views.figures import PALETTE, save, styles, title
+
+PANELS, ROWS, SHOWN = 12, 16, 3  # numbers in the marginals, in the forest, and of chains
+WIDE = (0.001, 0.999)  # quantiles that a panel shows
+FEW = 12  # distinct values, up to which a number is drawn as bars
+BINS = 20  # of ranks
+POINTS = 1000  # of a cloud
+REPLICATES = 50  # lines
+
+Draws = Mapping[str, np.ndarray]
+
+
+def marginals(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int], reference: str | None,
+              prior: np.ndarray | None) -> Path:
+    """The density of every number by every method, the reference's filled, the prior's dashed."""
+    shown = order[:PANELS]
+    columns = min(4, len(shown))
+    rows = ceil(len(shown) / columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.2 * columns, 2.4 * rows + 0.6), squeeze=False)
+    for axis in axes.flat[len(shown):]:
+        axis.axis("off")
+    for axis, k in zip(axes.flat, shown, strict=False):
+        _marginal(axis, {name: x[..., k].ravel() for name, x in draws.items()}, reference,
+                  None if prior is None else prior[:, k])
+        axis.set(xlabel=names[k], yticks=[])
+    handles = {label: handle for axis in axes.flat
+               for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    figure.suptitle("Marginal posteriors" + (f", where the methods differ most: {len(shown)} of {len(names)}"
+                                             if len(shown) < len(names) else ""))
+    return save(figure, folder / "marginals.png")
+
+
+def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | None, prior: np.ndarray | None) -> None:
+    every = np.concatenate([x for x in draws.values() if len(x) > 1] or list(draws.values()))
+    values = np.unique(every)
+    bars = len(values) <= FEW and bool((values == values.round()).all())
+    low, high = np.quantile(every, WIDE)
+    for n, (name, x) in enumerate(draws.items()):
+        look = styles([name])[name]
+        if len(x) == 1:
+            axis.axvline(float(x[0]), color=look["color"], ls=":", label=title(name))
+        elif bars:
+            axis.bar(values + 0.8 * (n + 0.5) / len(draws) - 0.4, [(x == v).mean() for v in values],
+                     0.8 / len(draws), color=look["color"], label=title(name))
+        else:
+            grid, density = _density(x, low, high)
+            axis.plot(grid, density, color=look["color"], ls=look["linestyle"], lw=1.6, label=title(name))
+            if name == reference:
+                axis.fill_between(grid, density, color=look["color"], alpha=0.15, lw=0)
+    if prior is not None and not bars:
+        grid, density = _density(prior, low, high)
+        axis.plot(grid, density, color="0.5", ls="--", lw=1, label="prior")
+    if not bars and high > low:
+        axis.set_xlim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+
+
+def _density(x: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """By ArviZ's kernel estimate, of those that lie near what is shown, scaled to their share."""
+    wide = high - low
+    near = x[(x >= low - wide) & (x <= high + wide)]
+    if len(near) < 2 or near.min() == near.max():
+        return np.array([low, high]), np.zeros(2)
+    grid, density = import_arviz().kde(near)
+    return grid, density * len(near) / len(x)
+
+
+def forest(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int], reference: str | None) -> Path:
+    """Means with 50% and 90% intervals, in posterior standard deviations from the reference's mean, or as they are."""
+    shown = sorted(order[:ROWS])
+    figure, axis = plt.subplots(figsize=(7, 1.4 + 0.14 * len(shown) * (len(draws) + 1)))
+    centre, unit = np.zeros(len(names)), np.ones(len(names))
+    if reference:
+        centre, unit = draws[reference].mean((0, 1)), draws[reference].std((0, 1))
+        unit = np.where(unit > 0, unit, 1.0)
+    for n, (name, x) in enumerate(draws.items()):
+        look, y = styles([name])[name], -np.arange(len(shown)) * (len(draws) + 1.0) - n
+        scaled = (x[..., shown].reshape(-1, len(shown)) - centre[shown]) / unit[shown]
+        for (low, high), wide in (((0.05, 0.95), 1.0), ((0.25, 0.75), 3.0)):
+            axis.hlines(y, np.quantile(scaled, low, 0), np.quantile(scaled, high, 0), color=look["color"], lw=wide)
+        axis.plot(scaled.mean(0), y, look["marker"], color=look["color"], ms=4, label=title(name))
+    axis.set_yticks(-np.arange(len(shown)) * (len(draws) + 1.0) - (len(draws) - 1) / 2, [names[k] for k in shown])
+    axis.set(xlabel=f"posterior sds from the mean of {title(reference)}" if reference else "value",
+             title="Means, with 50% and 90% intervals")
+    axis.legend(fontsize=7)
+    return save(figure, folder / "forest.png")
+
+
+def pairs(folder: Path, draws: Draws, names: Sequence[str], two: Sequence[int], reference: str | None) -> Path:
+    """The two numbers on which the methods differ most, a panel a method, over the reference's cloud."""
+    clouds = {name: x for name, x in draws.items() if name != reference and x[..., 0].size > 1} or dict(draws)
+    figure, axes = plt.subplots(1, len(clouds), figsize=(3.1 * len(clouds), 3.4), squeeze=False, sharex=True,
+                                sharey=True)
+    for axis, (name, x) in zip(axes[0], clouds.items(), strict=True):
+        if reference:
+            axis.plot(*_cloud(draws[reference], two), ".", color="0.7", ms=2, label=title(reference))
+        axis.plot(*_cloud(x, two), ".", color=styles([name])[name]["color"], ms=2, label=title(name))
+        axis.set(xlabel=names[two[0]])
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), fontsize=7, markerscale=4)
+    axes[0, 0].set_ylabel(names[two[1]])
+    for axis in axes[0]:
+        everything = np.concatenate([x[..., two].reshape(-1, 2) for x in draws.values()])
+        axis.set(xlim=np.quantile(everything[:, 0], WIDE), ylim=np.quantile(everything[:, 1], WIDE))
+    return save(figure, folder / "pairs.png")
+
+
+def _cloud(x: np.ndarray, two: Sequence[int]) -> np.ndarray:
+    chosen = x[..., two].reshape(-1, 2)
+    return chosen[:: max(len(chosen) // POINTS, 1)].T
+
+
+def chains(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int]) -> Path:
+    """Traces, and the ranks of every chain among all: flat where the chains sample alike (Vehtari et al. 2021)."""
+    shown = order[:SHOWN]
+    rows = [(name, k) for name in draws for k in shown]
+    figure, axes = plt.subplots(len(rows), 2, figsize=(9, 1.7 * len(rows) + 0.6), squeeze=False,
+                                width_ratios=(2, 1))
+    for (left, right), (name, k) in zip(axes, rows, strict=True):
+        x = draws[name][..., k]
+        ranks = x.ravel().argsort(kind="stable").argsort().reshape(x.shape)
+        for c, (line, rank) in enumerate(zip(x, ranks, strict=True)):
+            colour = PALETTE[c % len(PALETTE)]
+            left.plot(line, color=colour, lw=0.6, label=f"chain {c + 1}")
+            right.hist(rank, BINS, (0, ranks.size), histtype="step", color=colour)
+        right.axhline(x.shape[1] / BINS, color="0.4", ls=":", lw=1)
+        left.set_ylabel(names[k])
+        left.set_title(title(name), fontsize=8)
+        right.set(yticks=[])
+    axes[-1, 0].set_xlabel("draw")
+    axes[-1, 1].set_xlabel("rank among all chains")
+    axes[0, 0].legend(fontsize=6, ncols=4, loc="upper right")
+    return save(figure, folder / "chains.png")
+
+
+def predictive(folder: Path, observed: np.ndarray, replicated: np.ndarray, name: str) -> Path:
+    """Shares of data up to every value: observed, and as often as drawn anew from the posterior predictive."""
+    figure, axis = plt.subplots(figsize=(6.4, 4.2))
+    height = (np.arange(len(observed)) + 1) / len(observed)
+    colour = styles([name])[name]["color"]
+    for k, line in enumerate(replicated[:REPLICATES]):
+        axis.step(np.sort(line), height, where="post", color=colour, alpha=0.25, lw=0.7,
+                  label=f"drawn anew, by {title(name)}" if k == 0 else None)
+    axis.step(np.sort(observed), height, where="post", color="black", lw=1.8, label="observed")
+    low, high = np.quantile(np.concatenate([observed, replicated.ravel()]), WIDE)
+    axis.set(xlabel="value of an observed number", ylabel="share of the data up to it", xlim=(low, high),
+             title="Posterior predictive check")
+    axis.legend()
+    return save(figure, folder / "predictive.png")
