@@ -24,8 +24,8 @@ GRIDS = ("gibbs", "loopy_bp", "mean_field", "metropolised_gibbs", "parallel_temp
 def ratings():
     """40,000, where torch splits sums and products between threads: it does above 32,768 numbers."""
     rng = generator(0, "ratings")
-    pairs = (torch.rand(2000, 100, generator=rng) < 0.2).nonzero(as_tuple=True)
-    model = Factorization(2000, 100, 5, pairs=pairs)
+    user, item = (torch.rand(2000, 100, generator=rng) < 0.2).nonzero(as_tuple=True)
+    model = Factorization(2000, 100, 5, pairs=(user, item))
     return model.simulate(rng, model.prior(rng))
 
 
@@ -76,7 +76,7 @@ def test_beliefs_of_nine_pixels():
 
 
 def test_kernels_keep_their_threads_where_torch_has_one():
-    ran = []
+    ran: list[tuple[int, int]] = []
 
     def pieces() -> int:
         ran.clear()
