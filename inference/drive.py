@@ -1,7 +1,7 @@
 """The one loop that runs every method: chains, steps, draws, progress, checkpoints.
 
-The same seed gives the same bytes, stopped and resumed or not: everything that a step depends on
-(states, generators, draws kept, trace) is in the checkpoint.
+The same seed gives the same bytes, on any number of threads, stopped and resumed or not: everything that a step
+depends on (states, generators, draws kept, trace) is in the checkpoint.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from inference.job import Job, Observer, Plan, Run, generator, resume, save
 from inference.method import Family, Kind, Latents, Method
 from inference.options import typed
 from inference.result import Result
+from inference.threads import torch_on_one_thread
 from models.model import Data, Model
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
 CONVERGED = 1e-8  # a residual that counts as a fixed point
 
 
+@torch_on_one_thread()
 def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping[str, Any] | None = None, *,
           save_to: Path | None = None, save_every: float = 5.0,
           on_step: Callable[[int, Mapping[str, float]], None] | None = None,

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 import torch
 
 from errors import InputError, unknown
+from inference.threads import torch_on_one_thread
 
 Engine = Literal["auto", "compiled", "torch"]
 
@@ -29,15 +30,10 @@ def choose(method: str, engine: str, device: torch.device) -> str:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch on one thread; afterwards on as many as before.
+    """torch, and the compiled kernels too, on one thread; afterwards on as many as before.
 
     An epoch is thousands of operations of a tenth of a millisecond. Two threads gain little on those and, where
-    another program wants a processor, wait for each other at every one: an epoch then took ten times as long. It
-    also makes sums, and with them a fit, the same to the last bit on any number of processors.
+    another program wants a processor, wait for each other at every one: an epoch then took ten times as long.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_on_one_thread(kernels=1):
         yield
-    finally:
-        torch.set_num_threads(threads)

@@ -23,11 +23,13 @@ if os.name == "posix":
     import fcntl
 
 SUMMARY = "summary.json"
+PATIENCE = 1.0  # seconds: another process may be looking at whether the folder is empty
 
 
 def create(out: Path | None, problem: str, argv: Sequence[str], cwd: Path | None = None,
            data: Mapping[str, Path] | None = None) -> Path:
-    """An empty folder for this run, holding what it was started with. Whoever makes the folder has it.
+    """An empty folder for this run, holding what it was started with. Whoever makes the folder has it; of several that
+    were given an empty one, whoever holds it first.
 
     cwd, data    where the words were given, if not here; the files of data among them, by option
     Errors: InputError for a folder that is not empty.
@@ -73,12 +75,17 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(f"another process is at work in {folder}: wait until it has ended, or stop it") from None
-    except OSError:
-        pass  # a file system without locks
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise InputError(f"another process is at work in {folder}: wait until it has ended, or stop it"
+                                 ) from None
+            time.sleep(0.01)
+        except OSError:
+            return None  # a file system without locks
 
 
 def write_json(path: Path, value: object) -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,7 @@ from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 if TYPE_CHECKING:
+    from pgmpy.inference import VariableElimination
     from pgmpy.models import DiscreteMarkovNetwork
 
 Pixel = tuple[int, int]
@@ -98,11 +100,9 @@ def _query(network: DiscreteMarkovNetwork, lines: list[tuple[Pixel, ...]], line:
     """The unnormalised joint table of a line, an axis for each of its pixels.
 
     The factors are first multiplied into one for each pixel to be eliminated, so that pgmpy only ever multiplies
-    two tables. It keeps them in sets, ordered by hashes that differ from process to process, and the
-    last digit of a product of three would differ with them.
+    two tables, in the order in which they arise (see `_in_order`): the last digit depends on it.
     """
     from pgmpy.factors import factor_product
-    from pgmpy.inference import VariableElimination
     from pgmpy.models import DiscreteMarkovNetwork
 
     at = lines.index(line)
@@ -117,8 +117,27 @@ def _query(network: DiscreteMarkovNetwork, lines: list[tuple[Pixel, ...]], line:
     grouped.add_factors(*(factor_product(*factors) for factors in bucket.values()))
     for factor in grouped.get_factors():
         grouped.add_edges_from(itertools.combinations(factor.variables, 2))
-    joint = VariableElimination(grouped).query(list(line), elimination_order=order, show_progress=False)
+    elimination = _in_order()(grouped)
+    elimination._initialize_structures()
+    joint = elimination._variable_elimination(list(line), "marginalize", elimination_order=order, show_progress=False)
     return np.ascontiguousarray(joint.values.transpose([joint.variables.index(pixel) for pixel in line]))
+
+
+@cache
+def _in_order() -> type[VariableElimination]:
+    """pgmpy's variable elimination with its tables in lists: the order of its sets differs from process to process,
+    with the hashes of bytes; with it the axes of a product, and with them how numpy adds up. `query` makes a plain
+    one of it, so what `query` calls is called instead."""
+    from pgmpy.inference import VariableElimination
+
+    class Tables(list[object]):
+        add = list.append
+
+    class InOrder(VariableElimination):
+        def _get_working_factors(self, evidence: object) -> dict[Pixel, Tables]:
+            return {pixel: Tables((factor, None) for factor in factors) for pixel, factors in self.factors.items()}
+
+    return InOrder
 
 
 def _products(network: DiscreteMarkovNetwork, order: list[Pixel],
