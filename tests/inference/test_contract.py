@@ -67,7 +67,7 @@ def test_same_seed_same_bytes_and_globals_untouched(case):
     again = drive(method, model, data, Plan(steps=3, draws=5, seed=7))
     assert same(first.draws, again.draws) and same(first.expected, again.expected) and same(first.trace, again.trace)
     other = drive(method, model, data, Plan(steps=3, draws=5, seed=8))
-    assert not same(first.draws, other.draws), "the seed changes nothing"
+    assert method.family is Family.POINT or not same(first.draws, other.draws), "the seed changes nothing"
 
 
 def test_state_is_annotated_and_step_leaves_its_input_alone(case):
