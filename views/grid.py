@@ -43,9 +43,11 @@ def denoised(folder: Path, name: str, observed: np.ndarray | None, clean: np.nda
     return save(figure, folder / "denoised.png")
 
 
-def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path:
+def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
     """Where each method is uncertain: the entropy of every pixel's marginal, in nats, on a log scale."""
-    results = [r for r in results if "labels" in r.expected]
+    results = [r for r in results if "labels" in r.expected and r.family != "point"]
+    if not results:
+        return None
     figure, axes = _small_multiples(len(results))
     K = results[0].expected["labels"].shape[-1]
     maps = [pixel_entropy(r.expected["labels"]) for r in results]
@@ -67,9 +69,9 @@ def pixel_entropy(marginals: np.ndarray) -> np.ndarray:
 
 
 def convergence(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
-    """Largest change per sweep of the methods that iterate to a fixed point."""
+    """Largest change per sweep of the methods that iterate to a fixed point of messages or marginals."""
     style = styles(r.name for r in results)
-    shown = [r for r in results if "residual" in r.trace and r.steps > 1]
+    shown = [r for r in results if "residual" in r.trace and r.steps > 1 and r.family != "point"]
     if not shown:
         return None
     figure, axis = plt.subplots(figsize=(6, 4))
@@ -88,7 +90,7 @@ def convergence(folder: Path, name: str, results: Sequence[Result]) -> Path | No
 
 def marginals(folder: Path, name: str, exact: Result, results: Sequence[Result]) -> Path | None:
     """Exact against approximate marginals, one panel a method; on the diagonal they agree."""
-    results = [r for r in results if "labels" in r.expected and r.name != exact.name]
+    results = [r for r in results if "labels" in r.expected and r.name != exact.name and r.family != "point"]
     if not results:
         return None
     p = exact.expected["labels"].ravel()

@@ -119,6 +119,9 @@ def test_resumed_equals_uninterrupted(case, tmp_path):
     plan = Plan(steps=6, chains=2, warmup=2, draws=4)
     observer = Predictive(model, {"test": data}, method.family, samples=3) if data is not None else None
     whole = drive(method, model, data, plan, observer=observer)
+    if whole.steps < 4:
+        assert method.family is Family.POINT
+        pytest.skip("it is at its fixed point before there is anything to stop at")
 
     def stop_at_3(step, _):
         if step == 3:
