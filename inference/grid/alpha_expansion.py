@@ -20,8 +20,9 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from errors import InputError
+from inference.grid.parts.constraints import softened
 from inference.grid.parts.graph_cut import ROUNDING, best_of_two
-from inference.grid.parts.point import Point, better, draw, expect, most_likely_alone, objective
+from inference.grid.parts.point import Point, better, draw, expect, most_likely_alone, objective, said
 from inference.method import Family, Info
 from models.grid import GridMRF, distinct
 
@@ -34,7 +35,7 @@ __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> Point:
     """Each pixel's best label by itself."""
     for name in ("right", "down"):
-        refuse_unless_metric(name, distinct(getattr(model, name)))
+        refuse_unless_metric(name, distinct(getattr(softened(model), name)))
     labels = most_likely_alone(model, data)
     return Point(labels, objective(labels, model, data))
 
@@ -48,18 +49,20 @@ def refuse_unless_metric(name: str, table: Tensor) -> None:
         if bool(wrong.any()):
             i, j, k, l = (int(x[0]) for x in wrong.nonzero(as_tuple=True))
             where = f"the edge '{name}' of row {i}, column {j}" if table.shape[:2] != (1, 1) else "the coupling"
-            raise InputError(f"alpha_expansion needs a metric between labels, and {where} is none: labels {k} and {l} "
-                             f"are farther apart than by way of {a}, by {-float(gain[i, j, k, l]):.3g} nats: use the "
-                             f"method 'trw_s'")
+            what = f"{k} and {a} go ill with themselves"
+            if k != l:
+                what = f"{k} and {l} are farther apart than by way of {a}"
+            raise InputError(f"alpha_expansion needs a metric between labels, and {where} is none: labels {what}, by "
+                             f"{-float(gain[i, j, k, l]):.3g} nats: use the method 'trw_s'")
 
 
 def step(rng: torch.Generator, state: Point, model: GridMRF, data: Tensor | None) -> tuple[Point, Info]:
     """Every label once; the residual is the share of pixels that changed."""
     before = state.labels
     for label in range(model.shape[2]):
-        state = better(state, expanded(state.labels.long(), label, model, data), model, data)
+        state = better(state, expanded(state.labels.long(), label, softened(model), data), model, data)
     changed = float((state.labels != before).double().mean())
-    return state, Info(objective=state.objective, residual=changed, converged=changed == 0)
+    return state, Info(objective=said(state.objective), residual=changed, converged=changed == 0)
 
 
 def expanded(labels: Int64[Tensor, "H W"], label: int, model: GridMRF, data: Tensor | None) -> Int64[Tensor, "H W"]:

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import colours, conditional, pick, random_labels
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
@@ -54,6 +55,7 @@ class State:
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, temperatures: int = 100,
          engine: Engine = "auto") -> State:
     """No runs yet."""
+    refuse_pairs("annealed_importance_sampling", model, "a coupling turned on bit by bit forbids nothing until the end")
     if temperatures < 1:
         raise InputError(f"temperatures of annealed_importance_sampling must be at least 1, not {temperatures}")
     none = model.unary.new_empty(0)
@@ -64,6 +66,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, temperatu
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """One run, and log Z by all so far; its standard error from the second on."""
+    model = softened(model)
     field = model.field(data).contiguous()
     labels, log_w = run(rng, field, model, state.temperatures, state.engine)
     log_w = torch.cat([state.log_w, log_w[None]])

@@ -17,7 +17,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from inference.grid.parts.point import Point, draw, expect, most_likely_alone, objective
+from inference.grid.parts.constraints import softened
+from inference.grid.parts.point import Point, draw, expect, most_likely_alone, objective, said
 from inference.grid.parts.single_site import colours, conditional
 from inference.method import Family, Info
 from models.grid import GridMRF
@@ -35,11 +36,12 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> Point:
 
 def step(rng: torch.Generator, state: Point, model: GridMRF, data: Tensor | None) -> tuple[Point, Info]:
     """Both colours once; the residual is the share of pixels that changed."""
-    field, y = model.field(data), state.labels.long()
+    soft, y = softened(model), state.labels.long()
+    field = soft.field(data)
     for pixels in colours(field):
-        value = conditional(y, field, model.right, model.down)
+        value = conditional(y, field, soft.right, soft.down)
         top, best = value.max(-1)
         y = torch.where(pixels & (top > value.gather(-1, y[..., None])[..., 0]), best, y)
     changed = float((y != state.labels).double().mean())
     state = replace(state, labels=y.to(torch.uint8), objective=objective(y, model, data))
-    return state, Info(objective=state.objective, residual=changed, converged=changed == 0)
+    return state, Info(objective=said(state.objective), residual=changed, converged=changed == 0)

@@ -28,7 +28,8 @@ from torch import Tensor
 
 from errors import InputError
 from inference.grid.compiled import decoding
-from inference.grid.parts.point import Point, better, draw, expect, most_likely_alone, objective
+from inference.grid.parts.constraints import softened
+from inference.grid.parts.point import Point, better, draw, expect, most_likely_alone, objective, said
 from inference.grid.parts.scans import Messages, Weighted, sweep
 from inference.method import Family, Info
 from models.grid import GridMRF
@@ -60,10 +61,10 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     """A sweep and its labelling; the residual is the largest change of a message, in nats."""
     H, W, _ = model.shape
     one = model.unary.new_ones(())
-    grid = Weighted.of(model, data, one.expand(H, W - 1), one.expand(H - 1, W))
+    grid = Weighted.of(softened(model), data, one.expand(H, W - 1), one.expand(H - 1, W))
     messages, residual = sweep(state.messages, grid, state.damping, torch.amax)
     state = better(replace(state, messages=messages), decoded(messages, grid), model, data)
-    return state, Info(objective=state.objective, residual=residual, converged=residual <= CONVERGED)
+    return state, Info(objective=said(state.objective), residual=residual, converged=residual <= CONVERGED)
 
 
 def decoded(messages: Messages, grid: Weighted) -> Int64[Tensor, "H W"]:

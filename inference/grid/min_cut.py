@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from errors import InputError
+from inference.grid.parts.constraints import refuse_contradiction, softened
 from inference.grid.parts.graph_cut import best_of_two, first_frustrated
-from inference.grid.parts.point import Point, draw, expect, most_likely_alone, objective
+from inference.grid.parts.point import Point, draw, expect, most_likely_alone, objective, said
 from inference.method import Family, Info
 from models.grid import GridMRF
 
@@ -35,7 +36,8 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> Point:
     if model.shape[2] != 2:
         raise InputError(f"min_cut is for two labels, and this grid has {model.shape[2]}: use the method "
                          f"'alpha_expansion'")
-    found = first_frustrated(model.right, model.down)
+    soft = softened(model)
+    found = first_frustrated(soft.right, soft.down)
     if found:
         name, i, j, short = found
         raise InputError(f"min_cut needs edges that favour equal labels, and the edge '{name}' of row {i}, column {j} "
@@ -46,6 +48,9 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> Point:
 
 def step(rng: torch.Generator, state: Point, model: GridMRF, data: Tensor | None) -> tuple[Point, Info]:
     """The cut."""
-    labels, slack = best_of_two(model.field(data), model.right, model.down)
+    soft = softened(model)
+    labels, slack = best_of_two(soft.field(data), soft.right, soft.down)
+    bound = objective(labels, soft, data) + slack
+    refuse_contradiction(bound, model, data)
     state = Point(labels.to(torch.uint8), objective(labels, model, data))
-    return state, Info(objective=state.objective, dual_bound=state.objective + slack, residual=0.0, converged=True)
+    return state, Info(objective=said(state.objective), dual_bound=bound, residual=0.0, converged=True)

@@ -25,7 +25,8 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.grid.parts.point import Point, better, draw, expect, objective
+from inference.grid.parts.constraints import softened
+from inference.grid.parts.point import Point, better, draw, expect, objective, said
 from inference.grid.parts.single_site import colours, conditional, pick, random_labels
 from inference.method import Family, Info
 from models.grid import GridMRF
@@ -61,10 +62,11 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, start: fl
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """One sweep, then cooler."""
     uniform = torch.rand(model.shape[:2], dtype=torch.float64, device=model.device, generator=rng)
-    chain = sweep(state.chain, model.field(data).contiguous(), model, 1 / state.temperature, uniform, state.engine)
+    soft = softened(model)
+    chain = sweep(state.chain, soft.field(data).contiguous(), soft, 1 / state.temperature, uniform, state.engine)
     state = replace(state, chain=chain, temperature=max(state.temperature * state.cooling, COLDEST))
     state = better(state, chain, model, data)
-    return state, Info(objective=state.objective)
+    return state, Info(objective=said(state.objective))
 
 
 def sweep(labels: Tensor, field: Tensor, model: GridMRF, beta: float, uniform: Tensor, engine: str

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from errors import unknown
 from inference.grid.parts import chains
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
@@ -53,6 +54,8 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, lines: Li
     """Every line by itself, as if it had no neighbours."""
     if lines not in LINES:
         raise unknown("lines of structured_mean_field", lines, LINES)
+    refuse_pairs("structured_mean_field", model, "independent lines break them, so that its bound would be -inf",
+                 ("down" if lines == "rows" else "right",))
     field, right, _ = _turned(model, data, lines)
     return State(field.contiguous(), *smoothed(field, right), lines)
 
@@ -105,6 +108,7 @@ def elbo(phi: Tensor, q: Tensor, log_z: Tensor, field: Tensor, down: Tensor) -> 
 
 def _turned(model: GridMRF, data: Tensor | None, lines: str) -> tuple[Tensor, Tensor, Tensor]:
     """Field, pairs along the lines and pairs across them."""
+    model = softened(model)
     tables = model.field(data), model.right, model.down
     if lines == "rows":
         return tables

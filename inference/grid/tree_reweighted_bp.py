@@ -40,6 +40,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.grid.parts import spanning_trees
+from inference.grid.parts.constraints import refuse_contradiction, softened
 from inference.grid.parts.scans import Messages, Weighted, sweep
 from inference.grid.parts.single_site import pick
 from inference.method import Family, Info, Kind, Latents, Quantities
@@ -70,6 +71,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, trees: in
     if not 0 <= damping < 1:
         raise InputError(f"damping of tree_reweighted_bp must be at least 0 and below 1, not {damping}")
     H, W, _ = model.shape
+    model = softened(model)
     messages = torch.zeros(4, *model.shape, dtype=torch.float64, device=model.device)
     parents = torch.empty(0, H * W, dtype=torch.int64, device=model.device)
     return State(messages, parents, model.field(data).clone(), float("inf"), trees, float(damping), 0)
@@ -77,9 +79,10 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, trees: in
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """One sweep, the bound after it, and every so often one more tree; the residual is of the messages, in nats."""
-    grid = weighted(model, data, state.parents)
+    grid = weighted(softened(model), data, state.parents)
     messages, residual = sweep(state.messages, grid, state.damping, torch.logsumexp)
     bound = min(state.bound, upper_bound(messages, grid, state.parents))
+    refuse_contradiction(bound, model, data)
     parents, waiting = state.parents, len(state.parents) < state.trees
     if waiting and (state.sweeps + 1) % EVERY == 0:
         parents = torch.cat([parents, spanning_trees.heaviest(*mutual_information(messages, grid))[None]])

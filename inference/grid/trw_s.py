@@ -30,7 +30,8 @@ from torch import Tensor
 from errors import InputError
 from inference.grid.compiled import trw_s as trw_s_numba
 from inference.grid.parts import chains
-from inference.grid.parts.point import Point, better, draw, expect, most_likely_alone, objective
+from inference.grid.parts.constraints import refuse_contradiction, softened
+from inference.grid.parts.point import Point, better, draw, expect, most_likely_alone, objective, said
 from inference.grid.parts.scans import Weighted
 from inference.method import Family, Info
 from models.grid import GridMRF
@@ -63,16 +64,18 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     """Forward and backward once; the residual is the largest change of a message, 0 where the bound is met."""
     H, W, _ = model.shape
     one = model.unary.new_ones(())
-    grid = Weighted.of(model, data, one.expand(H, W - 1), one.expand(H - 1, W))
+    soft = softened(model)
+    grid = Weighted.of(soft, data, one.expand(H, W - 1), one.expand(H - 1, W))
     messages = state.messages.clone()
     labels = torch.zeros(H, W, dtype=torch.int64)
-    trw_s_numba.sweep(messages.numpy(), labels.numpy(), grid.field.contiguous().numpy(), model.right.numpy(),
-                      model.down.numpy(), shares(H, W))
+    trw_s_numba.sweep(messages.numpy(), labels.numpy(), grid.field.contiguous().numpy(), soft.right.numpy(),
+                      soft.down.numpy(), shares(H, W))
     bound, moved = min(state.dual_bound, dual_bound(messages, grid)), float((messages - state.messages).abs().max())
     state = better(replace(state, messages=messages, dual_bound=bound), labels, model, data)
+    refuse_contradiction(bound, model, data)
     scale = sum(float(t.abs().sum()) for t in (grid.field, grid.right, grid.down))
     met = bound - state.objective <= MET * scale
-    return state, Info(objective=state.objective, dual_bound=bound, residual=0.0 if met else moved, converged=met)
+    return state, Info(objective=said(state.objective), dual_bound=bound, residual=0.0 if met else moved, converged=met)
 
 
 def shares(H: int, W: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -33,8 +34,13 @@ def most_likely_alone(model: GridMRF, data: Tensor | None) -> UInt8[Tensor, "H W
 
 
 def objective(labels: Tensor, model: GridMRF, data: Tensor | None) -> float:
-    """log p~ of a labelling, nats."""
+    """log p~ of a labelling, nats; -inf of one that is impossible."""
     return float(model.log_joint({"labels": labels}, data))
+
+
+def said(objective: float) -> float | None:
+    """As `Info` has it: None while no labelling that is possible has been found."""
+    return None if objective == -math.inf else objective
 
 
 def better(state: P, labels: Tensor, model: GridMRF, data: Tensor | None) -> P:
