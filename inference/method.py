@@ -50,6 +50,7 @@ class Kind(StrEnum):
     LOWER = "lower bound"
     UPPER = "upper bound"
     BETHE = "Bethe"
+    KIKUCHI = "Kikuchi"
     ESTIMATE = "estimate"
 
 

@@ -12,8 +12,8 @@ from inference.diagnostics import MIXED
 from inference.result import Result
 from views.grid import pixel_entropy
 
-BOUNDED = ("structured_mean_field", "tree_reweighted_bp", "annealed_importance_sampling")  # what else has a log Z
-SCANS = ("structured_mean_field", "tree_reweighted_bp")  # what a pixel knows crosses the grid in a sweep
+BOUNDED = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp", "annealed_importance_sampling")
+SCANS = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp")  # they have no --schedule
 SETTLED = 1e-6  # a change that no figure would show
 
 
@@ -100,7 +100,10 @@ def comparison(judge: Result, results: Sequence[Result]) -> list[str]:
 
 def said_of_log_z(r: Result, judge: Result) -> str:
     """How far a method's log Z is from exact, with its standard error where it is an estimate."""
-    kind = {"Bethe": "Bethe approximation", "estimate": "estimate"}.get(str(r.log_evidence_kind), "bound")
+    kind = {"Bethe": "Bethe approximation", "Kikuchi": "Kikuchi approximation", "estimate": "estimate"}.get(
+        str(r.log_evidence_kind), "bound")
     off, se = (r.log_evidence or 0.0) - (judge.log_evidence or 0.0), r.final("log_evidence_se")
-    return (f"{r.name}'s {kind} of log Z is {off:+.3g} nats from exact"
-            + (f", with a standard error of {se:.2g}." if se is not None else "."))
+    with_error = "" if se is None else f", with a standard error of {se:.2g}"
+    if kind == "estimate" and se is None:
+        with_error = ", and its runs are all alike, so that they do not show what they missed"
+    return f"{r.name}'s {kind} of log Z is {off:+.3g} nats from exact{with_error}."

@@ -37,6 +37,7 @@ from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL  # draws are made at the end, by weight; a step is not one
+ALIKE = 1e-9  # what weights differ by from rounding
 KEPT = 2**25  # labels that are kept to draw from, of the heaviest runs: 81 of 640 x 640
 
 
@@ -123,9 +124,11 @@ def log_mean(log_w: Float64[Tensor, "runs"]) -> float:
 
 
 def standard_error(log_w: Float64[Tensor, "runs"]) -> float | None:
-    """Of `log_mean`, nats: sd(w) / (mean(w) sqrt R); None of one run."""
+    """Of `log_mean`, nats: sd(w) / (mean(w) sqrt R); None of one run, and of runs that are all alike, which do not show
+    what they missed."""
     w = torch.exp(log_w - log_w.max())
-    return float(w.std() / w.mean() / math.sqrt(len(w))) if len(w) > 1 else None
+    alike = len(w) < 2 or float(1 - w.min()) < ALIKE
+    return None if alike else float(w.std() / w.mean() / math.sqrt(len(w)))
 
 
 def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:

@@ -24,6 +24,8 @@ Pairs = Float64[Tensor, "chains sites-1 K K"]
 
 def forward(phi: Phi, pair: Pairs, plus: Plus = torch.logsumexp) -> Phi:
     """a of every site."""
+    if compiled(phi, pair):
+        return _compiled("forward", phi, pair, plus)
     a = torch.empty_like(phi, memory_format=torch.contiguous_format)
     a[:, 0] = phi[:, 0]
     for j in range(pair.shape[1]):
@@ -33,17 +35,32 @@ def forward(phi: Phi, pair: Pairs, plus: Plus = torch.logsumexp) -> Phi:
 
 def backward(phi: Phi, pair: Pairs, plus: Plus = torch.logsumexp) -> Phi:
     """b of every site."""
+    if compiled(phi, pair):
+        return _compiled("backward", phi, pair, plus)
     b = torch.zeros_like(phi, memory_format=torch.contiguous_format)
     for j in reversed(range(pair.shape[1])):
         b[:, j] = plus(pair[:, j] + (phi[:, j + 1] + b[:, j + 1])[:, None], 2)
     return b
 
 
+def compiled(*tables: Tensor) -> bool:
+    """Whether numba may do it: on the CPU, and where nobody asks for a gradient. The twins differ by rounding only."""
+    return not any(t.device.type != "cpu" or t.requires_grad for t in tables)
+
+
+def _compiled(which: str, phi: Phi, pair: Pairs, plus: Plus) -> Phi:
+    from inference.grid.compiled import chains as chains_numba
+
+    out = torch.empty(phi.shape, dtype=torch.float64)
+    getattr(chains_numba, which)(phi.numpy(), pair.numpy(), plus is torch.amax, out.numpy())
+    return out
+
+
 def total(phi: Phi, pair: Pairs, plus: Plus = torch.logsumexp) -> Float64[Tensor, "chains"]:
     """log Z of every chain, or with `torch.amax` the largest log p~.
 
-    >>> total(torch.zeros(1, 3, 2), torch.zeros(1, 2, 2, 2)).exp().round()
-    tensor([8.])
+    >>> total(torch.zeros(1, 3, 2).double(), torch.zeros(1, 2, 2, 2).double()).exp().round()
+    tensor([8.], dtype=torch.float64)
     """
     return plus(forward(phi, pair, plus)[:, -1], 1)
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from inference.grid.parts.chains import Plus
+from inference.grid.parts.chains import Plus, compiled
 from models.grid import GridMRF
 
 Messages = Float64[Tensor, "4 H W K"]  # what a pixel gets from each side; 0 nats where there is no neighbour
@@ -74,11 +75,17 @@ def sweep(messages: Messages, grid: Weighted, damping: float, plus: Plus) -> tup
 
 def _along_rows(messages: Messages, grid: Weighted, damping: float, plus: Plus) -> tuple[Messages, float]:
     """All messages to the right, column after column, then those to the left."""
-    new, change = messages.clone(), 0.0
+    new, change = messages.clone(memory_format=torch.contiguous_format), 0.0
     rho, W = grid.rho_right[..., None], grid.field.shape[1]
-    still = grid.beliefs(messages)  # what comes from above and below stays; take out what comes along the row
+    still = grid.beliefs(messages).contiguous()  # what comes along the row is taken out: the rest stays
     still[:, 1:] -= rho * messages[0, :, 1:]
     still[:, :-1] -= rho * messages[1, :, :-1]
+    if compiled(messages, grid.right):
+        from inference.grid.compiled import chains as chains_numba
+
+        change = chains_numba.scan(new[0].numpy(), new[1].numpy(), still.numpy(), grid.right.numpy(),
+                                   grid.rho_right.numpy(), damping, plus is torch.amax)
+        return new, change
     for j in range(W - 1):
         b = still[:, j] + (rho[:, j - 1] * new[0, :, j] if j else 0.0) - (1 - rho[:, j]) * new[1, :, j]
         sent = plus(b[..., None] + grid.right[:, j], 1)

@@ -29,6 +29,10 @@ def log_z(parent: Tree, b: Tensor, right: Tensor, down: Tensor) -> Tensor:
     total, depth = b.flatten(0, 1).clone(), depths(parent)
     order = depth.argsort(descending=True)
     psi = edges(parent, right, down)
+    if chains.compiled(total, psi):
+        from inference.grid.compiled import chains as chains_numba
+
+        return total.new_tensor(chains_numba.tree(*(t.numpy() for t in (order, parent, total, psi))))
     for level in order.split(torch.bincount(depth).flip(0).tolist())[:-1]:
         total.index_add_(0, parent[level], torch.logsumexp(total[level, :, None] + psi[level], 1))
     return torch.logsumexp(total[order[-1]], 0)

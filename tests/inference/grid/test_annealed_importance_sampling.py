@@ -41,6 +41,7 @@ def test_log_z_is_within_six_standard_errors_and_the_weights_are_unbiased(shape,
 def test_without_coupling_one_run_is_exact():
     model = mixed(3, 3, 2)
     free = type(model)(model.unary, torch.zeros_like(model.right), torch.zeros_like(model.down))
+    assert runs(free, 5)[1].log_evidence_se is None, "runs that are all alike do not show what they missed"
     state, info = runs(free, 1)
     assert info.log_evidence == pytest.approx(exact(free)[0], abs=1e-12) and info.log_evidence_se is None
 

@@ -8,7 +8,7 @@ import torch
 from errors import InputError
 from inference.grid import strip
 from inference.grid import tree_reweighted_bp as trw
-from inference.grid.parts import scans, spanning_trees
+from inference.grid.parts import chains, scans, spanning_trees
 from inference.method import Kind
 from models.grid import GridMRF
 from tests.support.mixed_grids import mixed, one_thread  # noqa: F401
@@ -172,3 +172,18 @@ def test_bad_options_are_refused():
         trw.init(RNG, model, None, trees=-1)
     with pytest.raises(InputError, match="below 1, not 1"):
         trw.init(RNG, model, None, damping=1.0)
+
+
+def test_the_compiled_parts_are_the_formulas(monkeypatch):
+    """The same sweeps, bounds and trees in torch, with tables that are views and tables that are not."""
+    one_table = GridMRF.potts(torch.eye(2)[torch.zeros(3, 4).long()])
+    for model in (mixed(4, 5, 3), mixed(1, 6, 2), mixed(5, 1, 2), one_table):
+        fast, said = run(model, 12, trees=2, damping=0.1)
+        with monkeypatch.context() as patched:
+            for part in (chains, scans):
+                patched.setattr(part, "compiled", lambda *_: False)
+            slow, told = run(model, 12, trees=2, damping=0.1)
+        assert fast.parents.equal(slow.parents) and torch.allclose(fast.messages, slow.messages, atol=1e-11)
+        for a, b in zip(said, told, strict=True):
+            assert a.log_evidence == pytest.approx(b.log_evidence, abs=1e-10)
+            assert a.residual == pytest.approx(b.residual, abs=1e-10)
