@@ -81,8 +81,8 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     psi = potentials(soft.field(data), soft.right, soft.down)
     edges, pixels, moved = state.edges.clone(), state.pixels.clone(), []
     for pair in (("bottom", "top"), ("right", "left")):
-        moved.append(update_edges(plaquettes(psi, edges, pixels), edges, pair, state.damping))
-    moved.append(update_pixels(plaquettes(psi, edges, pixels), pixels, state.damping))
+        moved.append(update_edges(unscaled(psi, edges, pixels), edges, pair, state.damping))
+    moved.append(update_pixels(unscaled(psi, edges, pixels), pixels, state.damping))
     log_b = plaquettes(psi, edges, pixels)
     residual = max(moved)
     state = replace(state, edges=edges, pixels=pixels, marginals=pixel_marginals(log_b))
@@ -119,10 +119,19 @@ def spread(table: Tensor, where: str) -> Tensor:
 
 def plaquettes(psi: Log, edges: Tensor, pixels: Tensor) -> Log:
     """log b_a, normalised."""
-    log_b = psi.clone()
-    for where, message in zip(OTHERS, [*edges, *pixels], strict=True):
-        log_b += spread(message, where)
+    log_b = unscaled(psi, edges, pixels)
     return log_b - torch.logsumexp(log_b.flatten(2), -1)[..., None, None, None, None]
+
+
+def unscaled(psi: Log, edges: Tensor, pixels: Tensor) -> Log:
+    """log b_a + const: a message of a pixel goes into one of an edge first, which is smaller than the plaquette."""
+    top, bottom = edges[:2]
+    top = top + pixels[0, ..., :, None] + pixels[1, ..., None, :]
+    bottom = bottom + pixels[2, ..., :, None] + pixels[3, ..., None, :]
+    log_b = psi + spread(top, "top")
+    for where, message in (("bottom", bottom), ("left", edges[2]), ("right", edges[3])):
+        log_b += spread(message, where)
+    return log_b
 
 
 def update_edges(log_b: Log, edges: Tensor, pair: tuple[str, str], damping: float) -> float:
@@ -143,7 +152,8 @@ def update_pixels(log_b: Log, pixels: Tensor, damping: float) -> float:
     after, before = INNER
     corners = (("11", before, before), ("10", before, after), ("01", after, before), ("00", after, after))
     places = [(list(OTHERS).index(name) - 4, i, j) for name, i, j in corners]
-    nu = [torch.logsumexp(log_b, OTHERS[name])[i, j] - pixels[place]
+    edge = {"0": torch.logsumexp(log_b, OTHERS["top"]), "1": torch.logsumexp(log_b, OTHERS["bottom"])}
+    nu = [torch.logsumexp(edge[name[0]], 3 - int(name[1]))[i, j] - pixels[place]
           for (name, i, j), place in zip(corners, places, strict=True)]
     log_r = sum(nu, torch.zeros_like(nu[0])) / 5
     return max(write(pixels, place, log_r - one, damping) for place, one in zip(places, nu, strict=True))
@@ -174,10 +184,10 @@ def entropy(b: Tensor, where: str) -> Tensor:
 
 def pixel_marginals(log_b: Log) -> Float64[Tensor, "H W K"]:
     """The mean of what the plaquettes say that hold a pixel."""
-    h, w, K = log_b.shape[:3]
+    (h, w, K), b = log_b.shape[:3], log_b.exp()
     total, count = log_b.new_zeros(h + 1, w + 1, K), log_b.new_zeros(h + 1, w + 1, 1)
     for name in ("00", "01", "10", "11"):
         place = slice(int(name[0]), h + int(name[0])), slice(int(name[1]), w + int(name[1]))
-        total[place] += log_b.exp().sum(OTHERS[name])
+        total[place] += b.sum(OTHERS[name])
         count[place] += 1
     return total / count
