@@ -122,12 +122,24 @@ def evidence_ladder(folder: Path, name: str, exact: Result, results: Sequence[Re
     axis.set_yticks(range(len(results)), [f"{title(r.name)} ({r.log_evidence_kind})" for r in results])
     scale = max(min((abs(g) for g in gaps if abs(g) > 1e-9), default=1e-9), 1e-9)
     axis.set_xscale("symlog", linthresh=scale)
-    axis.xaxis.set_major_locator(plt.matplotlib.ticker.SymmetricalLogLocator(base=10, linthresh=scale))
+    axis.set_xticks(symmetric_decades(scale, max(map(abs, gaps))))
     axis.margins(x=0.08, y=0.2)
     axis.set(xlabel=f"log Z minus exact (nats; exact log Z = {exact.log_evidence:.6f})")
     axis.set_title(f"{name}: log evidence of each method")
     axis.invert_yaxis()
     return save(figure, folder / "log_evidence.png")
+
+
+def symmetric_decades(least: float, most: float) -> list[float]:
+    """Ticks of a symmetric log scale from `least` on: 0, and powers of ten on both sides, few enough to be read.
+
+    >>> symmetric_decades(0.004, 3.0)
+    [-1.0, -0.1, -0.01, 0.0, 0.01, 0.1, 1.0]
+    """
+    powers = range(math.ceil(math.log10(least)), max(math.floor(math.log10(max(most, least))), math.ceil(
+        math.log10(least))) + 1)
+    side = [10.0**k for k in powers][:: -(-len(powers) // 3)]
+    return [*(-x for x in reversed(side)), 0.0, *side]
 
 
 def _small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:

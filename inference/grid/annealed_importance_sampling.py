@@ -53,7 +53,7 @@ class State:
     engine: str
 
 
-def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, temperatures: int = 100,
+def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, temperatures: int = 300,
          engine: Engine = "auto") -> State:
     """No runs yet."""
     refuse_pairs("annealed_importance_sampling", model, "a coupling turned on bit by bit forbids nothing until the end")

@@ -82,3 +82,31 @@ def test_draws_are_by_weight():
 def test_no_temperatures_are_refused():
     with pytest.raises(InputError, match="at least 1, not 0"):
         ais.init(torch.Generator(), mixed(2, 2, 2), None, temperatures=0)
+
+
+def test_the_schedule_and_the_weight_of_labels_that_stay(monkeypatch):
+    """With sweeps that move nothing the weight is Z_0 exp(pair energy); they are at beta = t / T, t = 1 .. T."""
+    model, betas = mixed(2, 3, 2), []
+
+    def still(labels, field, model, beta, uniform, engine):
+        betas.append(beta)
+        return labels
+
+    monkeypatch.setattr(ais, "sweep", still)
+    state, _ = runs(model, 1, temperatures=4)
+    pairs = type(model)(torch.zeros_like(model.unary), model.right, model.down)
+    log_w = torch.logsumexp(model.unary, -1).sum() + pairs.log_joint({"labels": state.labels[0]})
+    assert betas == [0.25, 0.5, 0.75, 1.0] and float(state.log_w[0]) == pytest.approx(float(log_w), abs=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_a_sweep_leaves_the_tempered_distribution_alone(engine):
+    """Hoeffding at 1e-6 over 18 indicators: draws of p_beta, one sweep each, still have its marginals."""
+    model, n, beta = mixed(2, 3, 3), 4000, 0.4
+    tempered = type(model)(model.unary, beta * model.right, beta * model.down)
+    p, rng = torch.softmax(tempered.log_joint({"labels": model.configurations}), 0), torch.Generator().manual_seed(1)
+    start = model.configurations[torch.multinomial(p, n, replacement=True, generator=rng)].to(torch.uint8)
+    moved = torch.stack([ais.sweep(y, model.unary, model, beta, torch.rand(2, 3, generator=rng, dtype=torch.float64),
+                                   engine) for y in start])
+    shares = torch.nn.functional.one_hot(moved.long(), 3).double().mean(0)
+    assert (shares - exact(tempered)[1]).abs().max() < math.sqrt(math.log(2 * 18 / 1e-6) / (2 * n))
