@@ -59,8 +59,9 @@ def quantities(result: Result) -> np.ndarray | None:
 
 
 def marginals(result: Result) -> np.ndarray | None:
-    """Probabilities (..., label) of every label at every place, where the result holds them."""
-    return result.expected.get("labels") if result.dims.get("expected/labels", ())[-1:] == ("label",) else None
+    """Probabilities (..., label) of every label at every place, where the result holds them; a point has none."""
+    known = result.family != "point" and result.dims.get("expected/labels", ())[-1:] == ("label",)
+    return result.expected.get("labels") if known else None
 
 
 def _indicators(result: Result) -> np.ndarray:

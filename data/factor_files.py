@@ -3,9 +3,9 @@
     UAI    MARKOV, the number of variables, their numbers of states, the number of factors, every factor's
            scope (size, variables), every factor's table (size, values); last variable fastest
     .fg    the number of factors; of each: the number of variables, the variables, their numbers of
-           states, the number of entries, lines (index, value); first variable fastest; # comments
+           states, the number of entries, lines (index, value); first variable fastest; entries left out are 0
 
-Values are factors in linear space, not logarithms. White space of any kind separates words.
+Values are factors in linear space, not logarithms. White space of any kind separates words; a # begins a comment.
 Sources: UAI 2014 inference competition; libDAI, doc/fileformats.
 """
 
@@ -25,36 +25,35 @@ from errors import InputError
 
 @dataclass(frozen=True)
 class Factors:
-    """A network whose variables all have K states. Table f has one axis of K per variable of scope f, in its order."""
+    """A network. Table f has one axis per variable of scope f, in its order, as long as that has states."""
 
-    num_variables: int
-    num_labels: int
+    states: list[int]  # of every variable
     scopes: list[list[int]]
     tables: list[np.ndarray]
 
 
 def parse_uai(text: str) -> Factors:
-    words = Words(text)
+    words = Words(re.sub(r"#.*", "", text))
     kind = words.take(1, "the word MARKOV")[0]
     if kind == "BAYES":
         raise InputError("is a Bayesian network (BAYES); a grid model is a Markov network (MARKOV)")
     if kind != "MARKOV":
         raise InputError(f"begins with '{kind[:20]}' where a UAI file has MARKOV")
     states = words.wholes(words.whole("the number of variables"), "the variables' numbers of states")
-    K = _same(states)
+    _check_states(states)
     scopes = []
     for f in range(words.whole("the number of factors")):
         scopes.append(words.wholes(words.whole(f"the scope of factor {f}"), f"the scope of factor {f}"))
         _check_scope(f, scopes[f], len(states))
     tables = []
     for f, scope in enumerate(scopes):
-        size = words.whole(f"the table of factor {f}")
-        if size != K ** len(scope):
+        size, own = words.whole(f"the table of factor {f}"), [states[v] for v in scope]
+        if size != math.prod(own):
             raise InputError(f"the table of factor {f} has {size} entries, but its {len(scope)} variables "
-                             f"have {K ** len(scope)} joint states")
-        tables.append(np.array(words.numbers(size, f"the table of factor {f}")).reshape([K] * len(scope)))
+                             f"have {math.prod(own)} joint states")
+        tables.append(np.array(words.numbers(size, f"the table of factor {f}")).reshape(own))
     words.end()
-    return Factors(len(states), K, scopes, tables)
+    return Factors(states, scopes, tables)
 
 
 def parse_fg(text: str) -> Factors:
@@ -76,20 +75,20 @@ def parse_fg(text: str) -> Factors:
     if n and max(states) >= n:
         absent = next(v for v in range(n) if v not in states)
         raise InputError(f"variable {absent} is in no factor; variables are numbered from 0 without gaps")
-    return Factors(n, _same(list(states.values())), scopes, tables)
+    _check_states([states[v] for v in range(n)])
+    return Factors([states[v] for v in range(n)], scopes, tables)
 
 
 def _entries(words: Words, f: int, states: list[int]) -> np.ndarray:
-    """The table of a factor of a .fg file, whose entries may come in any order."""
+    """The table of a factor of a .fg file, whose entries may come in any order; those left out are 0."""
     size = math.prod(states)
     listed = words.whole(f"the number of entries of factor {f}")
-    if listed != size:
-        raise InputError(f"factor {f} lists {listed} of its {size} entries; those left out are 0, "
-                         f"whose logarithm is not finite")
-    numbers = words.numbers(2 * size, f"the entries of factor {f}")
-    if sorted(numbers[::2]) != list(range(size)):
-        raise InputError(f"the entries of factor {f} are not numbered from 0 to {size - 1}, each once")
-    table = np.empty(size)
+    if listed > size:
+        raise InputError(f"factor {f} lists {listed} entries, and its variables have {size} joint states")
+    numbers = words.numbers(2 * listed, f"the entries of factor {f}")
+    if len(set(numbers[::2])) < listed or not set(numbers[::2]) <= set(range(size)):
+        raise InputError(f"the entries of factor {f} are not numbered from 0 to {size - 1}, each at most once")
+    table = np.zeros(size)
     table[np.array(numbers[::2], dtype=int)] = numbers[1::2]
     return table.reshape(states, order="F")
 
@@ -118,16 +117,22 @@ def format_uai(n: int, K: int, factors: Sequence[tuple[Sequence[int], Sequence[f
     return "\n".join(lines) + "\n"
 
 
-def _same(states: list[int]) -> int:
-    """The number of states that all variables share."""
+def _check_states(states: list[int]) -> None:
     if not states:
         raise InputError("has no variables")
+    if min(states) < 1:
+        raise InputError(f"variable {states.index(min(states))} has no states")
+    if max(states) < 2:
+        raise InputError("its variables have 1 state; a grid needs at least 2 labels")
+
+
+def _same(states: list[int]) -> int:
+    """The number of states that all variables share."""
+    _check_states(states)
     for variable, count in enumerate(states):
         if count != states[0]:
-            raise InputError(f"all variables of a grid model have the same number of states; variable 0 has "
+            raise InputError(f"all variables of these marginals must have the same number of states; variable 0 has "
                              f"{states[0]}, variable {variable} has {count}")
-    if states[0] < 2:
-        raise InputError(f"its variables have {states[0]} state; a grid needs at least 2 labels")
     return states[0]
 
 

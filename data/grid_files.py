@@ -29,7 +29,8 @@ def read_grid(path: str | Path) -> GridMRF:
     """The model of a `.uai` or `.fg` file that holds a pairwise grid; a chain is a grid of one row.
 
     Factors on the same pixels are multiplied and missing ones are 1. Constant factors are kept, in
-    unary[0, 0], so that log Z is the file's. Where all pair tables are equal they are one view.
+    unary[0, 0], so that log Z is the file's. Where all pair tables are equal they are one view. A factor of 0 is a
+    hard constraint, -inf; so are the labels that a variable of fewer states than another lacks.
     """
     parsers = {".uai": parse_uai, ".fg": parse_fg}
     if Path(path).suffix.lower() not in parsers:
@@ -76,7 +77,7 @@ def write_grid(path: str | Path, model: GridMRF, data: Tensor | None = None) -> 
 def _linear(name: str, table: Tensor) -> tuple[Float64[np.ndarray, "n m"], float]:
     """exp of the tables of all sites, one a row, and the sum of the shifts that keep them finite."""
     logs = table.detach().cpu().flatten(0, 1).flatten(1).numpy()
-    highest, lowest = logs.max(1, initial=-np.inf), logs.min(1, initial=np.inf)
+    highest, lowest = logs.max(1, initial=-np.inf), logs.min(1, initial=np.inf, where=logs > -np.inf)
     shift = np.where((highest > LARGEST) | (lowest < -LARGEST), highest, 0.0)
     lost = lowest - shift < -LARGEST
     if lost.any():
@@ -100,15 +101,15 @@ def _parse(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
 
 
 def _grid(factors: Factors) -> GridMRF:
-    n, K = factors.num_variables, factors.num_labels
+    n, K = len(factors.states), max(factors.states)
     constant, single, pair = (
         [f for f, scope in enumerate(factors.scopes) if len(scope) == size] for size in (0, 1, 2))
-    unary = np.zeros((n, K))
-    unary[0] += _log(factors, constant).sum()
-    np.add.at(unary, [factors.scopes[f][0] for f in single], _log(factors, single).reshape(-1, K))
+    unary = np.where(np.arange(K) < np.array(factors.states)[:, None], 0.0, -np.inf)
+    unary[0] += _log(factors, constant, K).sum()
+    np.add.at(unary, [factors.scopes[f][0] for f in single], _log(factors, single, K).reshape(-1, K))
 
     scopes = np.array([factors.scopes[f] for f in pair], dtype=np.int64).reshape(-1, 2)
-    tables = _log(factors, pair).reshape(-1, K, K)
+    tables = _log(factors, pair, K).reshape(-1, K, K)
     swapped = scopes[:, 0] > scopes[:, 1]
     tables[swapped] = tables[swapped].transpose(0, 2, 1)
     first, second = scopes.min(1, initial=n), scopes.max(1, initial=0)
@@ -122,16 +123,21 @@ def _grid(factors: Factors) -> GridMRF:
                    _view(pairs["right"][:, :-1]), _view(pairs["down"][:-1]))
 
 
-def _log(factors: Factors, which: list[int]) -> np.ndarray:
-    """Logarithms of some factors' tables, all of one size; or which of them has none."""
-    tables = np.array([factors.tables[f] for f in which])
-    wrong = ~((tables > 0) & (tables < np.inf))
-    if wrong.any():
-        f = which[int(np.argwhere(wrong)[0, 0])]
-        value = float(tables[wrong][0])
-        why = "whose logarithm is not finite" if value == 0 else "but factors are positive and finite"
-        raise InputError(f"factor {f}, of variables {factors.scopes[f]}, holds {value:g}, {why}")
-    return np.log(tables)
+def _log(factors: Factors, which: list[int], K: int) -> np.ndarray:
+    """Logarithms of some factors' tables, all of one number of variables, with 0 nats for states that these lack."""
+    found = []
+    for f in which:
+        table = factors.tables[f]
+        wrong = ~((table >= 0) & (table < np.inf))
+        if wrong.any():
+            raise InputError(f"factor {f}, of variables {factors.scopes[f]}, holds {float(table[wrong][0]):g}, but "
+                             f"factors are at least 0 and finite")
+        if not table.any():
+            raise InputError(f"no labelling is possible (Z = 0): factor {f}, of variables {factors.scopes[f]}, is 0")
+        with np.errstate(divide="ignore"):
+            logs = np.log(table)
+        found.append(np.pad(logs, [(0, K - size) for size in table.shape]) if table.ndim else logs)
+    return np.array(found)
 
 
 def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> int:

@@ -32,7 +32,7 @@ class Words:
         return self._each(_natural, count, what, "whole number")
 
     def numbers(self, count: int, what: str) -> list[float]:
-        return self._each(float, count, what, "number")
+        return self._each(_decimal, count, what, "number")
 
     def _each(self, convert: Callable[[str], Number], count: int, what: str, kind: str) -> list[Number]:
         words = self.take(count, what)
@@ -57,6 +57,13 @@ def _natural(word: str) -> int:
     if not word.isdecimal():
         raise ValueError(word)
     return int(word)
+
+
+def _decimal(word: str) -> float:
+    """Python's own float takes 1_0 for ten."""
+    if "_" in word:
+        raise ValueError(word)
+    return float(word)
 
 
 def _converts(convert: Callable[[str], Number], word: str) -> bool:

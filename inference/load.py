@@ -160,4 +160,4 @@ def of_module(module: ModuleType, name: str, by: str) -> Method:
         raise unknown(f"FAMILY in {name}", str(module.FAMILY), [f.value for f in Family]) from None
     return Method(name, family, by, module, module.init, module.step, module.draw,
                   getattr(module, "expect", None), getattr(module, "warm", None), getattr(module, "start", None),
-                  states=dataclasses_in(module))
+                  getattr(module, "preflight", None), states=dataclasses_in(module))

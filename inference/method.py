@@ -50,6 +50,7 @@ class Kind(StrEnum):
     LOWER = "lower bound"
     UPPER = "upper bound"
     BETHE = "Bethe"
+    KIKUCHI = "Kikuchi"
     ESTIMATE = "estimate"
 
 
@@ -59,8 +60,10 @@ class Info:
 
     log_evidence: float | None = None  # nats
     kind: Kind | None = None  # of log_evidence
+    log_evidence_se: float | None = None  # its standard error, nats, where it is an estimate
     elbo: float | None = None  # nats; it rises
     objective: float | None = None  # what a point estimate maximises, nats: log likelihood, or log joint
+    dual_bound: float | None = None  # nats: no point has an objective above it
     residual: float | None = None  # largest change of the step; 0 at a fixed point
     accept: float | None = None  # share of proposals accepted
     converged: bool | None = None

@@ -32,7 +32,8 @@ class GridMRF:
     """Log-potentials of a grid MRF, in nats and float64; one label out of K at every pixel.
 
     `evidence` is the weight with which an image given later as `data` enters (see `field`).
-    Homogeneous pair potentials are broadcast views of one K x K table.
+    Homogeneous pair potentials are broadcast views of one K x K table. A log-potential of -inf is a hard constraint:
+    what it is of has probability 0.
     """
 
     unary: Float64[Tensor, "H W K"]
@@ -60,16 +61,27 @@ class GridMRF:
             table = getattr(self, name)
             if table.dtype != torch.float64:
                 raise InputError(f"the grid's '{name}' potentials must be float64, not {table.dtype}")
-            if not torch.isfinite(table).all():
-                raise InputError(f"the grid's '{name}' log-potentials must be finite; "
-                                 f"{int((~torch.isfinite(table)).sum())} of them are not")
-            self._within(name, float(table.abs().max()) if table.numel() else 0.0)
+            wrong = table.isnan() | (table == torch.inf)
+            if wrong.any():
+                raise InputError(f"the grid's '{name}' log-potentials must be finite, or -inf where something is "
+                                 f"impossible; {int(wrong.sum())} of them are not")
+            self._within(name, float(table.nan_to_num(neginf=0.0).abs().max()) if table.numel() else 0.0)
+            self._possible(name, table)
         self._within("evidence", abs(self.evidence))
 
     def _within(self, name: str, nats: float) -> None:
         if not nats <= LARGEST:
             raise InputError(f"the grid's '{name}' log-potentials reach {nats:.3g} nats: beyond {LARGEST:.0e} double "
                              f"precision no longer tells labels apart; use a smaller evidence, coupling or beta")
+
+    @staticmethod
+    def _possible(name: str, table: Tensor) -> None:
+        """Errors: InputError, for Z is 0, for a pixel or an edge that allows nothing."""
+        nothing = (distinct(table).flatten(2) == -torch.inf).all(-1)
+        if nothing.any():
+            i, j = (int(x[0]) for x in nothing.nonzero(as_tuple=True))
+            raise InputError(f"no labelling is possible (Z = 0): every entry of the grid's '{name}' table at row {i}, "
+                             f"column {j} is a potential of 0")
 
     @classmethod
     def potts(cls, image: Tensor, evidence: float = 10.0,
@@ -129,13 +141,19 @@ class GridMRF:
         same = views and all(torch.equal(t[0, 0], first) for t in tables)
         return first if same else None
 
+    @cached_property
+    def forbids(self) -> dict[str, bool]:
+        """Which of its tables have hard constraints, by name."""
+        return {name: bool((distinct(getattr(self, name)) == -torch.inf).any()) for name in ("unary", "right", "down")}
+
     def to(self, device: torch.device | str) -> GridMRF:
         """The same model on another device; views stay views."""
         return self._map(lambda table: table.to(device))
 
     def scaled(self, beta: float) -> GridMRF:
-        """All log-potentials times `beta`, an inverse temperature."""
-        return replace(self._map(lambda table: beta * table), evidence=beta * self.evidence)
+        """All log-potentials times `beta`, an inverse temperature; what is impossible stays so."""
+        return replace(self._map(lambda table: torch.where(table == -torch.inf, table, beta * table)),
+                       evidence=beta * self.evidence)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> GridMRF:
         pair = self.pair

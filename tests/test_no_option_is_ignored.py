@@ -151,7 +151,7 @@ def test_what_would_be_ignored_is_refused(words, sentence, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(("words", "why"), [
-    ("--problem 1 --method gibbs", "its checkpoints are of loopy_bp, mean_field, strip"),
+    ("--problem 1 --method gibbs", "its checkpoints are of generalised_bp, loopy_bp, mean_field, strip"),
     ("--problem 1 --image small --bare", "--bare leaves out the checkpoints"),
     ("--problem 2 --method elbo_by_hand", "its checkpoints are of coordinate_ascent"),
     ("--problem 3 --bare", "--bare leaves out the checkpoints"),

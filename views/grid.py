@@ -43,9 +43,11 @@ def denoised(folder: Path, name: str, observed: np.ndarray | None, clean: np.nda
     return save(figure, folder / "denoised.png")
 
 
-def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path:
+def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
     """Where each method is uncertain: the entropy of every pixel's marginal, in nats, on a log scale."""
-    results = [r for r in results if "labels" in r.expected]
+    results = [r for r in results if "labels" in r.expected and r.family != "point"]
+    if not results:
+        return None
     figure, axes = _small_multiples(len(results))
     K = results[0].expected["labels"].shape[-1]
     maps = [pixel_entropy(r.expected["labels"]) for r in results]
@@ -67,9 +69,9 @@ def pixel_entropy(marginals: np.ndarray) -> np.ndarray:
 
 
 def convergence(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
-    """Largest change per sweep of the methods that iterate to a fixed point."""
+    """Largest change per sweep of the methods that iterate to a fixed point of messages or marginals."""
     style = styles(r.name for r in results)
-    shown = [r for r in results if "residual" in r.trace and r.steps > 1]
+    shown = [r for r in results if "residual" in r.trace and r.steps > 1 and r.family != "point"]
     if not shown:
         return None
     figure, axis = plt.subplots(figsize=(6, 4))
@@ -88,7 +90,7 @@ def convergence(folder: Path, name: str, results: Sequence[Result]) -> Path | No
 
 def marginals(folder: Path, name: str, exact: Result, results: Sequence[Result]) -> Path | None:
     """Exact against approximate marginals, one panel a method; on the diagonal they agree."""
-    results = [r for r in results if "labels" in r.expected and r.name != exact.name]
+    results = [r for r in results if "labels" in r.expected and r.name != exact.name and r.family != "point"]
     if not results:
         return None
     p = exact.expected["labels"].ravel()
@@ -120,12 +122,24 @@ def evidence_ladder(folder: Path, name: str, exact: Result, results: Sequence[Re
     axis.set_yticks(range(len(results)), [f"{title(r.name)} ({r.log_evidence_kind})" for r in results])
     scale = max(min((abs(g) for g in gaps if abs(g) > 1e-9), default=1e-9), 1e-9)
     axis.set_xscale("symlog", linthresh=scale)
-    axis.xaxis.set_major_locator(plt.matplotlib.ticker.SymmetricalLogLocator(base=10, linthresh=scale))
+    axis.set_xticks(symmetric_decades(scale, max(map(abs, gaps))))
     axis.margins(x=0.08, y=0.2)
     axis.set(xlabel=f"log Z minus exact (nats; exact log Z = {exact.log_evidence:.6f})")
     axis.set_title(f"{name}: log evidence of each method")
     axis.invert_yaxis()
     return save(figure, folder / "log_evidence.png")
+
+
+def symmetric_decades(least: float, most: float) -> list[float]:
+    """Ticks of a symmetric log scale from `least` on: 0, and powers of ten on both sides, few enough to be read.
+
+    >>> symmetric_decades(0.004, 3.0)
+    [-1.0, -0.1, -0.01, 0.0, 0.01, 0.1, 1.0]
+    """
+    powers = range(math.ceil(math.log10(least)), max(math.floor(math.log10(max(most, least))), math.ceil(
+        math.log10(least))) + 1)
+    side = [10.0**k for k in powers][:: -(-len(powers) // 3)]
+    return [*(-x for x in reversed(side)), 0.0, *side]
 
 
 def _small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:

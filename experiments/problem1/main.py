@@ -7,7 +7,7 @@ from rich.markup import escape
 from errors import InputError
 from experiments.problem1 import cases, checkpoints, report
 from experiments.problem1.request import Request
-from experiments.problem1.study import Study, exact
+from experiments.problem1.study import Study, best, exact
 from runs.run import begun
 from runs.runner import running
 from views import tables
@@ -33,7 +33,8 @@ def run(request: Request) -> int:
             ran = [(case, [runner(task) for task in tasks], refused) for case, tasks, refused in tried]
         if request.bare:
             return this.bare([result for _, results, _ in ran for result in results])
-        studies = [Study(case, results, refused, exact(case, results)) for case, results, refused in ran]
+        studies = [Study(case, results, refused, exact(case, results), best(case, results))
+                   for case, results, refused in ran]
         begin(r.name for study in studies for r in study.results)
         entries = [entry for study in studies for entry in report.show(this, study)]
         return this.conclude(checkpoints.run({fit.method.name for _, fits in found for fit in fits},

@@ -16,11 +16,20 @@ def show(this: Run, study: Study) -> list[GridEntry]:
     case, results, judge = study.case, study.results, study.judge
     entries = [GridEntry.on(study, result) for result in results]
     H, W, K = case.model.shape
-    tables.show(this.console, f"{case.name}: {H} x {W}, {K} labels"
-                + (f"; errors are against {judge.name}" + ("" if judge in results else ", which was run for that")
-                   if judge else f"; no exact answer: {study.unjudged}"),
-                ("method", "by", "log Z", "", "max error", "mean error", "wrong pixels", "residual",
-                 "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries])
+    points = [entry for entry in entries if entry.family == "point"]
+    if len(points) < len(entries):
+        tables.show(this.console, f"{case.name}: {H} x {W}, {K} labels"
+                    + (f"; errors are against {judge.name}" + ("" if judge in results else ", which was run for that")
+                       if judge else f"; no exact answer: {study.unjudged}"),
+                    ("method", "by", "log Z", "", "max error", "mean error", "wrong pixels", "residual",
+                     "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries if entry not in points])
+    if points:
+        known = study.best is not None
+        tables.show(this.console, f"{case.name}: {H} x {W}, {K} labels; the most probable labelling"
+                    + (f", whose log joint is {study.best:.9g} by strip" if known else ""),
+                    ("method", "by", "log joint", "below the best" if known else "below the best, at most",
+                     "none is above", "wrong pixels", "sweeps", "seconds"),
+                    [point_row(entry) for entry in sorted(points, key=lambda e: -(e.objective or 0.0))])
     compared = words.comparison(judge, results) if judge else []
     this.say(*words.unsettled(results, (H, W)), *words.unmixed(entries), *compared)
     for line in words.left_out(study.refused):
@@ -38,7 +47,17 @@ def show(this: Run, study: Study) -> list[GridEntry]:
 
 def row(e: GridEntry) -> tuple[object, ...]:
     """An entry as a line of the table."""
-    return (e.name, e.by, None if e.log_evidence is None else f"{e.log_evidence:.9g}", e.log_evidence_kind, e.max_error,
+    kind = e.log_evidence_kind
+    if e.log_evidence_se is not None:
+        kind = f"{kind} ± {e.log_evidence_se:.2g}"
+    return (e.name, e.by, None if e.log_evidence is None else f"{e.log_evidence:.9g}", kind, e.max_error,
             e.mean_error, None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%",
             "oscillates" if e.oscillating else e.residual, e.rhat, None if e.ess is None else round(e.ess), e.steps,
             e.seconds)
+
+
+def point_row(e: GridEntry) -> tuple[object, ...]:
+    """An entry as a line of the table of labellings."""
+    return (e.name, e.by, None if e.objective is None else f"{e.objective:.9g}", e.below_best,
+            None if e.dual_bound is None else f"{e.dual_bound:.9g}",
+            None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%", e.steps, e.seconds)

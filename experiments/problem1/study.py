@@ -14,6 +14,7 @@ from experiments.problem1.cases import Case
 from inference import load
 from inference.diagnostics import JUDGES, chains_of_labels
 from inference.drive import drive
+from inference.grid.strip import map_estimate
 from inference.job import Plan
 from inference.result import Result
 from runs.records import Entry
@@ -29,6 +30,13 @@ class Study:
     results: Sequence[Result]
     refused: Mapping[str, str]
     exact: Result | None = None  # run to judge the others, where none of them is exact
+    best: float | None = None  # log p~ of a most probable labelling, by the strip recursion, nats
+
+    @property
+    def least_upper(self) -> float | None:
+        """What no labelling's log p~ exceeds, nats: the best itself, or the lowest bound that a method proved."""
+        bounds = [b for r in self.results if (b := r.final("dual_bound")) is not None]
+        return self.best if self.best is not None else min(bounds, default=None)
 
     @property
     def judge(self) -> Result | None:
@@ -47,10 +55,22 @@ class Study:
 
 def exact(case: Case, results: Sequence[Result]) -> Result | None:
     """The strip recursion's answer where nobody asked for an exact one and it takes a second or so."""
-    H, W, K = case.model.shape
-    if any(r.name in JUDGES for r in results) or H * W * K ** (min(H, W) + 1) > CHEAP:
+    if any(r.name in JUDGES for r in results) or not cheap(case):
         return None
     return drive(load.method("grid", JUDGES[0]), case.model, None, Plan(1, draws=0))
+
+
+def best(case: Case, results: Sequence[Result]) -> float | None:
+    """log p~ of a most probable labelling by the strip recursion, where methods look for one and it is cheap."""
+    if not any(r.family == "point" for r in results) or not cheap(case):
+        return None
+    return float(case.model.log_joint({"labels": map_estimate(case.model)}))
+
+
+def cheap(case: Case) -> bool:
+    """Whether the strip recursion takes a second or so."""
+    H, W, K = case.model.shape
+    return H * W * K ** (min(H, W) + 1) <= CHEAP
 
 
 @dataclass(frozen=True)
@@ -64,14 +84,23 @@ class GridEntry(Entry):
     oscillating: bool
     rhat: float | None
     ess: float | None
+    log_evidence_se: float | None  # nats, where log_evidence is an estimate
+    objective: float | None  # log p~ of a point's labelling, nats
+    dual_bound: float | None  # what no labelling's exceeds, nats
+    below_best: float | None  # nats that the labelling lacks; at most, where the best is not known
 
     @classmethod
     def on(cls, study: Study, result: Result) -> Self:
         judge, clean, marginals = study.judge, study.case.clean, result.expected.get("labels")
-        error = None if judge is None or marginals is None else np.abs(marginals - judge.expected["labels"])
+        point, most = result.family == "point", study.least_upper
+        error = None if judge is None or marginals is None or point else np.abs(marginals - judge.expected["labels"])
+        objective = result.final("objective") if point else None
         return cls.of(result, image=study.case.name,
                       share_wrong=None if clean is None or marginals is None else
                       float((marginals.argmax(-1) != clean).mean()),
                       max_error=None if error is None else float(error.max()),
                       mean_error=None if error is None else float(error.mean()),
-                      oscillating=bool(result.facts.get("oscillating")), **chains_of_labels(result))
+                      oscillating=bool(result.facts.get("oscillating")), **chains_of_labels(result),
+                      log_evidence_se=result.final("log_evidence_se"), objective=objective,
+                      dual_bound=result.final("dual_bound"),
+                      below_best=None if objective is None or most is None else max(most - objective, 0.0))

@@ -12,6 +12,8 @@ from inference.diagnostics import MIXED
 from inference.result import Result
 from views.grid import pixel_entropy
 
+BOUNDED = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp", "annealed_importance_sampling")
+SCANS = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp")  # they have no --schedule
 SETTLED = 1e-6  # a change that no figure would show
 
 
@@ -34,6 +36,8 @@ def advice(r: Result, shape: tuple[int, int]) -> str:
                 "0.5")
     if trace[-1] < 0.5 * trace[len(trace) // 2]:
         return "it is still falling: give more --sweeps"
+    if r.name in SCANS:
+        return "it does not fall: give more --sweeps, or try --damping 0.5"
     if r.steps < 2 * far and r.options.get("schedule") != "sequential":
         return (f"what one pixel knows travels about a pixel a sweep, and the farthest are {far} apart: give --sweeps "
                 f"{2 * far}, or --schedule sequential")
@@ -90,9 +94,16 @@ def comparison(judge: Result, results: Sequence[Result]) -> list[str]:
         if abs(ours - exact) > 0.01 * exact:
             said.append(f"{name} is too {'sure' if ours < exact else 'unsure'}: the mean entropy of its pixels is "
                         f"{ours:.3g} nats, where {exact:.3g} is right.")
-    for name in error:
-        log_Z, right = by_name[name].log_evidence, judge.log_evidence
-        if log_Z is not None and right is not None:
-            kind = {"Bethe": "Bethe approximation"}.get(str(by_name[name].log_evidence_kind), "bound")
-            said.append(f"{name}'s {kind} of log Z is {log_Z - right:+.3g} nats from exact.")
-    return said
+    return said + [said_of_log_z(r, judge) for r in results if r.name in error or r.name in BOUNDED
+                   if r.log_evidence is not None and judge.log_evidence is not None]
+
+
+def said_of_log_z(r: Result, judge: Result) -> str:
+    """How far a method's log Z is from exact, with its standard error where it is an estimate."""
+    kind = {"Bethe": "Bethe approximation", "Kikuchi": "Kikuchi approximation", "estimate": "estimate"}.get(
+        str(r.log_evidence_kind), "bound")
+    off, se = (r.log_evidence or 0.0) - (judge.log_evidence or 0.0), r.final("log_evidence_se")
+    with_error = "" if se is None else f", with a standard error of {se:.2g}"
+    if kind == "estimate" and se is None:
+        with_error = ", and its runs are all alike, so that they do not show what they missed"
+    return f"{r.name}'s {kind} of log Z is {off:+.3g} nats from exact{with_error}."

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
@@ -34,6 +35,8 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> State:
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     log_joint = model.log_joint({"labels": model.configurations}, data)
     log_Z = torch.logsumexp(log_joint, 0)
+    if log_Z == -torch.inf:
+        raise InputError("no labelling is possible (Z = 0): the potentials of 0 contradict each other")
     return State(torch.exp(log_joint - log_Z)), Info(log_evidence=float(log_Z), kind=Kind.EXACT, converged=True)
 
 

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import batches, conditional, given_labels, pick, random_labels
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
@@ -54,6 +55,7 @@ class State:
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
          schedule: Schedule = "checkerboard", engine: Engine = "auto") -> State:
+    refuse_pairs("gibbs", model)
     if schedule not in get_args(Schedule):
         raise unknown("schedule of gibbs", schedule, get_args(Schedule))
     engine_ = choose("gibbs", engine, model.device)
@@ -71,6 +73,7 @@ def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: La
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
+    model = softened(model)
     key = int(torch.randint(-(2**63), 2**63 - 1, (1,), generator=rng, device=rng.device))
     if state.engine == "compiled":
         from inference.grid.compiled import gibbs as gibbs_numba

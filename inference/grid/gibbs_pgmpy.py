@@ -25,6 +25,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.grid.parts.clique_tables import pgmpy_at_work
+from inference.grid.parts.constraints import refuse_pairs
 from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
@@ -43,6 +44,7 @@ class State:
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None) -> State:
     """Labels drawn uniformly."""
+    refuse_pairs("gibbs_pgmpy", model)
     H, W, K = model.shape
     if math.log(H * W) + (H * W - 1) * math.log(K) > math.log(MAX_TABLES):
         raise InputError(f"pgmpy's Gibbs sampler tabulates a distribution for every pixel and every configuration of "

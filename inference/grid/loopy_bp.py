@@ -39,6 +39,7 @@ from errors import InputError, unknown
 from inference.engine import Engine, choose
 from inference.grid.compiled import loopy_bp as logs
 from inference.grid.compiled import loopy_bp_odds as odds
+from inference.grid.parts.constraints import softened
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
@@ -94,6 +95,7 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     The residual is the largest change by an undamped update in the sweep, or still to come after it (`residual`).
     Oscillating: messages change in each sweep but are back after two; damping or another schedule may help.
     """
+    model = softened(model)
     if data is not None or state.has_image:
         state = _see(state, model, data)
     if state.form == "odds":
@@ -139,6 +141,7 @@ def pair_beliefs(state: State, model: GridMRF) -> dict[str, Tensor]:
 
     At a fixed point they sum to the beliefs of their pixels.
     """
+    model = softened(model)
     found = {n: torch.empty_like(getattr(model, n), memory_format=torch.contiguous_format) for n in ("right", "down")}
     for name, near, _, log_h, log_g in _edges(*_in_logs(state)):
         joint = log_h.permute(1, 2, 0)[..., :, None] + getattr(model, name)[near] + log_g.permute(1, 2, 0)[..., None, :]
@@ -213,6 +216,7 @@ def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, At, At, Tenso
 
 def _see(state: State, model: GridMRF, data: Tensor | None) -> State:
     """The state with the evidence of the model and an image, in the fastest form that is safe for both."""
+    model = softened(model)
     field, (messages, _) = model.field(data), _in_logs(state)
     local = (field[..., 1:] - field[..., :1]).permute(2, 0, 1).contiguous()
     fast = (state.engine, state.schedule, state.rule, state.damping) == ("compiled", "flooding", "sum", 0.0)

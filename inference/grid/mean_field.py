@@ -36,6 +36,7 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import batches, pick
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
@@ -58,6 +59,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
          schedule: Literal["synchronous", "checkerboard", "sequential"] = "checkerboard", damping: float = 0.0,
          engine: Engine = "auto") -> State:
     """The uniform q."""
+    refuse_pairs("mean_field", model, "independent pixels break them, so that its bound would be -inf")
     if schedule not in SCHEDULES:
         raise unknown("schedule of mean_field", schedule, SCHEDULES)
     if not 0 <= damping < 1:
@@ -73,6 +75,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """One sweep over all pixels, and the ELBO after it."""
+    model = softened(model)
     field = model.field(data)
     if state.engine == "compiled":
         from inference.grid.compiled import mean_field as mean_field_numba

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import (
     Chain,
     colours,
@@ -57,6 +58,7 @@ class State(Chain):
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, gibbs: float = 0.1,
          engine: Engine = "auto") -> State:
     """Labels at random."""
+    refuse_pairs("metropolised_gibbs", model)
     if not 0 <= gibbs <= 1:
         raise InputError(f"gibbs of metropolised_gibbs, the chance of a plain Gibbs step, must lie "
                          f"between 0 and 1, not {gibbs}")
@@ -72,6 +74,7 @@ def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: La
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """One sweep; `accept` is the share of pixels that changed their label."""
+    model = softened(model)
     uniform = torch.rand(state.labels.shape, dtype=torch.float64, device=model.device, generator=rng)
     tables = model.field(data).contiguous(), model.right, model.down
     if state.engine == "compiled":

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import Chain, colours, conditional, given_labels, pick, random_labels, warm
 from inference.method import Family, Info, Latents, Quantities
 from models.grid import GridMRF
@@ -53,6 +54,7 @@ class State(Chain):
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: int = 8, hottest: float = 0.1,
          engine: Engine = "auto") -> State:
     """Labels at random in every copy."""
+    refuse_pairs("parallel_tempering", model)
     if copies < 2:
         raise InputError(f"copies of parallel_tempering must be at least 2, not {copies}: one alone is 'gibbs'")
     if not 0 < hottest < 1:
@@ -89,6 +91,7 @@ def _listed(model: GridMRF) -> Float64[Tensor, "n"]:
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """A sweep of every copy, then the swaps; `accept` is the share of swaps accepted."""
+    model = softened(model)
     uniform = torch.rand(state.labels.shape, dtype=torch.float64, device=model.device, generator=rng)
     tables = model.field(data).contiguous(), model.right, model.down
     if state.engine == "compiled":

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from errors import unknown
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import Chain, draw, expect, given_labels, pick, random_labels, warm
 from inference.method import Family, Info, Latents
 from models.grid import GridMRF
@@ -54,6 +55,7 @@ class State(Chain):
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, lines: Lines = "rows",
          engine: Engine = "auto") -> State:
     """Labels at random."""
+    refuse_pairs("row_block_gibbs", model)
     if lines not in LINES:
         raise unknown("lines of row_block_gibbs", lines, LINES)
     return State(random_labels(rng, model), torch.zeros_like(model.unary), 0, lines,
@@ -68,6 +70,7 @@ def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: La
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """Every row once, or every column, or both in turn."""
+    model = softened(model)
     field, labels, sums = model.field(data), state.labels, state.sums
     for lines in LINES[state.lines]:
         uniform = torch.rand(labels.shape, dtype=torch.float64, device=model.device, generator=rng)

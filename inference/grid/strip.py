@@ -32,6 +32,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_contradiction, softened
 from inference.memory import refuse_beyond
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
@@ -65,9 +66,11 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
-    tables = _lengthwise(model, model.field(data), model.right, model.down)
+    soft = softened(model)
+    tables = _lengthwise(soft, soft.field(data), soft.right, soft.down)
     arithmetic = _sums(state.engine, *tables)
     log_forward, total = forward(arithmetic.forward, tables)
+    refuse_contradiction(log_z(total, tables), model, data)
     labels, right, down = (t.contiguous() for t in _lengthwise(model, *marginals(arithmetic, tables, log_forward)))
     return (State(labels, right, down, log_forward, state.engine),
             Info(log_evidence=log_z(total, tables), kind=Kind.EXACT, converged=True))
@@ -83,7 +86,7 @@ def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
         u = torch.rand(1, dtype=torch.float64, generator=rng, device=rng.device)
         return torch.searchsorted(total, u * total[-1], right=True).clamp(max=len(total) - 1)[0]
 
-    return {"labels": trace_back(state.log_forward, model, pick)}
+    return {"labels": trace_back(state.log_forward, softened(model), pick)}
 
 
 def expect(state: State, model: GridMRF) -> Quantities:
@@ -97,6 +100,7 @@ def map_estimate(model: GridMRF, data: Tensor | None = None, *,
         from inference.grid.compiled.strip import maxima
     else:
         maxima = LogSpace(torch.amax).forward
+    model = softened(model)
     log_forward, _ = forward(maxima, _lengthwise(model, model.field(data), model.right, model.down))
     return trace_back(log_forward, model, torch.argmax)
 

@@ -34,6 +34,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
+from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import Chain, draw, expect, given_labels, pick, random_labels, warm
 from inference.method import Family, Info, Latents
 from models.grid import GridMRF
@@ -52,6 +53,7 @@ class State(Chain):
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, engine: Engine = "auto") -> State:
     """Labels at random."""
+    refuse_pairs("swendsen_wang", model)
     if model.device.type != "cpu":
         raise InputError(f"swendsen_wang grows its clusters pixel by pixel and runs on the CPU, not on "
                          f"{model.device}: use 'gibbs' there")
@@ -67,6 +69,7 @@ def start(rng: torch.Generator, model: GridMRF, data: Tensor | None, latents: La
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """Bonds, clusters, labels."""
+    model = softened(model)
     uniform = torch.rand(3, *state.labels.shape, dtype=torch.float64, generator=rng)
     effects, right, down = split(model)
     tables = (model.field(data) + effects).contiguous(), right, down

@@ -9,7 +9,8 @@ from inference.method import Family, Method
 
 SHIPPED = door.everything()
 LIBRARIES = ("_pyro", "_pgmpy")  # their steps take milliseconds
-UNKNOWN = {"loopy_bp", "gibbs_pgmpy", "nuts_pyro", "svi_auto_pyro"}  # no lower bound, or steps too long
+UNKNOWN = {"loopy_bp", "tree_reweighted_bp", "generalised_bp", "annealed_importance_sampling",  # no lower bound
+           "gibbs_pgmpy", "nuts_pyro", "svi_auto_pyro"}  # steps too long
 
 
 def verdict(asked, budget=1000.0):

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.problem1 import report as report1
+from experiments.problem1 import study as study1
 from experiments.problem1 import words as words1
 from experiments.problem1.study import GridEntry, Study
 from experiments.problem3 import measures
@@ -15,6 +17,7 @@ from experiments.problem3.entries import ChainEntry
 from experiments.ratings.entries import RatingsEntry, errors
 from experiments.ratings.words import doubts
 from inference.result import Result
+from tests.support.mixed_grids import mixed
 
 
 def result(name="mean_field", family="variational", trace=None, expected=None, **more) -> Result:
@@ -122,6 +125,11 @@ def grids(name, marginals, **more):
     return result(name, expected={"labels": np.array(marginals)}, **more)
 
 
+def test_no_schedule_is_advised_where_there_is_none():
+    trw = result("tree_reweighted_bp", trace={"residual": STUCK})
+    assert words1.advice(trw, (3, 60)) == "it does not fall: give more --sweeps, or try --damping 0.5"
+
+
 def test_which_way_mean_field_is_wrong():
     """One pixel of probability 0.9: 0.99 is too sure, 0.6 too unsure; the bound is below, and 0.09 / 0.3 of 0.3 off."""
     judge = grids("strip", [[[0.1, 0.9]]])
@@ -184,3 +192,36 @@ def test_sweeps_are_drawn_the_right_way_up(monkeypatch, tmp_path):
     nll = {f"{name}_nll{last}": [2.0, 1.5, 1.4] for name in ("train", "test") for last in ("", "_last")}
     sampling.sweeps(tmp_path, [result("row_gibbs", "mcmc", trace=nll, facts={"warmup": 0})], 2)
     assert drawn[0].axes[0].get_lines()[0].get_ydata() == pytest.approx([-2.0, -1.5, -1.4])
+
+
+def test_what_a_labelling_lacks_of_the_best():
+    """By the strip recursion where it is cheap, else at most, by the lowest bound that a method proved."""
+    trace = {"objective": [1.0, 5.0], "dual_bound": [9.0, 7.0]}
+    point = result("trw_s", family="point", trace=trace, expected={"labels": np.array([[[0.0, 1.0]]])})
+    other = result("max_product", family="point", trace={"objective": [4.0, 4.0]})
+    judge = grids("strip", [[[0.1, 0.9]]])
+    unknown: Any = SimpleNamespace(name="small", clean=None)
+    known, bounded = (Study(unknown, [point, other, judge], {}, best=best) for best in (6.0, None))
+    lines = [GridEntry.on(known, point), GridEntry.on(known, other), GridEntry.on(bounded, other)]
+    assert [line.below_best for line in lines] == [1.0, 2.0, 3.0] and lines[0].dual_bound == 7.0
+    assert lines[0].max_error is None, "a labelling is no marginal"
+    assert report1.point_row(lines[1])[:5] == ("max_product", "hand", "4", 2.0, None)
+
+
+def test_the_best_is_the_strip_recursions():
+    model = mixed(3, 3, 2)
+    case: Any = SimpleNamespace(model=model)
+    log_p = model.log_joint({"labels": model.configurations})
+    assert study1.best(case, [result("trw_s", family="point")]) == pytest.approx(float(log_p.max()))
+    assert study1.best(case, [result("mean_field")]) is None
+
+
+def test_an_estimate_of_log_z_has_its_standard_error():
+    exact = replace(grids("strip", [[[0.1, 0.9]]]), log_evidence=10.0, log_evidence_kind="exact")
+    found = grids("annealed_importance_sampling", [[[0.1, 0.9]]], trace={"log_evidence_se": [0.25]})
+    found = replace(found, log_evidence=9.5, log_evidence_kind="estimate")
+    assert words1.comparison(exact, [found]) == [
+        "annealed_importance_sampling's estimate of log Z is -0.5 nats from exact, with a standard error of 0.25."]
+    case: Any = SimpleNamespace(name="", clean=None)
+    entry = GridEntry.on(Study(case, [found, exact], {}), found)
+    assert report1.row(entry)[2:4] == ("9.5", "estimate ± 0.25")

@@ -67,7 +67,7 @@ def test_same_seed_same_bytes_and_globals_untouched(case):
     again = drive(method, model, data, Plan(steps=3, draws=5, seed=7))
     assert same(first.draws, again.draws) and same(first.expected, again.expected) and same(first.trace, again.trace)
     other = drive(method, model, data, Plan(steps=3, draws=5, seed=8))
-    assert not same(first.draws, other.draws), "the seed changes nothing"
+    assert method.family is Family.POINT or not same(first.draws, other.draws), "the seed changes nothing"
 
 
 def test_state_is_annotated_and_step_leaves_its_input_alone(case):
@@ -119,6 +119,9 @@ def test_resumed_equals_uninterrupted(case, tmp_path):
     plan = Plan(steps=6, chains=2, warmup=2, draws=4)
     observer = Predictive(model, {"test": data}, method.family, samples=3) if data is not None else None
     whole = drive(method, model, data, plan, observer=observer)
+    if whole.steps < 4:
+        assert method.family is Family.POINT
+        pytest.skip("it is at its fixed point before there is anything to stop at")
 
     def stop_at_3(step, _):
         if step == 3:

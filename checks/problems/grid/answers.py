@@ -12,6 +12,7 @@ from inference.method import Latents, Quantities
 from models.grid import GridMRF
 
 SWEEPS = 300
+VARIES = 5e-2  # variance of an indicator, from which its correlations can be told in a few thousand draws
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,13 @@ class MeanField:
         return {name: x.mean(0) for name, x in self.values(draws).items()}
 
     def independent(self, q: Quantities, draws: Latents) -> bool:
-        return True
+        """Whether the indicators of no two pixels are correlated, within 6 standard errors, where both vary."""
+        p = q["labels"].flatten()
+        vary = p * (1 - p) > VARIES
+        pixel = torch.arange(len(p))[vary] // q["labels"].shape[-1]
+        off = (self.values(draws)["labels"].flatten(1) - p)[:, vary] / (p * (1 - p)).sqrt()[vary]
+        together = off.T @ off / len(off) ** 0.5
+        return not bool((together.abs() > 6)[pixel[:, None] != pixel].any())
 
     def elbo(self, data: Tensor, q: Quantities) -> float:
         p = q["labels"].clamp(min=1e-300)
