@@ -31,6 +31,16 @@ class Interrupted(Exception):
         self.signum = signum
 
 
+def short(said: object, limit: int = 60) -> str:
+    """What somebody else wrote, fit to stand in a sentence of ours: one line, printable, its middle left out.
+
+    >>> short("9" * 400, 12), short("no\\x1b[31m\\n file")
+    ('9999...99999', 'no?[31m file')
+    """
+    words = "".join(c if c.isprintable() else "?" for c in " ".join(str(said).split()))
+    return words if len(words) <= limit else f"{words[:limit // 2 - 2]}...{words[-(limit - limit // 2 - 1):]}"
+
+
 def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     """The error for a name that is not one of `known`, with the nearest one suggested."""
     known = sorted(known)

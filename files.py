@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -12,10 +13,14 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from errors import InputError
+from errors import InputError, short
 
 PART = re.compile(r"\.[0-9a-f]{16}\.part")  # a file that is being written
+SEAL = re.compile(rb"\n-- crosscheck, SHA-256 of what is above: ([0-9a-f]{64}) --\n")  # at the end of a file
+SEALED = 110  # its length
+LARGEST_JSON = 4 * 2**20  # bytes; what is read from it may take twenty times as many
 FILE = "a file stands where a folder should"
 HINTS = {errno.ENOSPC: "make room on the disk", errno.EDQUOT: "make room in the quota",
          errno.EROFS: "give a folder on a disk that can be written", errno.ENAMETOOLONG: "give a shorter name",
@@ -77,6 +82,39 @@ def to_disk(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def seal(path: Path) -> None:
+    """Put the fingerprint of a file's bytes at its end, and wait until it is on the disk; readers of NumPy's archives
+    and of HDF5 do not mind it."""
+    with open(path, "r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0, os.SEEK_END)
+        file.write(f"\n-- crosscheck, SHA-256 of what is above: {digest} --\n".encode())
+    to_disk(path)
+
+
+def sealed(path: Path) -> bool:
+    """Whether every byte is as `seal` found it, so that a parser that trusts its input may be given it."""
+    whole = path.stat().st_size - SEALED
+    if whole < 0:
+        return False
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for start in range(0, whole, 2**20):
+            digest.update(file.read(min(2**20, whole - start)))
+        found = SEAL.fullmatch(file.read(SEALED + 1))
+    return found is not None and found[1].decode() == digest.hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """What a small file of JSON says. Errors: InputError for one that is not JSON, or is not small."""
+    if path.stat().st_size > LARGEST_JSON:
+        raise InputError(f"{path} has more than {LARGEST_JSON} bytes, as no file of its kind has")
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({short(error)})") from None
 
 
 def tidy(folder: Path) -> None:

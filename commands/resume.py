@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from errors import InputError
-from runs.started import Started, go_on, mentions
+from errors import InputError, short
+from runs.started import NAME, Started, go_on, mentions
+
+READABLE = 300  # characters
 
 
 def arguments(out: Path, given: Sequence[str]) -> tuple[list[str], Path]:
@@ -20,9 +22,9 @@ def arguments(out: Path, given: Sequence[str]) -> tuple[list[str], Path]:
     before, again = mentions(started.argv), mentions(given)
     if [m.plain for m in before] != [m.plain for m in again]:
         if before and not given:
-            names = ", ".join(str(path) for mention in before for path in mention.paths)
-            raise InputError(f"the run in {out} executes {names}; no file is executed because a folder says so: name "
-                             f"it again, where you have it, as in: {go_on(out, started.argv)}")
+            names = short(", ".join(str(path) for mention in before for path in mention.paths))
+            raise _readable(f"the run in {out} executes {names}; no file is executed because a folder says so: name it "
+                            f"again, where you have it, as in: ", out, started)
         raise _refused(out, started, given)
     named = [m.option for m in again] + [m.value for m in again]
     if any(word not in named and word.partition("=")[0] not in named for word in given):
@@ -34,5 +36,13 @@ def arguments(out: Path, given: Sequence[str]) -> tuple[list[str], Path]:
 
 
 def _refused(out: Path, started: Started, given: Sequence[str]) -> InputError:
-    return InputError(f"--resume {out} goes on with the run as it was started, so {given[0]} cannot be given beside "
-                      f"it: give exactly {go_on(out, started.argv)}, or start a run of its own")
+    return _readable(f"--resume {out} goes on with the run as it was started, so {short(given[0], 30)} cannot be given "
+                     f"beside it: start a run of its own, or give exactly ", out, started)
+
+
+def _readable(sentence: str, out: Path, started: Started) -> InputError:
+    """With the command that goes on, or where to find it if it is too long to be read."""
+    command = go_on(out, started.argv)
+    if len(sentence + command) > READABLE:
+        command = f"--resume {out} and the words of {NAME} in it that name a .py file"
+    return InputError(sentence + command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from comparison import measures
 from comparison.saved import SWEEP, Saved
 from errors import InputError
+from files import read_json
 from inference.result import Result
 
 FACTORS = ("U_mean", "U_var", "V_mean", "V_var")  # never compared: known only up to rotation
@@ -60,7 +60,9 @@ def _folder(path: Path) -> tuple[list[Saved], str | None]:
 
 
 def _of(result: Result, path: Path | None = None) -> Saved:
-    if not {"problem", "model", "data"} <= result.facts.keys():
+    facts = result.facts
+    if not (isinstance(facts.get("problem"), str) and isinstance(facts.get("model"), dict)
+            and isinstance(facts.get("data"), dict) and all(isinstance(s, dict) for s in facts["data"].values())):
         raise InputError(f"{path or result.name} does not say of what model and data it is, as an older version wrote "
                          f"it: run it again to compare it")
     light = {name: value for name, value in result.expected.items() if name not in FACTORS}
@@ -70,9 +72,13 @@ def _of(result: Result, path: Path | None = None) -> Saved:
 def cells(folder: Path) -> Mapping[str, Mapping[str, str]]:
     """The settings of every cell of the sweep in that folder; nothing where there is none."""
     try:
-        return json.loads((folder / SWEEP).read_text()).get("cells", {})
-    except (OSError, ValueError):
+        found = read_json(folder / SWEEP)
+    except (OSError, InputError):
         return {}
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if not isinstance(cells, dict) or not all(isinstance(settings, dict) for settings in cells.values()):
+        return {}
+    return cells if all(isinstance(v, str) for settings in cells.values() for v in settings.values()) else {}
 
 
 def labelled(results: Sequence[Saved]) -> list[Saved]:

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from data.words import Words
-from errors import InputError
+from errors import InputError, short
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def parse_uai(text: str) -> Factors:
     if kind == "BAYES":
         raise InputError("is a Bayesian network (BAYES); a grid model is a Markov network (MARKOV)")
     if kind != "MARKOV":
-        raise InputError(f"begins with '{kind[:20]}' where a UAI file has MARKOV")
+        raise InputError(f"begins with '{short(kind, 20)}' where a UAI file has MARKOV")
     states = words.wholes(words.whole("the number of variables"), "the variables' numbers of states")
     _check_states(states)
     scopes = []
@@ -105,7 +105,8 @@ def parse_marginals(text: str) -> Float64[np.ndarray, "n K"]:
     table = np.array(rows)
     wrong = ~((table >= 0).all(1) & (abs(table.sum(1) - 1) < 1e-3))  # files have few digits; NaN is wrong too
     if wrong.any():
-        raise InputError(f"the marginal of variable {wrong.argmax()} is not a distribution: {table[wrong.argmax()]}")
+        raise InputError(f"the marginal of variable {wrong.argmax()} is not a distribution: "
+                         f"{short(table[wrong.argmax()])}")
     return table
 
 

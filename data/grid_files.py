@@ -22,6 +22,8 @@ from models.grid import GridMRF
 
 Parsed = TypeVar("Parsed")
 
+BYTES = 10**8  # of memory, that a file of any size may take
+SHARE = 8  # entries of a grid that stand for one in the file, where there are more: those left out are 0
 LARGEST = 700.0  # nats; exp of more than 709 is infinite, of less than -708 loses digits
 
 
@@ -102,6 +104,7 @@ def _parse(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
 
 def _grid(factors: Factors) -> GridMRF:
     n, K = len(factors.states), max(factors.states)
+    _check_size(n, K, sum(table.size for table in factors.tables))
     constant, single, pair = (
         [f for f, scope in enumerate(factors.scopes) if len(scope) == size] for size in (0, 1, 2))
     unary = np.where(np.arange(K) < np.array(factors.states)[:, None], 0.0, -np.inf)
@@ -121,6 +124,14 @@ def _grid(factors: Factors) -> GridMRF:
         pairs[name] = torch.from_numpy(total).reshape(n // W, W, K, K)
     return GridMRF(torch.from_numpy(unary).reshape(n // W, W, K),
                    _view(pairs["right"][:, :-1]), _view(pairs["down"][:-1]))
+
+
+def _check_size(n: int, K: int, given: int) -> None:
+    """Errors: InputError, before anything is allocated, for a few words that ask for a large grid."""
+    entries = n * (K + 2 * K * K)
+    if 24 * entries > BYTES and entries > SHARE * given:
+        raise InputError(f"says that it has {n} variables of {K} states, which is {entries} log-potentials as a grid, "
+                         f"and its tables give {given} of them: it is damaged, or no grid")
 
 
 def _log(factors: Factors, which: list[int], K: int) -> np.ndarray:

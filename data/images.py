@@ -15,12 +15,15 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from arrays import read_npy
 from data.builtin_images import BUILTIN, builtin, clean
 from data.png import MAX_GUESSED, PALETTE, Colour, read_png, write_png
 from errors import InputError, unknown
 from files import whole
 
 __all__ = ["BUILTIN", "PALETTE", "builtin", "clean", "load_image", "read_image", "write_image"]
+
+ZIP = b"PK\x03\x04"  # with which an archive of several arrays begins
 
 
 def load_image(
@@ -98,13 +101,11 @@ def write_image(path: str | Path, image: Tensor, labels: int | None = None) -> N
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e:
-        raise InputError(f"is not a .npy array of numbers, or is cut short: {e}") from None
-    if not isinstance(array, np.ndarray):
-        raise InputError("holds several arrays; save the label image alone, as .npy")
-    return array
+    with open(path, "rb") as file:
+        if file.read(len(ZIP)) == ZIP:
+            raise InputError("holds several arrays; save the label image alone, as .npy")
+        file.seek(0)
+        return read_npy(file, path.stat().st_size)
 
 
 def _indicator(array: np.ndarray, labels: int | None) -> Float64[Tensor, "H W K"]:
@@ -116,21 +117,25 @@ def _indicator(array: np.ndarray, labels: int | None) -> Float64[Tensor, "H W K"
         raise InputError(f"the image is empty: its shape is {array.shape}")
     if not np.isfinite(array).all():
         raise InputError("holds NaN or infinity; unobserved pixels are -1 in a label image, no label set in indicators")
-    low, high = array.min(), array.max()
+    low, high = array.min().item(), array.max().item()
     if array.ndim == 3:
         if not ((array == 0) | (array == 1)).all():
             raise InputError(f"(H, W, K) indicators must be 0 or 1, one plane per label; "
-                             f"shape {array.shape} holds values from {low} to {high}")
+                             f"shape {array.shape} holds values from {low:.6g} to {high:.6g}")
         return torch.from_numpy(array.astype(np.float64))
     if array.dtype.kind == "f" and (array != np.floor(array)).any():
         raise InputError("labels must be whole numbers")
     if labels is None and high >= MAX_GUESSED:
-        raise InputError(f"has a label {int(high)}; if there really are {int(high) + 1} labels or more, say how many "
-                         f"(--labels {int(high) + 1})")
+        raise InputError(f"has a label {high:.15g}; if there really are {high + 1:.15g} labels or more, say how many "
+                         f"(--labels {high + 1:.15g})")
     K = int(high) + 1 if labels is None else labels
     if low < -1 or high >= K:
-        raise InputError(f"labels must be from 0 to {K - 1}, or -1 where unobserved, but go from {low} to {high}")
-    return torch.from_numpy((array[..., None] == np.arange(K)).astype(np.float64))
+        raise InputError(f"labels must be from 0 to {K - 1}, or -1 where unobserved, but go from {low:.6g} to "
+                         f"{high:.6g}")
+    planes = torch.zeros(*array.shape, K, dtype=torch.float64)
+    for label in range(K):
+        planes[..., label] = torch.from_numpy(array == label)
+    return planes
 
 
 def _with_labels(image: Float64[Tensor, "H W K"], labels: int | None) -> Float64[Tensor, "H W K"]:
@@ -141,6 +146,8 @@ def _with_labels(image: Float64[Tensor, "H W K"], labels: int | None) -> Float64
     if bool(image[..., labels:].any()):
         raise InputError(f"labels must be from 0 to {labels - 1}, but some pixels have label "
                          f"{int(image.any(0).any(0).nonzero().max())}")
+    if labels == K:
+        return image
     return torch.nn.functional.pad(image, (0, max(labels - K, 0)))[..., :labels].contiguous()
 
 

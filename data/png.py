@@ -1,20 +1,23 @@
-"""Colours to labels and back: PNG and whatever else Pillow opens.
+"""Colours to labels and back: PNG and other formats that Pillow opens.
 
 Transparent pixels (alpha below one half) are unobserved, label -1.
 """
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, UInt32
 from PIL import Image, ImageColor, PngImagePlugin, UnidentifiedImageError
 
-from errors import InputError
+from errors import InputError, short
 from files import whole
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong with a file is said once, by us
 
 Colour = str | tuple[int, int, int]
 
@@ -22,6 +25,9 @@ Colour = str | tuple[int, int, int]
 # (Color Universal Design, 2008, https://jfly.uni-koeln.de/color/).
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 MAX_GUESSED = 16  # labels: an image that seems to hold more is rather none, so K or the palette must be given
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+PER_PIXEL, BYTES = 40, 10**8  # of memory: what reading takes, and what a file of any size may take
+DENSE = 64  # bytes that one of a file may stand for, where they are more than that: noise has fewer, a bomb 1,000
 MARK = "Crosscheck labels"  # the text field by which our own files tell their K and that PALETTE is theirs
 
 
@@ -31,10 +37,9 @@ def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -
     The colours are `palette`, or those of the image itself, from dark to light, if they are at most K.
     """
     pixels, own_labels = _open(path)
-    code = pixels[..., :3].astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    observed = pixels[..., 3] >= 128
-    codes, index = np.unique(code[observed], return_inverse=True)
-    seen = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], -1)
+    code = pixels.astype(">u4", copy=False)
+    observed = code & 255 >= 128
+    seen = np.unique(code[observed] >> 8)
     if palette is not None:
         colours = _colours(palette)
         if labels not in (None, len(colours)):
@@ -45,8 +50,25 @@ def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -
         colours = _own_colours(seen, labels)
     image = np.full(code.shape, -1)
     if len(seen):
-        image[observed] = ((seen[:, None] - colours) ** 2).sum(-1).argmin(1)[index]
+        image[observed] = _nearest(seen, colours)[np.searchsorted(seen, code[observed] >> 8)]
     return image, len(colours)
+
+
+def _nearest(seen: UInt32[np.ndarray, "n"], colours: Int64[np.ndarray, "K 3"]) -> Int64[np.ndarray, "n"]:
+    """Which of the colours is nearest to each that was seen, 0xRRGGBB; the first of several."""
+    nearest = np.zeros(len(seen), dtype=np.int64)
+    least = np.full(len(seen), np.iinfo(np.int64).max)
+    parts = _parts(seen)
+    for k, colour in enumerate(colours):
+        distance = ((parts - colour) ** 2).sum(-1)
+        nearest[distance < least] = k
+        least = np.minimum(least, distance)
+    return nearest
+
+
+def _parts(code: UInt32[np.ndarray, "n"]) -> Int64[np.ndarray, "n 3"]:
+    """Red, green and blue of 0xRRGGBB."""
+    return np.stack([code >> 16, code >> 8 & 255, code & 255], -1).astype(np.int64)
 
 
 def write_png(path: Path, labels: Int64[np.ndarray, "H W"], K: int) -> None:
@@ -62,24 +84,40 @@ def write_png(path: Path, labels: Int64[np.ndarray, "H W"], K: int) -> None:
         picture.save(aside, format="PNG", pnginfo=text, transparency=K)
 
 
-def _open(path: Path) -> tuple[UInt8[np.ndarray, "H W 4"], int | None]:
-    """Red, green, blue, alpha; and K where the file is our own."""
+def _open(path: Path) -> tuple[UInt32[np.ndarray, "H W"], int | None]:
+    """0xRRGGBBAA; and K where the file is our own."""
     try:
-        with warnings.catch_warnings(), Image.open(path) as file:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            file.load()
-            mark = str(file.info.get(MARK, ""))
-            picture: Image.Image = file
-            if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-                grey = np.asarray(picture).astype(np.int64) >> 8
-                picture = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
-            pixels = np.asarray(picture.convert("RGBA"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as file:
+                _check_size(file, path.stat().st_size)
+                pixels, mark = _pixels(file), str(file.info.get(MARK, ""))
+    except (InputError, MemoryError):
+        raise
     except UnidentifiedImageError:
-        raise InputError("is not an image that can be read; expected .npy or PNG") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
-        raise InputError(f"cannot be read as an image: {e}") from None
-    own = int(mark) if mark.isdecimal() and 2 <= int(mark) <= len(PALETTE) else None
-    return pixels, own
+        raise InputError(f"is not an image that can be read; expected .npy or {', '.join(FORMATS)}") from None
+    except Exception as e:  # Pillow's readers, which say nowhere what they raise for a damaged file
+        raise InputError(f"cannot be read as an image: {short(e, 120)}") from None
+    return pixels, int(mark) if mark in map(str, range(2, len(PALETTE) + 1)) else None
+
+
+def _pixels(picture: Image.Image) -> UInt32[np.ndarray, "H W"]:
+    """0xRRGGBBAA."""
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
+        grey = np.asarray(picture) >> 8
+        picture = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
+    return np.asarray(picture.convert("RGBA")).view(">u4")[..., 0]
+
+
+def _check_size(file: Image.Image, size: int) -> None:
+    """Errors: InputError, before anything is decoded, for a header whose pixels so small a file cannot hold, or holds
+    only if it was made to fill the memory."""
+    W, H = file.size
+    raw = W * H * (1 / 8 if file.mode == "1" else len(file.getbands()))
+    takes = PER_PIXEL * W * H
+    if raw > DENSE * size and takes > BYTES + 4 * size:
+        raise InputError(f"says that it has {W} x {H} pixels, in a file of {size} bytes: give so large an image as "
+                         f".npy")
 
 
 def _colours(palette: Sequence[Colour]) -> Int64[np.ndarray, "K 3"]:
@@ -98,11 +136,11 @@ def _colours(palette: Sequence[Colour]) -> Int64[np.ndarray, "K 3"]:
     return table
 
 
-def _own_colours(seen: Int64[np.ndarray, "n 3"], labels: int | None) -> Int64[np.ndarray, "n 3"]:
+def _own_colours(seen: UInt32[np.ndarray, "n"], labels: int | None) -> Int64[np.ndarray, "n 3"]:
     """The image's own colours from dark to light, if they are few enough to be labels."""
     if len(seen) > (labels or MAX_GUESSED):
         limit = f"{labels} labels" if labels else f"the {MAX_GUESSED} that are taken for labels unasked"
         raise InputError(f"has {len(seen)} colours, more than {limit}; say which colours the labels have "
                          f"(--palette '#000000' '#ffffff') and every pixel takes the nearest one")
-    luminance = seen @ (299, 587, 114)
-    return seen[np.argsort(luminance, kind="stable")]
+    parts = _parts(seen)
+    return parts[np.argsort(parts @ (299, 587, 114), kind="stable")]

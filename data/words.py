@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from errors import InputError
+from errors import InputError, short
+
+LONGEST = 15  # digits of a whole number: no file counts further
 
 Number = TypeVar("Number", int, float)
 
@@ -40,12 +42,12 @@ class Words:
             return [convert(word) for word in words]
         except ValueError:
             index = self.at - count + next(i for i, word in enumerate(words) if not _converts(convert, word))
-            raise InputError(f"line {self._line(index)}: '{self.words[index][:20]}' is no {kind}, "
+            raise InputError(f"line {self._line(index)}: '{short(self.words[index], 20)}' is no {kind}, "
                              f"which is expected for {what}") from None
 
     def end(self) -> None:
         if self.at < len(self.words):
-            raise InputError(f"line {self._line(self.at)}: '{self.words[self.at][:20]}' follows where the file "
+            raise InputError(f"line {self._line(self.at)}: '{short(self.words[self.at], 20)}' follows where the file "
                              f"should end")
 
     def _line(self, index: int) -> int:
@@ -54,7 +56,7 @@ class Words:
 
 
 def _natural(word: str) -> int:
-    if not word.isdecimal():
+    if not word.isdecimal() or len(word) > LONGEST:
         raise ValueError(word)
     return int(word)
 

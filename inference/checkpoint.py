@@ -1,7 +1,8 @@
 """Anything the loop must remember, as named arrays and JSON in one file: written aside, then renamed.
 
 Dataclasses, dicts, lists and tuples become a JSON tree whose leaves are numbers, words and
-references to arrays; nothing is pickled. Dataclasses are found again by name among `classes`.
+references to arrays; nothing is pickled. Dataclasses are found again by name among `classes`. At its end the file
+has the fingerprint of what is before, so that a damaged one is known before it is parsed.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from files import whole
+from arrays import read_npy
+from errors import InputError, short
+from files import seal, sealed, whole
 
 TREE = "__tree__"
 
@@ -27,19 +30,37 @@ def save(path: Path, value: object) -> None:
     """Write `value` to `path` as one .npz; a reader sees the old file or the new one, never a half."""
     arrays: dict[str, np.ndarray] = {}
     tree = json.dumps(_pack(value, arrays)).encode()
-    with whole(path) as aside, open(aside, "wb") as file:
-        np.savez(file, **{TREE: np.frombuffer(tree, np.uint8)}, **arrays)  # type: ignore[arg-type]
+    with whole(path) as aside:
+        with open(aside, "wb") as file:
+            np.savez(file, **{TREE: np.frombuffer(tree, np.uint8)}, **arrays)  # type: ignore[arg-type]
+        seal(aside)
 
 
 def load(path: Path, classes: Iterable[type] = (), device: torch.device | str = "cpu") -> Any:
-    """What `save` wrote. Errors: ValueError or OSError for a file that it did not write."""
+    """What `save` wrote. Errors: InputError for a file that is not as it wrote it, OSError."""
+    if not sealed(path):
+        raise InputError("it is damaged, or another program or version wrote it")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name != TREE}
-            tree = json.loads(file[TREE].tobytes())
-    except BadZipFile as error:
-        raise ValueError(str(error)) from error
+        arrays = _arrays(path)
+        tree = json.loads(arrays.pop(TREE).tobytes())
+    except (OSError, InputError, MemoryError):
+        raise
+    except Exception as error:  # zipfile and json, on what somebody put a fingerprint to: zipfile raises what it likes
+        raise InputError(f"it is not what this program writes: {short(error)}") from None
     return _unpack(tree, arrays, {c.__name__: c for c in classes}, device)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """All of them. Errors: InputError where one is compressed, which ours are not and which may fill the memory."""
+    with ZipFile(path) as archive:
+        members, size = archive.infolist(), path.stat().st_size
+        if any(m.compress_type != ZIP_STORED for m in members) or sum(m.file_size for m in members) > size:
+            raise InputError("it is compressed, which this program does not do")
+        found = {}
+        for member in members:
+            with archive.open(member) as file:
+                found[member.filename.removesuffix(".npy")] = read_npy(file, member.file_size)  # type: ignore[arg-type]
+        return found
 
 
 def _pack(value: object, arrays: dict[str, np.ndarray]) -> object:
@@ -63,15 +84,32 @@ def _pack(value: object, arrays: dict[str, np.ndarray]) -> object:
 
 
 def _unpack(tree: Any, arrays: dict[str, np.ndarray], classes: dict[str, type], device: torch.device | str) -> Any:
-    if not isinstance(tree, dict):
-        return tree
-    if "tensor" in tree:
-        tensor = torch.from_numpy(arrays[tree["tensor"]])
-        return tensor if tree["cpu"] else tensor.to(device)
-    if "dataclass" in tree:
-        kind = classes[tree["dataclass"]]
-        return kind(**{k: _unpack(v, arrays, classes, device) for k, v in tree["fields"].items()})
-    if "dict" in tree:
-        return {_unpack(k, arrays, classes, device): _unpack(v, arrays, classes, device) for k, v in tree["dict"]}
-    kind = {"list": list, "tuple": tuple}[next(iter(tree))]
-    return kind(_unpack(v, arrays, classes, device) for v in next(iter(tree.values())))
+    """Errors: InputError for a tree that `_pack` does not make."""
+    def inside(value: Any) -> Any:
+        return _unpack(value, arrays, classes, device)
+
+    match tree:
+        case None | bool() | int() | float() | str():
+            return tree
+        case {"tensor": str(name), "cpu": bool(cpu)} if name in arrays:
+            tensor = torch.from_numpy(arrays[name])
+            return tensor if cpu else tensor.to(device)
+        case {"dataclass": str(name), "fields": dict(values)} if _fits(name, values, classes):
+            return classes[name](**{field: inside(value) for field, value in values.items()})
+        case {"dict": list(pairs)} if all(isinstance(p, list) and len(p) == 2 and _key(p[0]) for p in pairs):
+            return {inside(key): inside(value) for key, value in pairs}
+        case {"list": list(values)}:
+            return [inside(value) for value in values]
+        case {"tuple": list(values)}:
+            return tuple(inside(value) for value in values)
+    raise InputError(f"it holds {short(tree)}, which is of another method or version")
+
+
+def _fits(name: str, values: dict[str, Any], classes: dict[str, type]) -> bool:
+    return name in classes and values.keys() == {f.name for f in fields(classes[name])}
+
+
+def _key(tree: Any) -> bool:
+    """Whether it is of something that a dict may have as a key."""
+    inner = tree.get("tuple") if isinstance(tree, dict) else None
+    return all(_key(each) for each in inner) if isinstance(inner, list) else not isinstance(tree, dict | list)

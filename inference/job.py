@@ -116,14 +116,48 @@ def resume(path: Path, job: Job, device: torch.device) -> Run:
     again = f"delete it to start {job.method.name} again"
     try:
         saved = checkpoint.load(path, classes, device)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, InputError) as error:
         raise InputError(f"the checkpoint {path} cannot be read ({error}): {again}") from None
-    identity.check(f"the checkpoint {path}", saved["identity"], job.facts["identity"], again)
-    run = Run(**saved["run"])
+    found = saved if isinstance(saved, dict) else {}
+    identity.check(f"the checkpoint {path}", found.get("identity"), job.facts["identity"], again)
+    run = found.get("run")
+    if not isinstance(run, dict) or not _sound(run, job):
+        raise InputError(f"the checkpoint {path} holds no run of {job.method.name}: {again}")
     for role, rngs in (("method", job.rngs), ("observer", job.observer_rngs)):
-        for rng, state in zip(rngs, run.generators[role], strict=True):
+        for rng, state in zip(rngs, run["generators"][role], strict=True):
             rng.set_state(state.cpu())
-    return run
+    return Run(**run)
+
+
+def _sound(run: dict[str, Any], job: Job) -> bool:
+    """Whether these are the fields of a Run of that job."""
+    chains = len(job.rngs)
+
+    def rows(value: object, kind: type) -> bool:
+        return isinstance(value, list) and all(isinstance(row, list) and len(row) == chains
+                                               and all(isinstance(one, kind) for one in row) for row in value)
+
+    if run.keys() != {f.name for f in fields(Run)}:
+        return False
+    states, memories, draws = (run[name] for name in ("states", "memories", "draws"))
+    return (
+        isinstance(states, list) and len(states) == chains
+        and isinstance(memories, list) and len(memories) == (chains if job.observer else 0)
+        and isinstance(run["generators"], dict) and all(
+            rows([run["generators"].get(role)], Tensor) and all(map(_like, run["generators"][role], rngs))
+            for role, rngs in (("method", job.rngs), ("observer", job.observer_rngs)))
+        and rows(run["trace"], dict) and rows(run["seconds"], float) and len(run["trace"]) == len(run["seconds"])
+        and all(isinstance(v, float) for row in run["trace"] for one in row for v in one.values())
+        and isinstance(draws, dict) and all(isinstance(kept, list) and all(isinstance(t, Tensor) for t in kept)
+                                            for kept in draws.values())
+        and isinstance(run["words"], dict) and isinstance(run["thin"], int) and run["thin"] >= 1
+        and isinstance(run["loading"], float))
+
+
+def _like(state: Tensor, rng: torch.Generator) -> bool:
+    """Whether it is a state that such a generator can have."""
+    own = rng.get_state()
+    return state.dtype == own.dtype and state.shape == own.shape
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from errors import InputError
-from files import to_disk, whole
+from errors import InputError, short
+from files import seal, sealed, whole
 
 if TYPE_CHECKING:
     import arviz
 
 SAID = 0.05  # seconds of loading that are worth a word
+HEADER = {"name": str, "family": str, "by": str, "seed": int, "options": dict, "log_evidence": float | int | None,
+          "log_evidence_kind": str | None, "converged": bool | None, "steps": int, "seconds": float | int,
+          "loading": float | int, "facts": dict, "versions": dict, "dims": dict}  # what `header` says, by type
 LIBRARIES = ("torch", "pyro-ppl", "pgmpy", "numpy", "numba", "arviz")
 
 
@@ -145,7 +148,7 @@ class Result:
         try:
             with whole(path) as arrays, whole(beside) as words:
                 idata.to_netcdf(str(arrays), engine="h5netcdf", compress=True)
-                to_disk(arrays)  # what can fail has failed before the first of the two appears
+                seal(arrays)  # what can fail has failed before the first of the two appears
                 words.write_text(self._words())
         except BaseException:
             if not path.exists():
@@ -165,25 +168,60 @@ class Result:
 
     @classmethod
     def load(cls, path: Path) -> Result:
-        """A saved result. Errors: InputError if the file is absent or is not one."""
-        az = import_arviz()
-        if not Path(path).is_file():
+        """A saved result. Errors: InputError if the file is absent, or is not as `save` wrote it."""
+        path = Path(path)
+        if not path.is_file():
             raise InputError(f"no result at {path}: give the .nc file of a saved result")
+        if not sealed(path):
+            raise InputError(f"{path} is not a saved result: it is damaged, was changed since, or another program or "
+                             f"version wrote it; give a .nc file that a run wrote")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                idata = az.from_netcdf(str(path), engine="h5netcdf")
-            header = json.loads(idata.attrs["header"])
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"{path} is not a saved result ({error}): give a .nc file that a run wrote") from None
-        groups = {g: {n: v.values for n, v in idata[g].data_vars.items()} if g in idata.groups() else {}
-                  for g in ("posterior", "expected", "trace")}
+            header, groups = _read(path)
+        except MemoryError:
+            raise
+        except Exception as error:  # HDF5, h5netcdf, xarray and ArviZ, which say nowhere what they raise
+            header, groups, fault = {}, {}, short(error)
+        else:
+            fault = _fault(header, groups)
+        if fault:
+            raise InputError(f"{path} is not a saved result ({fault}): give a .nc file that a run wrote")
         seconds = groups["trace"].pop("seconds")
         dims = {k: tuple(v) for k, v in header.pop("dims").items()}
         for derived in ("steps", "seconds"):
             header.pop(derived)
         return cls(draws=groups["posterior"], expected=groups["expected"], trace=groups["trace"],
                    seconds=seconds, dims=dims, **header)
+
+
+def _read(path: Path) -> tuple[Any, dict[str, dict[str, np.ndarray]]]:
+    """The header and the arrays of every group of ours."""
+    az = import_arviz()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        idata = az.from_netcdf(str(path), engine="h5netcdf")
+    return json.loads(idata.attrs["header"]), {
+        g: {str(n): v.values for n, v in idata[g].data_vars.items()} if g in idata.groups() else {}
+        for g in ("posterior", "expected", "trace")}
+
+
+def _fault(header: Any, groups: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """In what it is not the header and arrays of a result; nothing where it is."""
+    if not isinstance(header, dict) or header.keys() != HEADER.keys():
+        return "its header is of another version"
+    wrong = next((name for name, kinds in HEADER.items() if not isinstance(header[name], kinds)), None)
+    dims, seconds = header["dims"], groups["trace"].get("seconds")
+    if wrong or not all(isinstance(v, list) and all(isinstance(d, str) for d in v) for v in dims.values()):
+        return f"in its header '{wrong or 'dims'}' is {short(header[wrong or 'dims'])}"
+    if seconds is None or seconds.ndim != 2 or not seconds.size or seconds.dtype.kind not in "fiu":
+        return "it does not say how many seconds it took"
+    least = {"posterior": 2, "expected": 0, "trace": 2}  # axes: chain and draw, none, chain and step
+    for group, values in groups.items():
+        for name, array in values.items():
+            if array.dtype.kind not in "biuf" or array.ndim < least[group]:
+                return f"'{short(name)}' of its {group} is {array.dtype} of shape {array.shape}"
+            if group == "trace" and array.shape != seconds.shape:
+                return f"'{short(name)}' of its trace has shape {array.shape}, its seconds {seconds.shape}"
+    return ""
 
 
 def versions() -> dict[str, str]:

@@ -6,15 +6,16 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import files
-from errors import InputError
+from errors import InputError, short
 from inference import identity
 
 NAME = "run.json"
+LONGEST = 4096  # characters of a word: of a path on Linux
 CODE = re.compile(r"\.py\b")  # in every word that could name a file to execute
 CODE_FOLDER = re.compile(r"[^,;=]*/(?=[^/,;=]*\.py\b)")
 
@@ -50,19 +51,10 @@ class Started:
         path = folder / NAME
         if not path.is_file():
             raise InputError(f"there is no run in {folder} to go on with ({NAME} is absent)")
-        try:
-            said: Any = json.loads(path.read_text())
-            started = cls(**{**said, "argv": tuple(said["argv"])})
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            started = None
-        if started is None or not started._sound():
+        said: Any = files.read_json(path)
+        if not _sound(said):
             raise InputError(f"{path} is not what this version writes when a run starts: start the run again elsewhere")
-        return started
-
-    def _sound(self) -> bool:
-        words = (self.problem, self.cwd, self.code, *self.argv)
-        return (all(isinstance(word, str) for word in words) and isinstance(self.files, dict)
-                and all(isinstance(value, str) for value in self.files.values()))
+        return cls(**said | {"argv": tuple(said["argv"])})
 
     def write(self, folder: Path) -> None:
         with files.whole(folder / NAME) as aside:
@@ -74,8 +66,20 @@ class Started:
         other += ["the code of this program"] * (self.code != now.code)
         other += ["the words it is asked in"] * (plain(self.argv) != plain(now.argv))
         if other:
-            raise InputError(f"{', '.join(other)}: not as when the run in {folder} was started, and to mix the two "
-                             f"would be wrong: give back what it was started with, or start a run of its own elsewhere")
+            raise InputError(f"{short(', '.join(other), 100)}: not as when the run in {folder} was started, and to mix "
+                             f"the two would be wrong: give back what it was started with, or start a run of its own "
+                             f"elsewhere")
+
+
+def _sound(said: Any) -> bool:
+    """Whether it is what `write` writes: the fields, each of its type, of words that a terminal and a disk can take."""
+    if not isinstance(said, dict) or said.keys() != {f.name for f in fields(Started)}:
+        return False
+    argv, read = said["argv"], said["files"]
+    if not isinstance(argv, list) or not isinstance(read, dict):
+        return False
+    words = [*argv, *read, *read.values(), *(said[name] for name in ("problem", "cwd", "code"))]
+    return all(isinstance(word, str) and word.isprintable() and len(word) <= LONGEST for word in words)
 
 
 @dataclass(frozen=True)

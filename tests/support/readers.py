@@ -1,0 +1,268 @@
+"""Every reader of somebody's file: whole files to start from, and how it is read. Tests and `bench/fuzz` share them.
+
+Whatever the bytes, a reader gives a value or one sentence: `fault` says where it does not.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import time
+import traceback
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+
+from comparison import reading
+from comparison.row import Row
+from data.grid_files import read_grid, read_marginals
+from data.images import read_image, write_image
+from data.rating_files import read_ratings
+from errors import InputError
+from inference import job, load
+from inference.drive import drive
+from inference.interrupt import finish_step_first
+from inference.job import Plan
+from models.grid import GridMRF
+from runs.started import NAME, Started
+from tests.support import ROOT
+
+LONGEST = 300  # characters of a sentence
+SECONDS = 1.0  # of processor time, for a small file
+BYTES = 100 * 10**6  # of memory, beside four times the file
+
+
+@dataclass(frozen=True)
+class Reader:
+    """suffix of its files; `seeds()` are whole ones; `read` takes a path."""
+
+    suffix: str
+    seeds: Callable[[], list[bytes]]
+    read: Callable[[Path], object]
+
+
+def fault(read: Callable[[Path], object], path: Path) -> str:
+    """What is wrong with how a file is read, in a few words that are the same for faults of one kind; else nothing."""
+    size, before, started = path.stat().st_size, _reset_peak(), time.process_time()
+    said = ""
+    try:
+        read(path)
+    except InputError as error:
+        words = str(error)
+        if len(words) > LONGEST:
+            said = f"a sentence of {len(words) // 100 * 100} characters or more{_where(error)}"
+        elif not words.isprintable():
+            said = f"a sentence that is not printable{_where(error)}"
+    except Exception as error:
+        said = f"{type(error).__name__}{_where(error)}"
+    if time.process_time() - started > SECONDS:
+        said = said or f"more than {SECONDS:g} s"
+    if before and _peak() - before > 4 * size + BYTES:
+        said = said or "too much memory"
+    return said
+
+
+def _where(error: Exception) -> str:
+    """The last line of ours that it went through."""
+    ours = [f for f in traceback.extract_tb(error.__traceback__)
+            if f.filename.startswith(str(ROOT)) and not f.filename.startswith(str(ROOT / "tests"))]
+    return f" at {Path(ours[-1].filename).relative_to(ROOT)}:{ours[-1].lineno}" if ours else ""
+
+
+def _reset_peak() -> int:
+    """Forget the most memory that was ever held (Linux); bytes held now, or 0 where it cannot be known."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return 0
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _peak() -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+LABELS = np.array([[0, 1, 1, -1], [2, 0, 1, 1], [0, 0, 2, 1]])
+
+
+def npy() -> list[bytes]:
+    arrays = [LABELS.astype(t) for t in ("i1", "<i8", ">i4", "f4", "<f8")]
+    arrays += [np.eye(3)[LABELS], np.eye(3, dtype=bool)[LABELS], np.asfortranarray(LABELS)]
+    return [_bytes(partial(np.save, arr=a)) for a in arrays]
+
+
+def _bytes(write: Callable[[io.BytesIO], object]) -> bytes:
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def greys() -> list[bytes]:
+    """Of two greys that survive JPEG: its blocks are of one grey each."""
+    blocks = np.repeat(np.repeat(LABELS.clip(0, 1) * 255, 8, 0), 8, 1).astype(np.uint8)
+    return [_bytes(partial(Image.fromarray(blocks).convert(mode).save, format="JPEG", quality=95, progressive=often))
+            for mode in ("L", "RGB") for often in (False, True)]
+
+
+def picture(kind: str, modes: tuple[str, ...]) -> Callable[[], list[bytes]]:
+    """Files of one of Pillow's formats, one a mode."""
+    def seeds() -> list[bytes]:
+        grey = Image.fromarray(np.repeat(np.repeat(LABELS.clip(0) * 100, 4, 0), 4, 1).astype(np.uint8))
+        wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+        return [_bytes(partial((wide if mode == "I;16" else grey.convert(mode)).save, format=kind)) for mode in modes]
+    return seeds
+
+
+def png() -> list[bytes]:
+    with TemporaryDirectory() as folder:
+        write_image(Path(folder, "a.png"), torch.from_numpy(LABELS))
+        ours = Path(folder, "a.png").read_bytes()
+    return [ours, *picture("PNG", ("1", "L", "I;16", "P", "LA", "RGB", "RGBA"))()]
+
+
+TABLE = "4\n 1 2.5 .75 1e-3"
+UAI = f"MARKOV\n4\n2 2 2 2\n5\n1 0\n2 0 1\n2 2 3\n2 0 2\n2 3 1\n\n2\n 0.5 2\n{TABLE}\n{TABLE}\n{TABLE}\n{TABLE}\n"
+CHAIN = "MARKOV 3 3 3 3 3  1 1  2 0 1  2 1 2  3 1 2 3  9 1 2 3 4 5 6 7 8 9  9 1 2 3 4 5 6 7 8 9"
+FG = "# two\n2\n\n2\n0 1\n2 2\n4\n0 1\n1 2\n2 3e1\n3 .4\n\n2\n1 2\n2 2\n4\n3 1\n2 2\n1 3\n0 4\n"
+
+
+def ratings_text() -> list[bytes]:
+    long = "userId,movieId,rating,timestamp\n" + "".join(f"{u},{10 * i},{(u + i) % 5 + 1},9\n"
+                                                         for u in range(1, 6) for i in range(1, 5))
+    jester = "3,1.5,-2.25,99,7.0\n2,99,99,-3.5,1.0\n4,1,2,3,4\n"
+    return [long.encode(), long.replace(",", "\t").encode(), long.replace(",", "::").encode(), jester.encode(),
+            b"user;item;rating\n1;1;4.5\n2;1;3\n"]
+
+
+def ratings_zip() -> list[bytes]:
+    def write(how: int, file: io.BytesIO) -> None:
+        with zipfile.ZipFile(file, "w", how) as archive:
+            archive.writestr("ml/ratings.csv", ratings_text()[0])
+    return [_bytes(partial(write, how)) for how in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
+
+
+def ratings_parquet() -> list[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    table = pa.table({"user": [1, 1, 2], "item": [5, 6, 5], "rating": [1.0, 2.5, 4.0]})
+    return [_bytes(partial(parquet.write_table, table, compression=how)) for how in ("none", "snappy")]
+
+
+def a_model() -> GridMRF:
+    return GridMRF.potts(torch.eye(2, dtype=torch.float64)[torch.tensor([[0, 1, 1], [0, 0, 1]])], 1.0, (0.5, 0.1))
+
+
+def a_job(name: str) -> job.Job:
+    """Of a small run, as `drive` makes it."""
+    method, plan = load.method("grid", name), Plan(steps=6, chains=2, warmup=2, draws=3)
+    rngs = [[job.generator(0, f"{role}/{c}") for c in range(2)] for role in ("method", "observer")]
+    return job.Job(method, a_model(), None, plan, {}, lambda latents: latents, None, *rngs)
+
+
+CHECKPOINTED = ("gibbs", "mean_field", "loopy_bp")
+
+
+@cache
+def checkpoints() -> list[bytes]:
+    found = []
+    for name in CHECKPOINTED:
+        asked = a_job(name)
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "a.npz")
+            state = [asked.method.init(rng, asked.model, None) for rng in asked.rngs]
+            run = job.Run(state, [], {}, [[{"accept": 1.0}] * 2], [[0.1, 0.2]], {"labels": [torch.zeros(2, 2, 3)]},
+                          {"converged": True})
+            job.save(path, run, asked)
+            found.append(path.read_bytes())
+    return found
+
+
+def read_checkpoint(path: Path) -> object:
+    """By each of the methods whose seeds there are; all but one refuse it."""
+    found = None
+    refusals = []
+    for name in CHECKPOINTED:
+        try:
+            found = job.resume(path, a_job(name), torch.device("cpu"))
+        except InputError as error:
+            refusals.append(error)
+    if len(refusals) == len(CHECKPOINTED):
+        raise refusals[0]
+    return found
+
+
+@cache
+def results() -> list[bytes]:
+    found = []
+    for name in CHECKPOINTED:
+        with TemporaryDirectory() as folder, finish_step_first():
+            result = drive(load.method("grid", name), a_model(), None, Plan(steps=20, chains=2, warmup=2, draws=3))
+            found.append(result.save(Path(folder)).read_bytes())
+    return found
+
+
+def read_result(path: Path) -> object:
+    """As `compare` does."""
+    return [Row.of(saved).to_json() for saved in reading.read([path])[0]]
+
+
+def result_json() -> list[bytes]:
+    cells = {"rank=1": {"rank": "1"}, "rank=2": {"rank": "2"}}
+    return [json.dumps({"problem": "1", "swept": {"rank": ["1", "2"]}, "cells": cells}).encode()]
+
+
+def read_sweep(path: Path) -> object:
+    """`sweep.json`, in the folder of a sweep."""
+    path.replace(path.with_name("sweep.json"))
+    return sorted((k, sorted(v.items())) for k, v in reading.cells(path.parent).items())
+
+
+def run_json() -> list[bytes]:
+    argv = ("--problem", "1", "--image", "mine.npy", "--method", "gibbs:schedule=raster", "--method=a/b.py:K", "--seed",
+            "3", "--sweep", "seed=0-3")
+    started = Started("1", argv, "/home/me", {"--image mine.npy": "0" * 64, "b.py": "1" * 64}, "2" * 12)
+    with TemporaryDirectory() as folder:
+        started.write(Path(folder))
+        return [Path(folder, NAME).read_bytes()]
+
+
+def read_run(path: Path) -> object:
+    """`run.json`, as `--resume` does."""
+    from commands import resume
+
+    path.replace(path.with_name(NAME))
+    now = Started("1", ("--problem", "1"), "/home/me", {"--image mine.npy": "0" * 64}, "2" * 12)
+    argv, _ = resume.arguments(path.parent, ["--method=elsewhere/b.py:K"])
+    Started.read(path.parent).check(path.parent, now)
+    return argv
+
+
+READERS = {
+    "npy": Reader(".npy", npy, read_image),
+    "png": Reader(".png", png, read_image),
+    "jpeg": Reader(".jpg", greys, read_image),
+    "picture": Reader(".png", lambda: [s for kind in ("BMP", "GIF", "PPM", "TIFF", "WEBP")
+                                       for s in picture(kind, ("L", "RGB"))()], read_image),
+    "uai": Reader(".uai", lambda: [UAI.encode(), CHAIN.encode()], read_grid),
+    "fg": Reader(".fg", lambda: [FG.encode()], read_grid),
+    "mar": Reader(".MAR", lambda: [b"MAR\n3 2 0.25 0.75\n2 1 0 2 .5 .5\n"], read_marginals),
+    "nc": Reader(".nc", results, read_result),
+    "ckpt": Reader(".npz", checkpoints, read_checkpoint),
+    "runjson": Reader(".json", run_json, read_run),
+    "sweepjson": Reader(".json", result_json, read_sweep),
+    "csv": Reader(".csv", ratings_text, read_ratings),
+    "gz": Reader(".gz", lambda: [gzip.compress(t, mtime=0) for t in ratings_text()], read_ratings),
+    "zip": Reader(".zip", ratings_zip, read_ratings),
+    "parquet": Reader(".parquet", ratings_parquet, read_ratings),
+}
