@@ -146,6 +146,9 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
     W = int(step.max(initial=1))
     if W == 1:
         return n
+    if wrapped := _wrapped(first, second, n):
+        raise InputError(f"is a grid of {wrapped} pixels, wrapped: its borders are joined, as on a torus, and only "
+                         f"grids with borders are read")
     if n % W:
         v = int(step.argmax())
         raise InputError(f"is not a grid in row-major order: variables {first[v]} and {second[v]} share a factor, "
@@ -156,6 +159,17 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
         raise InputError(f"is not a grid in row-major order: variables {first[v]} and {second[v]} share a factor, but "
                          f"are not neighbours in rows of {W} pixels")
     return W
+
+
+def _wrapped(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> str:
+    """The size "H x W" of the torus whose neighbours the pairs are, across both of its borders too; or nothing."""
+    for W in (W for W in range(3, n // 3 + 1) if n % W == 0):
+        H = n // W
+        rows, columns = abs(first // W - second // W), abs(first % W - second % W)
+        along, across = (rows == 0) & np.isin(columns, (1, W - 1)), (columns == 0) & np.isin(rows, (1, H - 1))
+        if (along | across).all() and (columns == W - 1).any() and (rows == H - 1).any():
+            return f"{H} x {W}"
+    return ""
 
 
 def _view(tables: Float64[Tensor, "a b K K"]) -> Float64[Tensor, "a b K K"]:
