@@ -101,15 +101,15 @@ def _parse(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
 
 
 def _grid(factors: Factors) -> GridMRF:
-    n, K = len(factors.states), max(factors.states)
+    n, K = factors.num_variables, factors.num_labels
     constant, single, pair = (
         [f for f, scope in enumerate(factors.scopes) if len(scope) == size] for size in (0, 1, 2))
     unary = np.where(np.arange(K) < np.array(factors.states)[:, None], 0.0, -np.inf)
-    unary[0] += _log(factors, constant, K).sum()
-    np.add.at(unary, [factors.scopes[f][0] for f in single], _log(factors, single, K).reshape(-1, K))
+    unary[0] += _log(factors, constant).sum()
+    np.add.at(unary, [factors.scopes[f][0] for f in single], _log(factors, single).reshape(-1, K))
 
     scopes = np.array([factors.scopes[f] for f in pair], dtype=np.int64).reshape(-1, 2)
-    tables = _log(factors, pair, K).reshape(-1, K, K)
+    tables = _log(factors, pair).reshape(-1, K, K)
     swapped = scopes[:, 0] > scopes[:, 1]
     tables[swapped] = tables[swapped].transpose(0, 2, 1)
     first, second = scopes.min(1, initial=n), scopes.max(1, initial=0)
@@ -123,7 +123,7 @@ def _grid(factors: Factors) -> GridMRF:
                    _view(pairs["right"][:, :-1]), _view(pairs["down"][:-1]))
 
 
-def _log(factors: Factors, which: list[int], K: int) -> np.ndarray:
+def _log(factors: Factors, which: list[int]) -> np.ndarray:
     """Logarithms of some factors' tables, all of one number of variables, with 0 nats for states that these lack."""
     found = []
     for f in which:
@@ -136,7 +136,7 @@ def _log(factors: Factors, which: list[int], K: int) -> np.ndarray:
             raise InputError(f"no labelling is possible (Z = 0): factor {f}, of variables {factors.scopes[f]}, is 0")
         with np.errstate(divide="ignore"):
             logs = np.log(table)
-        found.append(np.pad(logs, [(0, K - size) for size in table.shape]) if table.ndim else logs)
+        found.append(np.pad(logs, [(0, factors.num_labels - n) for n in table.shape]) if table.ndim else logs)
     return np.array(found)
 
 
