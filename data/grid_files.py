@@ -125,19 +125,20 @@ def _grid(factors: Factors) -> GridMRF:
 
 def _log(factors: Factors, which: list[int]) -> np.ndarray:
     """Logarithms of some factors' tables, all of one number of variables, with 0 nats for states that these lack."""
-    found = []
-    for f in which:
-        table = factors.tables[f]
-        wrong = ~((table >= 0) & (table < np.inf))
-        if wrong.any():
-            raise InputError(f"factor {f}, of variables {factors.scopes[f]}, holds {float(table[wrong][0]):g}, but "
-                             f"factors are at least 0 and finite")
-        if not table.any():
-            raise InputError(f"no labelling is possible (Z = 0): factor {f}, of variables {factors.scopes[f]}, is 0")
-        with np.errstate(divide="ignore"):
-            logs = np.log(table)
-        found.append(np.pad(logs, [(0, factors.num_labels - n) for n in table.shape]) if table.ndim else logs)
-    return np.array(found)
+    K, own = factors.num_labels, [factors.tables[f] for f in which]
+    tables = np.array([t if t.size == K**t.ndim else np.pad(t, [(0, K - n) for n in t.shape], constant_values=1.0)
+                       for t in own])
+    wrong = ~((tables >= 0) & (tables < np.inf))
+    if wrong.any():
+        f = which[int(np.argwhere(wrong)[0, 0])]
+        raise InputError(f"factor {f}, of variables {factors.scopes[f]}, holds {float(tables[wrong][0]):g}, but "
+                         f"factors are at least 0 and finite")
+    nothing = next((f for f, table in zip(which, own, strict=True) if not table.any()), None)
+    if nothing is not None:
+        raise InputError(f"no labelling is possible (Z = 0): factor {nothing}, of variables "
+                         f"{factors.scopes[nothing]}, is 0")
+    with np.errstate(divide="ignore"):
+        return np.log(tables)
 
 
 def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> int:
