@@ -31,6 +31,15 @@ class Factors:
     scopes: list[list[int]]
     tables: list[np.ndarray]
 
+    @property
+    def num_variables(self) -> int:
+        return len(self.states)
+
+    @property
+    def num_labels(self) -> int:
+        """Of the variable that has most."""
+        return max(self.states)
+
 
 def parse_uai(text: str) -> Factors:
     words = Words(re.sub(r"#.*", "", text))

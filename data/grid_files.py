@@ -103,16 +103,16 @@ def _parse(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
 
 
 def _grid(factors: Factors) -> GridMRF:
-    n, K = len(factors.states), max(factors.states)
+    n, K = factors.num_variables, factors.num_labels
     _check_size(n, K, sum(table.size for table in factors.tables))
     constant, single, pair = (
         [f for f, scope in enumerate(factors.scopes) if len(scope) == size] for size in (0, 1, 2))
     unary = np.where(np.arange(K) < np.array(factors.states)[:, None], 0.0, -np.inf)
-    unary[0] += _log(factors, constant, K).sum()
-    np.add.at(unary, [factors.scopes[f][0] for f in single], _log(factors, single, K).reshape(-1, K))
+    unary[0] += _log(factors, constant).sum()
+    np.add.at(unary, [factors.scopes[f][0] for f in single], _log(factors, single).reshape(-1, K))
 
     scopes = np.array([factors.scopes[f] for f in pair], dtype=np.int64).reshape(-1, 2)
-    tables = _log(factors, pair, K).reshape(-1, K, K)
+    tables = _log(factors, pair).reshape(-1, K, K)
     swapped = scopes[:, 0] > scopes[:, 1]
     tables[swapped] = tables[swapped].transpose(0, 2, 1)
     first, second = scopes.min(1, initial=n), scopes.max(1, initial=0)
@@ -134,21 +134,22 @@ def _check_size(n: int, K: int, given: int) -> None:
                          f"and its tables give {given} of them: it is damaged, or no grid")
 
 
-def _log(factors: Factors, which: list[int], K: int) -> np.ndarray:
+def _log(factors: Factors, which: list[int]) -> np.ndarray:
     """Logarithms of some factors' tables, all of one number of variables, with 0 nats for states that these lack."""
-    found = []
-    for f in which:
-        table = factors.tables[f]
-        wrong = ~((table >= 0) & (table < np.inf))
-        if wrong.any():
-            raise InputError(f"factor {f}, of variables {factors.scopes[f]}, holds {float(table[wrong][0]):g}, but "
-                             f"factors are at least 0 and finite")
-        if not table.any():
-            raise InputError(f"no labelling is possible (Z = 0): factor {f}, of variables {factors.scopes[f]}, is 0")
-        with np.errstate(divide="ignore"):
-            logs = np.log(table)
-        found.append(np.pad(logs, [(0, K - size) for size in table.shape]) if table.ndim else logs)
-    return np.array(found)
+    K, own = factors.num_labels, [factors.tables[f] for f in which]
+    tables = np.array([t if t.size == K**t.ndim else np.pad(t, [(0, K - n) for n in t.shape], constant_values=1.0)
+                       for t in own])
+    wrong = ~((tables >= 0) & (tables < np.inf))
+    if wrong.any():
+        f = which[int(np.argwhere(wrong)[0, 0])]
+        raise InputError(f"factor {f}, of variables {factors.scopes[f]}, holds {float(tables[wrong][0]):g}, but "
+                         f"factors are at least 0 and finite")
+    nothing = next((f for f, table in zip(which, own, strict=True) if not table.any()), None)
+    if nothing is not None:
+        raise InputError(f"no labelling is possible (Z = 0): factor {nothing}, of variables "
+                         f"{factors.scopes[nothing]}, is 0")
+    with np.errstate(divide="ignore"):
+        return np.log(tables)
 
 
 def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> int:
@@ -157,6 +158,9 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
     W = int(step.max(initial=1))
     if W == 1:
         return n
+    if wrapped := _wrapped(first, second, n):
+        raise InputError(f"is a grid of {wrapped} pixels, wrapped: its borders are joined, as on a torus, and only "
+                         f"grids with borders are read")
     if n % W:
         v = int(step.argmax())
         raise InputError(f"is not a grid in row-major order: variables {first[v]} and {second[v]} share a factor, "
@@ -167,6 +171,17 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
         raise InputError(f"is not a grid in row-major order: variables {first[v]} and {second[v]} share a factor, but "
                          f"are not neighbours in rows of {W} pixels")
     return W
+
+
+def _wrapped(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> str:
+    """The size "H x W" of the torus whose neighbours the pairs are, across both of its borders too; or nothing."""
+    for W in (W for W in range(3, n // 3 + 1) if n % W == 0):
+        H = n // W
+        rows, columns = abs(first // W - second // W), abs(first % W - second % W)
+        along, across = (rows == 0) & np.isin(columns, (1, W - 1)), (columns == 0) & np.isin(rows, (1, H - 1))
+        if (along | across).all() and (columns == W - 1).any() and (rows == H - 1).any():
+            return f"{H} x {W}"
+    return ""
 
 
 def _view(tables: Float64[Tensor, "a b K K"]) -> Float64[Tensor, "a b K K"]:

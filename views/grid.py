@@ -13,6 +13,8 @@ from matplotlib.colors import ListedColormap
 from inference.result import Result
 from views.figures import PALETTE, plain_log, save, styles, title
 
+SURE = 1e-12  # nats; what is surer squeezes no others
+
 
 def denoised(folder: Path, name: str, observed: np.ndarray | None, clean: np.ndarray | None,
              results: Sequence[Result]) -> Path:
@@ -51,7 +53,8 @@ def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
     figure, axes = _small_multiples(len(results))
     K = results[0].expected["labels"].shape[-1]
     maps = [pixel_entropy(r.expected["labels"]) for r in results]
-    floor = max(min(float(m[m > 0].min()) if (m > 0).any() else 1.0 for m in maps), 1e-12)
+    floor = min((float(m[m > SURE].min()) for m in maps if (m > SURE).any()), default=SURE)
+    floor = min(floor, math.log(K) / 2)
     for axis, result, values in zip(axes, results, maps, strict=True):
         shown = axis.imshow(np.maximum(values, floor), cmap="magma", interpolation="nearest",
                             norm=plt.matplotlib.colors.LogNorm(floor, math.log(K)))

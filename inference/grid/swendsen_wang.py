@@ -53,10 +53,10 @@ class State(Chain):
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, engine: Engine = "auto") -> State:
     """Labels at random."""
-    refuse_pairs("swendsen_wang", model)
     if model.device.type != "cpu":
         raise InputError(f"swendsen_wang grows its clusters pixel by pixel and runs on the CPU, not on "
                          f"{model.device}: use 'gibbs' there")
+    refuse_pairs("swendsen_wang", model)
     return State(random_labels(rng, model), torch.zeros_like(model.unary), 0,
                  choose("swendsen_wang", engine, model.device))
 

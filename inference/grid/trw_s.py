@@ -14,7 +14,8 @@ to the right and below, then backwards to the left and above (Kolmogorov 2006), 
 
 On the way forward each pixel takes its best label given those chosen before it; the answer is the best labelling of
 all sweeps. Where its log p~ meets the bound it is a most probable one, and the method ends. With two labels and
-edges that favour equal ones it comes to that; else the bound may stop above (it is that of the linear program).
+edges that favour equal ones it comes to that; else the bound may stop above; at best it is that of the linear
+program over marginals that agree on every edge.
 
 Cost of a sweep: 4 H W K^2, and 2 H W K^2 for the bound.
 """

@@ -94,3 +94,16 @@ def test_a_few_values_are_left_as_they_are():
     compare.without_outliers(axis, [1.0, 1.1, 1.2, 1.3])
     assert axis.get_xlim() == before and not axis.texts and PALETTE[0].startswith("#")
     plt.close("all")
+
+
+def test_a_map_of_what_is_sure_squeezes_no_other(tmp_path, monkeypatch):
+    """The scale begins at the least entropy that is one; and there is a scale where all are sure, or none is."""
+    drawn: list = []
+    monkeypatch.setattr(grid, "save", lambda figure, path: drawn.append(figure))
+    half = np.full((2, 2, 2), 0.5)
+    sure, mixed = np.eye(2)[np.zeros((2, 2), int)], np.array([[[0.9, 0.1]] * 2] * 2)
+    doubt = grid.pixel_entropy(mixed).min()
+    for shown, least in (([sure, mixed], doubt), ([sure], grid.SURE), ([half], np.log(2) / 2)):
+        grid.entropy(tmp_path, "a", [result(f"m{k}", labels=m) for k, m in enumerate(shown)])
+        drawn[-1].canvas.draw()
+        assert drawn[-1].axes[0].images[0].norm.vmin == pytest.approx(least)
