@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from data.jester_like import cache_folder
-from data.rating_text import JESTER_SCALE
+from data.rating_matrix import JESTER_SCALE
 from errors import InputError
 from models.ratings import Ratings
 
@@ -82,7 +82,7 @@ def looks_like_jester(ratings: Ratings) -> bool:
     if not len(ratings):
         return False
     lowest, highest = float(ratings.rating.min()), float(ratings.rating.max())
-    return ratings.scale == JESTER_SCALE or (-10 <= lowest < -5 and 5 < highest <= 10)
+    return lowest < 0 and (ratings.scale == JESTER_SCALE or (-10 <= lowest < -5 and 5 < highest <= 10))
 
 
 def parse_scale(text: str) -> tuple[float, float]:

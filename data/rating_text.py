@@ -1,53 +1,30 @@
-"""The text of a rating file -> triples: which layout it is, and which line is at fault when it is none.
-
-    user item rating [timestamp]     separated by comma, semicolon, tab, '::' or blanks; a header or none
-    a wide matrix                    a row per user, a column per item, 99 where there is no rating; Jester's own
-                                     starts with the number of items rated, others with a header and user ids
-"""
+"""The text of a rating file, separated by comma, semicolon, tab, '::', '|' or blanks -> a sheet of rows and columns."""
 
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from data.rating_columns import looks_like_header
+from data.rating_sheet import Words, plain
 from errors import InputError
 
-MISSING = 99.0  # marks "not rated" in wide matrices; no rating scale reaches it
-JESTER_SCALE = (-10.0, 10.0)
-EXPECTED = ("expected the columns user, item, rating (a fourth, the time, is ignored) or "
-            "a wide matrix with a row per user, a column per item and 99 for 'not rated'")
-
-NAMES = {
-    "user": {"user", "userid", "uid", "u"},
-    "item": {"item", "itemid", "iid", "i", "movie", "movieid", "joke", "jokeid", "book", "bookid", "product",
-             "productid"},
-    "rating": {"rating", "ratings", "score", "stars", "value", "r"},
-}
+EXPECTED = "expected the columns user, item, rating, or a matrix with a row per user and a column per item"
+SEPARATORS = ("::", "\t", ";", ",", "|", " ")
+SAMPLE = 200  # rows that the separator and the layout are told by
+BLOCK = 2**20  # bytes of text that Arrow takes at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Triples:
-    """Ratings as a source gives them: original ids, nothing checked.
-
-    `where(n)` says where rating n stands ("u.data, line 17"), for sentences about it. `scale` is set where
-    the layout itself tells it.
-    """
-
-    user: np.ndarray  # (N,) int64
-    item: np.ndarray  # (N,) int64
-    rating: np.ndarray  # (N,) float64
-    where: Callable[[int], str]
-    scale: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
+class TextSheet:
     """Text cut into rows: `body` has one row a line and `separator` between fields; blank lines do not count."""
 
     name: str
@@ -56,152 +33,141 @@ class Table:
     separator: str
     width: int
     first_line: int  # of `body` in the file, from 1
+    sample: list[list[str]] = field(repr=False)
 
-    def lines(self) -> Iterator[tuple[int, str]]:
-        text = self.body.decode("utf-8", errors="replace")
-        return ((n, line) for n, line in enumerate(text.split("\n"), self.first_line) if line.strip("\r"))
+    @property
+    def commas(self) -> bool:
+        return self.separator != ","
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row that is not blank, and the line on which it ends."""
+        return read(self.body.decode(), self.separator, self.first_line, self._quoted)
+
+    @cached_property
+    def _quoted(self) -> bool:
+        """Whether quotation marks enclose fields: not where one is never closed."""
+        return self._table(quoted=True) is not None or self._table(quoted=False) is None
 
     def where(self, row: int) -> str:
-        number = next(n for k, (n, _) in enumerate(self.lines()) if k == row)
-        return f"{self.name}, line {number}"
+        return f"{self.name}, line {next(itertools.islice(self.rows(), row, None))[0]}"
 
-    def parse(self, kinds: Sequence[type | None]) -> list[np.ndarray]:
-        """The columns whose kind is int or float, as int64 and float64; None is skipped. Names the line at fault."""
+    def columns(self, wanted: Sequence[int]) -> list[Words]:
+        table = self._table(quoted=True) or self._table(quoted=False)
+        if table is None:
+            raise self._fault()
+        return [Words.of(table.column(n)) for n in wanted]
+
+    def _table(self, quoted: bool) -> pa.Table | None:
         names = [str(k) for k in range(self.width)]
-        wanted = {n: pa.int64() if kind is int else pa.float64()
-                  for n, kind in zip(names, kinds, strict=True) if kind}
-        convert = pa.csv.ConvertOptions(column_types=wanted, include_columns=list(wanted), null_values=[])
         native = pa.BufferOutputStream()  # Arrow's own memory: its threads may let go of it while Python is ending
         native.write(self.body)
         try:
-            table = pa.csv.read_csv(
+            return pa.csv.read_csv(
                 pa.BufferReader(native.getvalue()),
-                read_options=pa.csv.ReadOptions(column_names=names),
-                parse_options=pa.csv.ParseOptions(delimiter=self.separator),
-                convert_options=convert,
-            )
-        except pa.ArrowInvalid as error:
-            raise self.fault(kinds) or InputError(f"{self.name} cannot be read as ratings: {error}") from None
-        # not to_numpy: it imports pandas, which takes longer than the reading
-        return [np.concatenate([np.from_dlpack(chunk) for chunk in table.column(n).chunks]) for n in wanted]
+                read_options=pa.csv.ReadOptions(column_names=names, block_size=max(BLOCK, 64 * self.width)),
+                parse_options=pa.csv.ParseOptions(delimiter=self.separator, quote_char='"' if quoted else False,
+                                                  newlines_in_values=quoted and b'"' in self.body),
+                convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()),
+                                                      strings_can_be_null=False))
+        except pa.ArrowInvalid:
+            return None
 
-    def fault(self, kinds: Sequence[type | None]) -> InputError | None:
-        """The first line that is not `width` numbers of these kinds, as a sentence."""
-        for number, line in self.lines():
-            where = f"{self.name}, line {number}"
-            fields = fields_of(line, self.separator)
+    def _fault(self) -> InputError:
+        """The first line that has not `width` columns."""
+        for number, fields in self.rows():
             if len(fields) != self.width:
-                return InputError(f"{where} has {len(fields)} column(s), the first line has {self.width}; {EXPECTED}")
-            for column, (field, kind) in enumerate(zip(fields, kinds, strict=True), 1):
-                if kind is int and not re.fullmatch(r"\s*-?\d{1,18}\s*", field):
-                    return InputError(f"{where}: the id '{field}' in column {column} is not an integer")
-                if kind is float and not is_number(field):
-                    return InputError(f"{where}: '{field}' in column {column} stands where a number belongs")
-        return None
+                return InputError(f"{self.name}, line {number} has {len(fields)} column(s), the first line has "
+                                  f"{self.width}; {EXPECTED}")
+        return InputError(f"{self.name} cannot be cut into rows: a line is too long, or a quotation mark is never "
+                          f"closed")
 
 
-def fields_of(line: str, separator: str) -> list[str]:
-    try:
-        return next(csv.reader([line.strip("\r")], delimiter=separator), [])
-    except csv.Error:  # a field beyond the module's limit: not a table of ratings, but the sentence wants its fields
-        return line.split(separator)
+def read(text: str, separator: str, first_line: int = 1, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, and their lines; a quoted field may hold line ends."""
+    rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator,
+                      quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+    while True:
+        try:
+            fields = next(rows, None)
+        except csv.Error:  # a field beyond the module's limit
+            fields = [""]
+        if fields is None:
+            return
+        if fields and (len(fields) > 1 or fields[0].strip()):
+            yield first_line + rows.line_num - 1, fields
 
 
-def is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return "_" not in field
-
-
-def cut(name: str, text: bytes) -> Table:
-    """Find the separator and the header, if any."""
-    text = text.removeprefix(b"\xef\xbb\xbf")
-    start = re.search(rb"[^\s]", text)
-    if not start:
+def cut(name: str, text: str) -> TextSheet:
+    """Find the separator and the header, if any; remarks that begin with # or % come before them."""
+    text = re.sub(r"(?m)^[ \t\f\v]+$", "", text)
+    last = text.find("\n", len(text.rstrip(" \t\n,;|")))  # a spreadsheet's empty last rows begin there
+    text = text[:last + 1] if last >= 0 else text
+    begin = re.match(r"(\s*\n|[ \t]*[#%].*(\n|\Z))*", text)
+    start = begin.end() if begin else 0
+    told = re.match(r'"?sep=(.)"?[ \t]*\n', text[start:])
+    start += told.end() if told else 0
+    body = text[start:]
+    if not body.strip():
         raise InputError(f"{name} is empty; {EXPECTED}")
-    first_line = text.count(b"\n", 0, start.start()) + 1
-    text = text[text.rfind(b"\n", 0, start.start()) + 1:]
-    head = text.partition(b"\n")[0]
-    separator = next((s for s in ("::", ";", ",", "\t") if s.encode() in head), " ")
+    separator = told[1] if told else separator_of(body)
+    body, separator = tabbed(body, separator)
+    rows = read(body, separator)
+    first = next(rows, (1, [""]))
+    fields, line = first[1], text.count("\n", 0, start) + 1
+    header = [plain(f.strip()) for f in fields] if looks_like_header(fields) else None
+    if header:
+        past = _lines(body, first[0])
+        body, line = body[past:], line + first[0]
+        rows = read(body, separator)
+        if not body.strip():
+            raise InputError(f"{name} has a header but no ratings")
+    sample = [row for _, row in itertools.islice(read(body, separator), SAMPLE)]
+    return TextSheet(name, header, body.encode(), separator, len(fields), line, sample)
+
+
+def _lines(text: str, count: int) -> int:
+    """Where the line after the first `count` begins."""
+    at = 0
+    for _ in range(count):
+        at = text.find("\n", at) + 1 or len(text)
+    return at
+
+
+def separator_of(body: str) -> str:
+    """The one that cuts the first rows into as many fields as the first of all, at least three where one does."""
+    lines = "\n".join(itertools.islice((line for line in _each(body) if line.strip()), SAMPLE))
+    best, found = (-1.0, 0), ""
+    for separator in SEPARATORS:
+        if separator not in lines:
+            continue
+        rows = [row for _, row in read(*tabbed(lines, separator))]
+        widths = [len(row) for row in rows]
+        agree = sum(w == widths[0] for w in widths) / len(widths)
+        score = (agree, -SEPARATORS.index(separator)) if widths[0] >= 3 else (0.0, -SEPARATORS.index(separator))
+        if not found or score > best:
+            best, found = score, separator
+    return found or ","
+
+
+def _each(text: str) -> Iterator[str]:
+    """Its lines, one at a time."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        yield text[at:end]
+        at = end + 1
+
+
+def tabbed(text: str, separator: str) -> tuple[str, str]:
+    """The text with one character between fields, and that: runs of blanks and Jester's two tabs become one tab."""
     if separator == "::":
-        text, separator = text.replace(b"::", b"\t"), "\t"
-    elif separator in "\t ":  # Jester's own files have two tabs, the course's any number of blanks
-        text, separator = squeeze(text.replace(separator.encode(), b"\t")), "\t"
-    head, _, rest = text.partition(b"\n")
-    fields = fields_of(head.decode("utf-8", errors="replace"), separator)
-    numbers = [is_number(f) for f in fields]
-    if not any(numbers) or (len(fields) > 4 and not numbers[0]):
-        header = [re.sub(r"[\s_\-\"']", "", f).lower() for f in fields]
-        return Table(name, header, rest, separator, len(fields), first_line + 1)
-    return Table(name, None, text, separator, len(fields), first_line)
+        return text.replace("::", "\t"), "\t"
+    lines = [line for line in itertools.islice(_each(text), SAMPLE) if line.strip()]
+    double = separator == "\t" and all(line.count("\t") == 2 * line.count("\t\t") > 0 for line in lines)
+    if separator != " " and not double:
+        return text, separator
+    text = re.sub(r"[ \t]+" if separator == " " else r"\t+", "\t", text)
+    return re.sub(r"(?m)^\t|\t$", "", text), "\t"
 
 
-def squeeze(text: bytes) -> bytes:
-    """Runs of tabs -> one; none at the ends of lines."""
-    text = text.replace(b"\r\n", b"\n")
-    while b"\t\t" in text:
-        text = text.replace(b"\t\t", b"\t")
-    return text.replace(b"\n\t", b"\n").replace(b"\t\n", b"\n").strip(b"\t")
-
-
-def read_text(name: str, text: bytes) -> Triples:
-    """Triples from the text of a file called `name`."""
-    table = cut(name, text)
-    if not table.body.strip():
-        raise InputError(f"{name} has a header but no ratings")
-    columns = columns_by_name(table.header) if table.header else ((0, 1, 2) if table.width in (3, 4) else None)
-    if columns:
-        return read_long(table, columns)
-    if table.width < 5 or (table.header and not all(re.fullmatch(r"\D*\d+", f) for f in table.header[1:])):
-        found = f"the columns {', '.join(table.header)}" if table.header else f"{table.width} column(s)"
-        raise InputError(f"{name} has {found}; {EXPECTED}")
-    return read_wide(table)
-
-
-def columns_by_name(header: Sequence[str]) -> tuple[int, int, int] | None:
-    """Where user, item and rating stand in a header; None if one of them has no column of a known name."""
-    found = [next((k for k, name in enumerate(header) if name in NAMES[role]), None)
-             for role in ("user", "item", "rating")]
-    user, item, rating = found
-    return None if user is None or item is None or rating is None else (user, item, rating)
-
-
-def read_long(table: Table, columns: tuple[int, int, int]) -> Triples:
-    """A rating a line."""
-    kinds: list[type | None] = [None] * table.width
-    for column, kind in zip(columns, (int, int, float), strict=True):
-        kinds[column] = kind
-    parsed = dict(zip(sorted(columns), table.parse(kinds), strict=True))
-    user, item, rating = (parsed[c] for c in columns)
-    return Triples(user, item, rating, table.where)
-
-
-def read_wide(table: Table) -> Triples:
-    """A user a row and an item a column; ids are those of the header, or counted from 1."""
-    matrix = np.column_stack(table.parse([float] * table.width))
-    first, rest = matrix[:, 0], matrix[:, 1:]
-    user_ids, scale = np.arange(1, len(matrix) + 1, dtype=np.int64), None
-    counted = first == (rest != MISSING).sum(1)
-    if table.header and table.header[0] in NAMES["user"] | {""}:
-        whole = first == np.floor(first)
-        if not whole.all():
-            row = int(np.argmin(whole))
-            raise InputError(f"{table.where(row)}: the id '{first[row]:g}' in column 1 is not an integer")
-        user_ids = first.astype(np.int64)
-    elif table.header or counted.mean() > 0.5:  # Jester's own
-        if not counted.all():
-            row = int(np.argmin(counted))
-            raise InputError(f"{table.where(row)}: the first column says that {first[row]:g} items are rated, "
-                             f"but {int((rest[row] != MISSING).sum())} of the others are not 99")
-        scale = JESTER_SCALE
-    else:
-        rest = matrix
-    names = [re.sub(r"\D", "", f) for f in table.header[1:]] if table.header else range(1, rest.shape[1] + 1)
-    item_ids = np.array([int(n) for n in names])
-    rows, columns = np.nonzero(rest != MISSING)
-    if not len(rows):
-        raise InputError(f"{table.name} is a matrix without a rating: every entry is 99")
-    return Triples(user_ids[rows], item_ids[columns], rest[rows, columns],
-                   lambda n: f"{table.where(int(rows[n]))}, item {item_ids[columns[n]]}", scale)

@@ -7,20 +7,21 @@ from pathlib import Path
 
 from data.jester import download_jester, looks_like_jester, parse_scale, to_stars
 from data.jester_like import jester_like
-from data.rating_files import read_ratings
-from data.rating_text import JESTER_SCALE
+from data.rating_files import Reading, read_ratings
+from data.rating_matrix import JESTER_SCALE
 from data.split import Split, parse_fractions, read_split, split, subsample
 from errors import InputError, unknown
 from models.ratings import Ratings
 
-__all__ = ["NAMES", "Ratings", "Split", "jester_like", "load_ratings", "parse_fractions", "read_ratings", "read_split",
-           "split", "subsample", "to_stars"]
+__all__ = ["NAMES", "Ratings", "Reading", "Split", "jester_like", "load_ratings", "parse_fractions", "read_ratings",
+           "read_split", "split", "subsample", "to_stars"]
 
 NAMES = ("jester-like", "jester")
 
 
 def load_ratings(
-    source: str | Path, seed: int = 0, scale: str = "auto", say: Callable[[str], None] = print,
+    source: str | Path, seed: int = 0, scale: str = "auto", say: Callable[[str], None] = print, *,
+    columns: str | None = None, duplicates: str = "refuse",
 ) -> Ratings:
     """The ratings called `source`: 'jester-like' (made from `seed`), 'jester' (downloaded), or a file.
 
@@ -29,10 +30,13 @@ def load_ratings(
         jester      the ratings are on Jester's scale, and are mapped
         keep        the ratings stay as they are
         LOW,HIGH    they stay as they are, and one below LOW or above HIGH is refused
+
+    `columns` ("user=reviewer,item=asin,rating=overall") says which those of a file are, where their names do not;
+    `duplicates` whether a pair that is rated twice is refused, or counts by its last rating or by the mean.
     """
     known = {"auto": None, "keep": None, "jester": JESTER_SCALE}
     limits = known[scale] if scale in known else parse_scale(scale)
-    ratings = fetch(str(source), seed, limits, say)
+    ratings = fetch(str(source), seed, limits, Reading(columns, duplicates, say))
     if scale == "jester":
         return to_stars(ratings)
     if scale == "auto" and looks_like_jester(ratings):
@@ -40,19 +44,20 @@ def load_ratings(
         return to_stars(ratings)
     if scale == "auto" and ratings.scale is None:
         low, high = float(ratings.rating.min()), float(ratings.rating.max())
-        say(f"{source}: ratings from {low:g} to {high:g}; --scale LOW,HIGH refuses others")
+        say(f"{Path(source).name}: the ratings run from {low:.10g} to {high:.10g}; if that is their scale, --scale "
+            f"{low:.10g},{high:.10g} says so, and ends predicted intervals there")
     return ratings
 
 
-def fetch(source: str, seed: int, limits: tuple[float, float] | None, say: Callable[[str], None]) -> Ratings:
+def fetch(source: str, seed: int, limits: tuple[float, float] | None, how: Reading) -> Ratings:
     if source == "jester-like":
         if limits not in (None, (1.0, 5.0)):
             raise InputError(f"the ratings of 'jester-like' are on the scale 1 to 5, "
                              f"not {limits[0]:g} to {limits[1]:g}")
         return jester_like(seed)
     if source == "jester":
-        return read_ratings(download_jester(say=say), limits or JESTER_SCALE)
+        return read_ratings(download_jester(say=how.say), limits or JESTER_SCALE)
     path = Path(source)
     if not path.exists() and not path.suffix and path.name == source:
         raise unknown("ratings", source, NAMES)
-    return read_ratings(path, limits)
+    return read_ratings(path, limits, how)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from data.rating_files import Scale, read_triples, to_ratings
+from data.rating_files import AS_IT_IS, Reading, read_triples
+from data.rating_pairs import Scale, to_ratings
 from errors import InputError
 from models.ratings import Ratings
 
@@ -69,12 +70,14 @@ def subsample(ratings: Ratings, fraction: float, *, rng: torch.Generator) -> Rat
 
 def read_split(
     train_path: str | Path, test_path: str | Path, scale: Scale | None = None, say: Callable[[str], None] = print,
+    how: Reading = AS_IT_IS,
 ) -> Split:
     """A split given as two files (`u1.base` and `u1.test`), with one numbering of users and items.
 
-    Users and items that only the test file knows are kept, and `say` is told how many there are.
+    `how` is of both. Users and items that only the test file knows are kept, and `say` is told how many there are.
     """
-    train, test = to_ratings([read_triples(train_path), read_triples(test_path)], scale)
+    triples = [read_triples(train_path, how), read_triples(test_path, how, single=True)]
+    train, test = to_ratings(triples, scale, how.duplicates, how.say)
     given = Split(train, test.take(torch.arange(0)), test)
     for what, count in (("user", given.unseen_users), ("item", given.unseen_items)):
         if count:

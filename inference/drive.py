@@ -158,6 +158,7 @@ def _finish(run: Run, job: Job) -> Result:
         log_evidence=None if evidence is None else float(evidence[:, -1].mean()),
         log_evidence_kind=run.words.get("kind"), converged=converged,
         seed=plan.seed, options=dict(job.options), dims=job.model.dims,
+        coords={k: v for part in (job.data, job.observer) for k, v in getattr(part, "coords", {}).items()},
         facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
                "oscillating": run.words.get("oscillating", False),
                **job.facts})

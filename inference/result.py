@@ -39,6 +39,7 @@ class Result:
     expected  {quantity: array}, the method's own answer; for MCMC the mean over chains
     trace     {field of Info: (chain, step)}, nan where the method was silent
     seconds   (chain, step), wall time of each step
+    coords    {name: (dim, labels)}, names of what stands along a dim, for whoever reads the file
     loading   seconds of compiling and loading, none of them in `seconds`; most of it once a process
 
     >>> arrays = {"draws": {"x": np.zeros((2, 9))}, "expected": {"x": np.zeros(())}, "trace": {}}
@@ -67,6 +68,7 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)  # anything else worth a line of JSON
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     loading: float = 0.0
+    coords: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -126,7 +128,9 @@ class Result:
                 if len(rest) != array.ndim - len(lead):
                     rest = tuple(f"{name}_{k}" for k in range(array.ndim - len(lead)))
                 columns[name] = (lead + tuple(rest), array)
-            return xr.Dataset(columns)
+            sizes = {dim: n for dims, array in columns.values() for dim, n in zip(dims, array.shape, strict=True)}
+            return xr.Dataset(columns, {label: (dim, names) for label, (dim, names) in self.coords.items()
+                                        if sizes.get(dim) == len(names)})
 
         groups = {
             "posterior": dataset(self.draws, ("chain", "draw"), "posterior"),

@@ -45,7 +45,9 @@ class Factorization:
         "posterior/U": ("user", "factor"), "posterior/V": ("item", "factor"),
         "expected/U_mean": ("user", "factor"), "expected/U_var": ("user", "factor"),
         "expected/V_mean": ("item", "factor"), "expected/V_var": ("item", "factor"),
-        "expected/prediction": ("pair",), "expected/prediction_var": ("pair",)}
+        "expected/prediction": ("pair",), "expected/prediction_var": ("pair",),
+        **{f"expected/{of}_{what}": (of,) for of in ("test", "ask")
+           for what in ("mean", "spread", "pit", "log_density")}}
 
     def __post_init__(self) -> None:
         if self.num_users < 1 or self.num_items < 1:

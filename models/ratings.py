@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
@@ -83,6 +84,12 @@ class Ratings:
         return self if bool((self.user[1:] >= self.user[:-1]).all()) else self.take(self.order)
 
     @property
+    def coords(self) -> dict[str, tuple[str, np.ndarray]]:
+        """The names of users and items, for those axes of a result."""
+        names = {"user": self.user_ids, "item": self.item_ids}
+        return {side: (side, label_array(ids)) for side, ids in names.items() if ids is not None}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """How many, and which."""
         return {"ratings": len(self), "fingerprint": self.fingerprint}
@@ -106,3 +113,14 @@ class Ratings:
 
     def to(self, device: torch.device | str) -> Ratings:
         return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))
+
+
+def label_array(ids: Sequence[Any]) -> np.ndarray:
+    """Ids as an array: whole numbers as such, text as objects.
+
+    >>> label_array((7, 2**64 - 1)), label_array(("007", "7"))
+    (array([                   7, 18446744073709551615], dtype=uint64), array(['007', '7'], dtype=object))
+    """
+    if any(isinstance(i, str) for i in ids):
+        return np.array(ids, dtype=object)
+    return np.array(ids, dtype=np.uint64 if len(ids) and max(ids) >= 2**63 else None)  # else NumPy makes it a float

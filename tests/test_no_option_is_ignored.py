@@ -29,7 +29,8 @@ OF_RATINGS = ALL | {
     "ratings": ("--ratings", "nothing.csv"), "test_ratings": ("--test-ratings", "nothing.csv"),
     "scale": ("--scale", "2,3"), "split": ("--split", "0.5,0,0.5"), "subsample": ("--subsample", "0.5"),
     "recommend": ("--recommend", "1"), "top": ("--top", "2"), "outside": ("--outside", "nowhere"),
-    "rank": ("--rank", "3"), "ranks": ("--ranks", "1")}
+    "rank": ("--rank", "3"), "ranks": ("--ranks", "1"), "columns": ("--columns", "user=item,item=user,rating=rating"),
+    "duplicates": ("--duplicates", "first")}
 ADDED = {
     "1": ALL | {
         "settings": ("--set", "damping=0.5"), "image": ("--image", "flag"), "labels": ("--labels", "4"),

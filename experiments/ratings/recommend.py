@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from data.rating_sheet import plain
 from data.ratings import Ratings
 from errors import InputError
 from inference.result import Result
@@ -12,6 +13,7 @@ from models.ratings import Pairs
 from runs.run import Run
 from views import tables
 
+WHOLE = 10**6  # characters: ids are shown as they are
 NORMAL_90 = 1.6448536269514722  # 90% of a Gaussian lies within so many standard deviations of its mean
 
 
@@ -19,8 +21,8 @@ def unrated(train: Ratings, user: str) -> Pairs:
     """The user of that original id, with every item that has no rating of theirs in the training set."""
     ids = [str(i) for i in (train.user_ids if train.user_ids is not None else range(train.num_users))]
     if user not in ids:
-        raise InputError(f"--recommend {user}: there is no user {user}; "
-                         f"the ids of the {len(ids):,} users run from {ids[0]} to {ids[-1]}")
+        raise InputError(f"--recommend {user}: there is no user {plain(user)}; "
+                         f"the ids of the {len(ids):,} users run from {plain(ids[0])} to {plain(ids[-1])}")
     place = ids.index(user)
     rated = torch.zeros(train.num_items, dtype=torch.bool, device=train.device)
     rated[train.item[train.user == place]] = True
@@ -42,4 +44,5 @@ def recommend(this: Run, user: str, top: int, train: Ratings, pairs: Pairs, resu
     known = bool((train.user == pairs[0][0]).any())
     why = "" if known else ", who has no rating in the training set: from the prior, which prefers nothing"
     tables.show(this.console, f"For user {user}{why}, by {result.name}", ("item", "predicted rating", "90% interval"),
-                [(str(ids[int(pairs[1][n])]), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}") for n in best])
+                [(plain(ids[int(pairs[1][n])], WHOLE), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}")
+                 for n in best])

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from data.rating_pairs import DUPLICATES
 from data.ratings import NAMES
-from errors import InputError
+from errors import InputError, unknown
 from runs import request
 from runs.request import option
 
@@ -24,8 +25,13 @@ class Request(request.Request):
     reads: ClassVar[tuple[str, ...]] = ("ratings", "test_ratings", "outside")
     names: ClassVar[tuple[str, ...]] = NAMES
     ratings: str = option("jester-like", "jester-like (made from the seed; the default), jester (downloaded), or a "
-                          "file: CSV, TSV, MovieLens, Jester's matrix, Parquet, gzipped or not", metavar="NAME|FILE",
-                          group=RATINGS)
+                          "file: CSV, TSV, MovieLens, a matrix, Parquet (a folder of it too), MatrixMarket; packed by "
+                          "gzip, bzip2, xz, zip or not", metavar="NAME|FILE", group=RATINGS)
+    columns: str | None = option(None, "which columns of the file are which, by name or number (default: by the names "
+                                 "that they usually have); time decides which of --duplicates is the last",
+                                 metavar="user=...,item=...,rating=...[,time=...]", group=RATINGS)
+    duplicates: str = option("refuse", "of a pair that is rated twice: refuse, last or mean (default refuse)",
+                             metavar="WHICH", group=RATINGS)
     test_ratings: str | None = option(None, "a given test set, like u1.test beside --ratings u1.base", metavar="FILE",
                                       group=RATINGS)
     scale: str = option("auto", "auto, jester (-10..10 to 1..5 stars), keep, or LOW,HIGH", group=RATINGS)
@@ -41,6 +47,8 @@ class Request(request.Request):
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InputError(f"--top must be at least 1, not {self.top}")
+        if self.duplicates not in DUPLICATES:
+            raise unknown("--duplicates", self.duplicates, DUPLICATES)
         if self.outside and not (self.outside / JESTER).is_file():
             raise InputError(f"--outside {self.outside} holds no {JESTER}")
         if self.test_ratings and self.split:
@@ -57,6 +65,8 @@ class Request(request.Request):
             found["top"] = "it is how many --recommend USER lists"
         if self.ratings == "jester-like" and not self.test_ratings:
             found["scale"] = "jester-like ratings are stars from 1 to 5 as they are made"
+        if self.ratings in NAMES and not self.test_ratings:
+            found |= dict.fromkeys(("columns", "duplicates"), f"{self.ratings} is built in, and has none to choose")
         if self.test_ratings and self.subsample == 1:
             found["data_seed"] = "nothing is made, split or left out at random where --test-ratings are given"
         return found

@@ -8,8 +8,8 @@ import torch
 from rich.console import Console
 
 from data.jester import looks_like_jester, parse_scale
-from data.rating_text import JESTER_SCALE
-from data.ratings import Split, load_ratings, parse_fractions, read_split, split, subsample, to_stars
+from data.rating_matrix import JESTER_SCALE
+from data.ratings import Reading, Split, load_ratings, parse_fractions, read_split, split, subsample, to_stars
 from experiments.ratings.request import SHARES, Request
 from inference.job import generator
 
@@ -23,7 +23,8 @@ def load(request: Request, console: Console) -> Split:
     if request.test_ratings:
         parts = _given(request, request.test_ratings, say)
     else:
-        ratings = load_ratings(request.ratings, seed, request.scale, say=say)
+        ratings = load_ratings(request.ratings, seed, request.scale, say, columns=request.columns,
+                               duplicates=request.duplicates)
         parts = split(ratings, parse_fractions(request.split or SHARES), rng=generator(seed, "split"))
     if request.subsample != 1:
         train = subsample(parts.train, request.subsample, rng=generator(seed, "subsample"))
@@ -40,7 +41,8 @@ def _given(request: Request, test: str, say: Callable[[str], None]) -> Split:
     """Training and test set as two files."""
     known = {"auto": None, "keep": None, "jester": JESTER_SCALE}
     limits = known[request.scale] if request.scale in known else parse_scale(request.scale)
-    parts = read_split(request.ratings, test, limits, say=say)
+    how = Reading(request.columns, request.duplicates, say)
+    parts = read_split(request.ratings, test, limits, say, how)
     if request.scale == "jester" or (request.scale == "auto" and looks_like_jester(parts.train)):
         say("the ratings from -10 to 10 are mapped to 1 to 5 stars by ceil((x + 10) / 4)")
         parts = Split(to_stars(parts.train), parts.validation, to_stars(parts.test))

@@ -81,7 +81,10 @@ class Predictive:
         self.detailed = {name: self.sets[name] for name in detailed if name in self.sets}
         if ask is not None:
             nothing = torch.zeros(len(ask[0]), dtype=torch.float64, device=ask[0].device)
-            self.detailed["ask"] = Ratings(*ask, nothing, model.num_users, model.num_items)
+            known = next(iter(self.sets.values()), None)
+            self.detailed["ask"] = Ratings(*ask, nothing, model.num_users, model.num_items,
+                                           user_ids=known.user_ids if known else None,
+                                           item_ids=known.item_ids if known else None)
         self.sorted = {name: ratings.by_user for name, ratings in self.sets.items()}
         chosen = choose("the scorer", engine, torch.device(model.device))
         self.compiled = chosen == "compiled"
@@ -93,6 +96,15 @@ class Predictive:
         """The sets; the training set is scored_train, as it may be a part of what is trained on."""
         said = {f"{'scored_' * (name == 'train')}{name}": ratings.facts for name, ratings in self.sets.items()}
         return {"data": said, "samples": self.samples}
+
+    @property
+    def coords(self) -> dict[str, tuple[str, np.ndarray]]:
+        """The users and items, by their ids, of the pairs whose means are kept."""
+        found = {}
+        for name, ratings in self.detailed.items():
+            for (side, (_, names)), index in zip(ratings.coords.items(), ratings.pairs, strict=False):
+                found[f"{name}_{side}"] = (name, names[index.cpu().numpy()])
+        return found
 
     def start(self) -> Memory:
         """No draw yet."""

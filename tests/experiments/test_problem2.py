@@ -200,7 +200,7 @@ GOOD = "user,item,rating\n1,1,3\n1,2,4\n2,1,5\n2,2,1\n3,1,2\n"
     (GOOD + "3,2,7\n", "off the scale"),
     (GOOD + "3,2,nan\n", "line 7"),
     (GOOD + "3,2,inf\n", "line 7"),
-    (GOOD + "-3,2,4\n", "negative"),
+    (GOOD + ",2,4\n", "has no user id"),
     (GOOD + "3.5,2,4\n", "not an integer"),
 ])
 def test_bad_files(text, words, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,108 @@
+"""Triples -> `Ratings`: what is checked of them, and a pair that is rated twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from data.rating_labels import labelled
+from data.rating_sheet import Triples, plain
+from errors import InputError, unknown
+from models.ratings import Ratings
+
+Scale = tuple[float, float]
+
+DUPLICATES = ("refuse", "last", "mean")
+
+
+def to_ratings(parts: Sequence[Triples], scale: Scale | None = None, duplicates: str = "refuse",
+               say: Callable[[str], None] = lambda line: None) -> list[Ratings]:
+    """`Ratings` of every part, over the users and items of all of them together.
+
+    Refuses ratings that are not finite or off the scale, and a pair that is rated twice, unless `duplicates` says to
+    take the last or the mean; never one in two parts.
+    """
+    if duplicates not in DUPLICATES:
+        raise unknown("--duplicates", duplicates, DUPLICATES)
+    scale = scale or parts[0].scale
+    for part in parts:
+        if not len(part.rating):
+            raise InputError(f"{part.name} has no ratings")
+        check_values(part, scale)
+    user_ids, users = labelled(parts, "user")
+    item_ids, items = labelled(parts, "item")
+    for part, user, item in zip(parts, users, items, strict=True):
+        say(f"{part.name}: {part.columns}; the first rating: user {plain(user_ids[user[0]])}, item "
+            f"{plain(item_ids[item[0]])}, {part.rating[0]:.10g}")
+    pairs = [user * len(item_ids) + item for user, item in zip(users, items, strict=True)]
+    if duplicates != "refuse":
+        kept = [merged(part, pair, duplicates, say) for part, pair in zip(parts, pairs, strict=True)]
+        parts = [part.take(rows) if rating is None else _with(part.take(rows), rating)
+                 for part, (rows, rating) in zip(parts, kept, strict=True)]
+        users, items, pairs = ([each[rows] for each, (rows, _) in zip(of, kept, strict=True)]
+                               for of in (users, items, pairs))
+    check_pairs(parts, np.concatenate(pairs))
+    return [Ratings(user=torch.from_numpy(user), item=torch.from_numpy(item), rating=torch.tensor(part.rating),
+                    num_users=len(user_ids), num_items=len(item_ids), scale=scale, user_ids=user_ids,
+                    item_ids=item_ids)
+            for part, user, item in zip(parts, users, items, strict=True)]
+
+
+def _with(part: Triples, rating: np.ndarray) -> Triples:
+    return Triples(part.name, part.user, part.item, rating, part.where, part.time, part.scale, part.columns,
+                   part.certain)
+
+
+def check_values(part: Triples, scale: Scale | None) -> None:
+    finite = np.isfinite(part.rating)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise InputError(f"{part.where(row)}: the rating is {part.rating[row]}, not a finite number")
+    low, high = scale or (-math.inf, math.inf)
+    off = (part.rating < low) | (part.rating > high)
+    if off.any():
+        row = int(np.argmax(off))
+        raise InputError(f"{part.where(row)}: the rating {part.rating[row]:.10g} is off the scale {low:g} to {high:g}; "
+                         f"{int(off.sum())} of {len(off)} are")
+
+
+def merged(part: Triples, pair: np.ndarray, how: str, say: Callable[[str], None]
+           ) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows to keep, one of every pair, and their ratings where these are other ones."""
+    distinct, place, count = np.unique(pair, return_inverse=True, return_counts=True)
+    if len(distinct) == len(pair):
+        return np.arange(len(pair)), None
+    order = np.arange(len(pair)) if part.time is None or how == "mean" else np.argsort(part.time, kind="stable")
+    chosen = np.empty(len(distinct), dtype=np.int64)
+    turn = order[::-1] if how == "mean" else order  # what is written last stays
+    chosen[place[turn]] = turn
+    rows = np.sort(chosen)
+    by = "of each pair the last is taken" + (", by time" if part.time is not None else "")
+    say(f"{part.name}: {len(pair) - len(distinct):,} ratings repeat a pair; "
+        f"{by if how == 'last' else 'their mean is taken'}")
+    return rows, (np.bincount(place, part.rating) / count)[place[rows]] if how == "mean" else None
+
+
+def check_pairs(parts: Sequence[Triples], pair: np.ndarray) -> None:
+    """`pair` numbers the (user, item) pair of each rating of all parts in a row; each may occur once."""
+    ordered = np.sort(pair)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return
+    order = np.argsort(pair, kind="stable")
+    again = order[1:][pair[order[1:]] == pair[order[:-1]]]
+    second = int(again.min())
+    first = int(np.argmax(pair == pair[second]))
+    starts = np.cumsum([0, *(len(p.rating) for p in parts)])
+
+    def place(n: int) -> tuple[Triples, int]:
+        k = int(np.searchsorted(starts, n, side="right")) - 1
+        return parts[k], n - int(starts[k])
+
+    part, row = place(second)
+    before, earlier = place(first)
+    do = "; give --duplicates last or mean" if part is before else ": no pair is in both sets"
+    raise InputError(f"{part.where(row)}: user {plain(part.user[row])} rates item {plain(part.item[row])} a second "
+                     f"time, first in {before.where(earlier)}; {len(again)} rating(s) repeat a pair{do}")
