@@ -12,7 +12,7 @@ from pathlib import Path
 from errors import InputError, short
 from runs.started import NAME, Started, go_on, mentions
 
-READABLE = 300  # characters
+READABLE = 300  # characters of a command
 
 
 def arguments(out: Path, given: Sequence[str]) -> tuple[list[str], Path]:
@@ -43,6 +43,6 @@ def _refused(out: Path, started: Started, given: Sequence[str]) -> InputError:
 def _readable(sentence: str, out: Path, started: Started) -> InputError:
     """With the command that goes on, or where to find it if it is too long to be read."""
     command = go_on(out, started.argv)
-    if len(sentence + command) > READABLE:
+    if len(command) > READABLE:
         command = f"--resume {out} and the words of {NAME} in it that name a .py file"
     return InputError(sentence + command)

@@ -93,7 +93,7 @@ def parser(door) -> argparse.ArgumentParser:
 
 def options() -> set[str]:
     """Every option that one of the doors has."""
-    parsers = [run.parser_for(problem) for problem in run.PROBLEMS] + [parser(check), parser(compare)]
+    parsers = [run.parser_for(problem) for problem in (*run.PROBLEMS, "mine.py")] + [parser(check), parser(compare)]
     return {word for made in parsers for word in made._option_string_actions if word.startswith("--")}
 
 

@@ -117,8 +117,10 @@ def _saved(method: Method, state: object) -> list[str]:
             checkpoint.load(Path(folder) / "state.npz", method.states)
         except TypeError as error:
             return [f"the State cannot be saved, and a run could not be resumed: {error}"]
-        except KeyError as error:
-            return [f"the State is a {error.args[0]}, which is not defined in the file: define its dataclass there"]
+        except InputError:
+            parts = [part for part in (state, *vars(state).values()) if is_dataclass(part)]
+            other = next((type(p).__name__ for p in parts if type(p) not in method.states), type(state).__name__)
+            return [f"the State is a {other}, which is not defined in the file: define its dataclass there"]
     return []
 
 

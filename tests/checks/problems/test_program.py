@@ -87,8 +87,8 @@ def test_the_control_is_right_on_every_sort_of_site(tmp_path):
 
 @pytest.mark.slow
 def test_where_draws_and_densities_disagree_no_kernel_is_wrong(tmp_path):
-    """torch's LKJCholesky draws from another law than its density's from 3 dimensions on: 1/6 are the variances by
-    the density, and .167, .214, .214 are those of its draws."""
+    """torch's LKJCholesky draws from another law than its density's from 3 dimensions on: by the density with
+    concentration 1 correlations have variances of 1/4, and those of its draws are .25, .30, .30."""
     text = HEAD + '''
 def model(y):
     L = pyro.sample("L", dist.LKJCholesky(3, torch.tensor(1.)))
