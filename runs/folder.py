@@ -62,11 +62,11 @@ def _made(path: Path) -> bool:
 def held(folder: Path) -> Iterator[None]:
     """The folder for this process alone, rid of what a killed one was writing. Errors: InputError where another is at
     work in it, and where something in it leads out of it."""
-    files.only_ordinary(folder)
     handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
     try:
         if handle is not None:
             _lock(handle, folder)
+        files.only_ordinary(folder)
         files.tidy(folder)
         yield
     finally:
