@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -57,3 +58,19 @@ def last_line(error: BaseException, path: object) -> int | str:
             line = str(trace.tb_lineno)
         trace = trace.tb_next
     return line
+
+
+@contextmanager
+def blaming(what: str, *files: str) -> Iterator[None]:
+    """What is raised in a user's file is said of its line; what is raised without any of them is ours."""
+    try:
+        yield
+    except InputError as error:  # Pyro writes the shapes of all sites below whatever is raised in a model
+        raise type(error)(str(error).partition("\nTrace Shapes:")[0]) from error
+    except Exception as error:
+        line = next((found for file in files if (found := last_line(error, file)) != "?"), None)
+        if line is None:
+            raise
+        said = " ".join(str(error).partition("\nTrace Shapes:")[0].split())
+        mixed = "; everything is computed in float64: leave dtypes out" if "dtype" in said else ""
+        raise InputError(f"{what} raises {type(error).__name__}, line {line}: {said[:200]}{mixed}") from error

@@ -106,9 +106,11 @@ def named(word: str, kind: str | None, wanted: ProblemSet | None) -> Asked:
 
 def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Asked:
     """What a user's file holds, for the kind of model that it runs on: its own, if it has one."""
-    if declares_model(file) and (kind is None or (wanted and wanted.kind == PROGRAM)):
-        return on_its_own_model(file, wanted)
     exact = getattr(file.module, "EXACT", True)
+    if declares_model(file) and (kind is None or (wanted and wanted.kind == PROGRAM)):
+        from checks.own_model import held  # imports Pyro
+
+        return Asked(*held(file, wanted), exact=exact)
     if not file.wanted and is_guide(file.module):
         kinds = [k for k in judged_kinds() if load.guides(k) and kind in (None, k)]
         if len(kinds) != 1:
@@ -132,36 +134,6 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
 
 def declares_model(file: UserFile) -> bool:
     return callable(getattr(file.module, "model", None)) and not hasattr(file.module, "FAMILY")
-
-
-def program_set(word: str) -> ProblemSet:
-    """The test problem that a user's model is."""
-    from checks.problems.program.from_program import problems_of  # imports Pyro
-    from models.batched import double
-    from models.program import Program
-
-    with double():
-        file = user_file.read(word)
-    return problems_of(Program.of(file.module, file.path.name, file.code))
-
-
-def on_its_own_model(file: UserFile, wanted: ProblemSet | None) -> Asked:
-    """A guide, kernel or transition beside the model that it is for."""
-    problems = wanted or program_set(str(file.path))
-    methods = load.own(PROGRAM, user_file.read(str(file.path)))
-    if not methods:
-        raise InputError(f"{file.path} holds a model and nothing to check: add a guide, a function `kernel(model)` "
-                         f"that makes a Pyro kernel, or a function `transition(latents, *arguments)`; or name a method "
-                         f"of ours, as in --check nuts_pyro --problem {file.path}")
-    if file.wanted and file.wanted not in methods:
-        raise unknown(f"guide, kernel or transition in {file.path}", file.wanted, methods)
-    if not file.wanted and len(methods) > 1:
-        raise InputError(f"{file.path} holds {', '.join(methods)}: name one, as in --check {file.path}:"
-                         f"{next(iter(methods))}")
-    from checks.problems.program.from_program import at_once  # imports Pyro
-
-    method = at_once(methods[file.wanted or next(iter(methods))], problems.problems()[0])
-    return Asked(method, problems, exact=getattr(file.module, "EXACT", True))
 
 
 def of_method(method: Method, kind: str, wanted: ProblemSet | None, options: Mapping[str, object] | None = None

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
 
-from checks.asked import PROGRAM, Asked, program_set
+from checks.asked import PROGRAM, Asked
 from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
 from errors import InputError
@@ -91,7 +91,9 @@ def asked(name: str, problem: str | None, model: str | None) -> Asked:
     if problem and problem.endswith(".py"):
         if model:
             raise InputError("--model chooses among our models of ratings: leave it out beside --problem FILE.py")
-        return found(name, kind=PROGRAM, problems=program_set(problem))
+        from checks.own_model import problems_in  # imports Pyro
+
+        return found(name, kind=PROGRAM, problems=problems_in(problem))
     if problem and problem not in PROBLEMS:
         raise InputError(f"--problem takes {', '.join(PROBLEMS)}, or a file with a Pyro program of yours, not "
                          f"'{problem}'")

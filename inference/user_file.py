@@ -110,18 +110,23 @@ def import_file(path: Path) -> ModuleType:
 
 @cache
 def _executed(path: Path, digest: str) -> ModuleType:
+    import torch  # which listing has no use for
+
     spec = importlib.util.spec_from_file_location(f"user_{path.stem}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look their annotations up
     before = set(sys.modules)
     sys.path.append(str(path.parent))
+    precision = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # of the numbers that a file makes for its functions: all models are in it
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         line = error.lineno if isinstance(error, SyntaxError) else last_line(error, path)
         raise InputError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
     finally:
+        torch.set_default_dtype(precision)
         sys.path.remove(str(path.parent))
     new = [getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - before]
     files = [Path(file) for file in new if file]

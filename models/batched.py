@@ -8,6 +8,7 @@ cannot be vectorised, and is run once a replicate.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -100,5 +101,7 @@ DRAWS: dict[str, Callable[..., Tensor]] = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """Torch's and Pyro's distributions can be drawn from under vmap."""
-    with mock.patch.object(dirichlet._Dirichlet, "apply", staticmethod(torch._sample_dirichlet)), _Draws():
+    with mock.patch.object(dirichlet._Dirichlet, "apply", staticmethod(torch._sample_dirichlet)), _Draws(), \
+            warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a performance drop")  # of operations that vmap runs one by one
         yield

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from errors import InputError, last_line
+from errors import InputError, blaming
 from models import batched
 from models.arguments import Arguments, Place
 from models.batched import double, seeded
@@ -32,7 +33,7 @@ from models.sites import Message, Site, Sites, Started, Unobserved, log_prob, su
 from models.sites import kind as kind_of
 
 AGREE = 1e-8  # relative: log p of a replicate by vmap and alone
-NEEDED = ("model", "data")
+TAKEN = ("chain", "draw", "step")  # axes of whatever is saved
 
 
 class Observed(dict[str, Tensor]):
@@ -63,25 +64,16 @@ class Program:
     besides: ClassVar[tuple[str, ...]] = ()
     device: ClassVar[str] = "cpu"
 
-    @classmethod
-    def of(cls, module: ModuleType, name: str, code: str = "") -> Program:
-        """From a user's file. Errors: InputError for one without `model` and `data`, and where these raise."""
-        for wanted in NEEDED:
-            if not callable(getattr(module, wanted, None)):
-                raise InputError(f"{name} has no function `{wanted}`: a file of a model has `model(...)`, Pyro's, and "
-                                 f"`data()`, which returns the model's arguments")
-        file = str(module.__file__)
-        with _blaming(f"data() of {name}", file), double():
-            given = Arguments.of(module.data()).double()
-        with _blaming(f"example() of {name}", file), double():
-            shown = Arguments.of(module.example()).double() if hasattr(module, "example") else None
-        return cls(name, module.model, given, code, shown, getattr(module, "simulate", None))
-
     @cached_property
     def known(self) -> Sites:
         """Its sites."""
-        with seeded(torch.Generator().manual_seed(0)), _blaming(f"the model of {self.name}", self.file):
+        with seeded(torch.Generator().manual_seed(0)), blaming(f"the model of {self.name}", self.file):
             return survey(self.model, self.arguments)
+
+    def blaming(self, method: ModuleType | None = None) -> AbstractContextManager[None]:
+        """What is raised in the user's file, or in that of a method of theirs, is said of its line."""
+        other = str(method.__file__) if method else self.file
+        return blaming(Path(other).name if other != self.file else self.name, self.file, other)
 
     @property
     def file(self) -> str:
@@ -90,9 +82,10 @@ class Program:
     @cached_property
     def data(self) -> Data:
         """What it is observed through: the values of its observed sites."""
+        observed = self.known.observed
         with seeded(torch.Generator().manual_seed(0)):
             nodes = self._nodes(self.model, self.arguments)
-        return Observed({name: nodes[name]["value"] for name in self.known.observed})
+        return Observed({name: nodes[name]["value"] for name in observed})
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -111,7 +104,7 @@ class Program:
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Axes are named for the plates; others for the site."""
-        found = {name: _axes(site, self.known.latent) for name, site in self.known.latent.items()}
+        found = {name: _axes(site) for name, site in self.known.latent.items()}
         return {f"{group}/{name}": axes for group in ("posterior", "expected") for name, axes in found.items()}
 
     @property
@@ -175,7 +168,7 @@ class Program:
 
     def over(self, function: Callable[[Latents, Data], Any], latents: Latents, data: Data) -> Any:
         """`function` of one replicate, at all of them; the data may be one for all."""
-        lead = _lead(latents, self.known.latent)
+        lead = self.lead(latents)
         if not lead:
             with seeded(torch.Generator()):
                 return function(latents, data)
@@ -185,7 +178,8 @@ class Program:
 
     def lead(self, latents: Latents) -> tuple[int, ...]:
         """The leading axes of replicates."""
-        return _lead(latents, self.known.latent)
+        name, value = next(iter(latents.items()))
+        return tuple(value.shape[: value.ndim - len(self.known.latent[name].shape)])
 
     def each(self, function: Callable[[Any, Data], Any], given: Any, data: Data) -> Any:
         """`function` of one replicate of `given`, whose leading axis they are, and of its data, or of one for all."""
@@ -260,14 +254,14 @@ class Program:
                 raise InputError(f"{self.name} is observed through {wanted}, not through {name} of shape "
                                  f"{tuple(value.shape)}")
         rng = torch.Generator().manual_seed(0)
-        with _blaming(f"the model of {self.name}", self.file), seeded(rng):
+        with blaming(f"the model of {self.name}", self.file), seeded(rng):
             for name, site in self.nodes(self.prior(rng), data).items():
                 found = log_prob(site) if kind_of(site) in ("latent", "observed", "factor") else torch.zeros(())
                 if bool(found.isnan().any()):
                     at = tuple(int(i) for i in found.isnan().nonzero()[0])
                     value = torch.as_tensor(site["value"])
                     raise InputError(f"log p of the site {name} is NaN{f' at entry {list(at)}' if at else ''}, where "
-                                     f"its value is {float(value.reshape(-1)[0]) if not at else _entry(value, at)}: "
+                                     f"its value is {(value[at] if value.ndim else value).tolist()}: "
                                      f"look at the data and the arguments of its distribution")
 
     def small(self, rng: torch.Generator) -> tuple[Program, Data]:
@@ -316,7 +310,7 @@ class Program:
 
     def _simulated(self, rng: torch.Generator, latents: Latents) -> tuple[Latents, Data]:
         assert self.simulator
-        with seeded(rng), _blaming(f"simulate of {self.name}", self.file):
+        with seeded(rng), blaming(f"simulate of {self.name}", self.file):
             data = self.simulator(rng, latents)
         self.check_data(data)
         return latents, data
@@ -349,30 +343,6 @@ class Unseen(Messenger):  # type: ignore[misc]
             msg["mask"] = False
 
 
-@contextmanager
-def _blaming(what: str, file: str) -> Iterator[None]:
-    """What a user's file raises is said of its line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        said = " ".join(str(error).partition("\nTrace Shapes:")[0].split())
-        mixed = "; everything is computed in float64: leave dtypes out" if "dtype" in said else ""
-        raise InputError(f"{what} raises {type(error).__name__}, line {last_line(error, file)}: {said[:200]}{mixed}"
-                         ) from error
-
-
-def _entry(value: Tensor, at: tuple[int, ...]) -> object:
-    return value[at].tolist()
-
-
-def _lead(latents: Latents, known: Mapping[str, Site]) -> tuple[int, ...]:
-    """The leading axes of replicates."""
-    name, value = next(iter(latents.items()))
-    return tuple(value.shape[: value.ndim - len(known[name].shape)])
-
-
-def _axes(site: Site, known: Mapping[str, Site]) -> tuple[str, ...]:
-    names = [site.plates.get(k, f"{site.name}_dim_{k}") for k in range(len(site.shape))]
-    return tuple(f"{name}_axis" if name in known else name for name in names)
+def _axes(site: Site) -> tuple[str, ...]:
+    names = [site.plates.get(k, f"{site.name}_dim_{k}").replace("/", "_") for k in range(len(site.shape))]
+    return tuple(f"{name}_axis" if name in TAKEN else name for name in names)

@@ -103,6 +103,10 @@ def survey(program: Run, given: Arguments) -> Sites:
                          f"every run sees all of the data")
     sites = {name: _site(name, first[name], others) for name, k in kinds.items() if k in ("latent", "observed")}
     latent, observed = ({n: s for n, s in sites.items() if kinds[n] == k} for k in ("latent", "observed"))
+    for name in (*latent, *_named(kinds, "deterministic")):
+        if "/" in name:
+            raise InputError(f"the site {name} has a slash in its name, which nothing in a result can have: call it "
+                             f"{name.replace('/', '_')}")
     if not latent:
         raise InputError("the model draws nothing: every pyro.sample of it is observed, so there is nothing to infer")
     if not observed and "factor" not in kinds.values():

@@ -137,7 +137,7 @@ def chains(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int
         for c, (line, rank) in enumerate(zip(x, ranks, strict=True)):
             colour = PALETTE[c % len(PALETTE)]
             left.plot(line, color=colour, lw=0.6, label=f"chain {c + 1}")
-            right.hist(rank, BINS, (0, ranks.size), histtype="step", color=colour)
+            right.hist(rank, BINS, range=(0, ranks.size), histtype="step", color=colour)
         right.axhline(x.shape[1] / BINS, color="0.4", ls=":", lw=1)
         left.set_ylabel(names[k])
         left.set_title(title(name), fontsize=8)

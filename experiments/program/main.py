@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from errors import InputError
 from experiments.program import report
 from experiments.program.request import Request
 from experiments.program.study import Study
 from inference.method import Method
 from inference.result import Result
+from models.program import Program
 from runs.options import Fit
 from runs.run import Run, begun
 from runs.runner import Runner, running
@@ -25,7 +28,7 @@ def run(request: Request) -> int:
     with begun(request, console) as this:
         this.say(*report.about(program, str(this.folder)), *refused)
         with running(this.folder, console) as runner:
-            results = [result for task in tasks if (result := ran(this, runner, task, request.asked))]
+            results = [result for task in tasks if (result := ran(this, runner, program, task, request.asked))]
         if not results:
             raise InputError("none of the methods ran to its end: what each says is above")
         study = Study(request, program, results)
@@ -41,7 +44,8 @@ def able(request: Request, fits: list[Fit]) -> tuple[list[Task], list[str]]:
     for fit in fits:
         task = Task(fit.method, request.program, request.program.data, request.plan(fit.method), fit.options)
         try:
-            trial(task)
+            with request.program.blaming(theirs(fit.method)):
+                trial(task)
         except InputError as error:
             if request.asked or fit.method.by == "user":
                 raise
@@ -51,15 +55,21 @@ def able(request: Request, fits: list[Fit]) -> tuple[list[Task], list[str]]:
     return tasks, refused
 
 
-def ran(this: Run, runner: Runner, task: Task, asked: bool) -> Result | None:
+def ran(this: Run, runner: Runner, program: Program, task: Task, asked: bool) -> Result | None:
     """Its result; None, and a sentence, where a default method fails on the way."""
     try:
-        return runner(task)
+        with program.blaming(theirs(task.method)):
+            return runner(task)
     except InputError as error:
         if asked:
             raise
         this.say(f"Left out: {named(task.method, error)}")
         return None
+
+
+def theirs(method: Method) -> ModuleType | None:
+    """The module of a method of the user's."""
+    return method.module if method.by == "user" else None
 
 
 def named(method: Method, error: InputError) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from inference.diagnostics import ess, least_ess, worst_rhat
+from inference.program.parts.moments import WEIGHTS, sd_of
 from inference.result import Result, import_arviz
 from models.program import Program
 from models.sites import log_prob
@@ -38,11 +39,11 @@ class Numbers:
     def of(cls, result: Result, sites: Mapping[str, tuple[int, ...]]) -> Numbers:
         draws = flat(result, sites)
         chains = result.family == "mcmc"
-        exact = result.family == "exact" and all(f"{site}_sd" in result.expected for site in sites)
+        exact = result.family == "exact" and all(sd_of(site) in result.expected for site in sites)
         count = float(draws.shape[0] * draws.shape[1])
         if exact:
-            mean, sd = (np.concatenate([result.expected[f"{site}{end}"].ravel() for site in sites])
-                        for end in ("", "_sd"))
+            mean, sd = (np.concatenate([result.expected[called(site)].ravel() for site in sites])
+                        for called in (str, sd_of))
             return cls(names(sites), mean, sd, np.full(len(mean), np.inf))
         found = ess(draws, "mean", still=count) if chains else np.full(draws.shape[-1], count)
         return cls(names(sites), draws.mean((0, 1)), draws.std((0, 1)), found)
@@ -93,7 +94,7 @@ def flat(result: Result, sites: Mapping[str, tuple[int, ...]]) -> np.ndarray:
 
 def khat(result: Result) -> float | None:
     """The shape of the tail of the importance weights p / q: above 0.7, q is not to be trusted even as a proposal."""
-    weights = result.expected.get("log_weights")
+    weights = result.expected.get(WEIGHTS)
     if weights is None or len(weights) < LEAST:
         return None
     with warnings.catch_warnings():

@@ -13,8 +13,8 @@ from inference.job import Plan
 from inference.method import Family, Method
 from inference.program import own
 from inference.user_file import UserFile
-from models.batched import double
 from models.program import Program
+from models.program_file import program_of
 from runs import options, request
 from runs.options import Fit
 from runs.request import option
@@ -55,13 +55,12 @@ class Request(request.Request):
 
     @cached_property
     def read(self) -> UserFile:
-        """The user's file, executed in float64."""
-        with double():
-            return user_file.read(self.file)
+        """The user's file."""
+        return user_file.read(self.file)
 
     @cached_property
     def program(self) -> Program:
-        return Program.of(self.read.module, self.read.path.name, self.read.code)
+        return program_of(self.read.module, self.read.path.name, self.read.code)
 
     @property
     def asked(self) -> bool:

@@ -16,6 +16,7 @@ from torch import Tensor
 from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Quantities
 from inference.program.parts import states
+from inference.program.parts.moments import weighted
 from models.model import Data
 from models.program import Program
 
@@ -55,7 +56,4 @@ def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
 
 def expect(state: State, model: Program) -> Quantities:
     """Means and standard deviations."""
-    p, found = state.log_p.softmax(0), model.quantities(states.listed(model))
-    means = {name: torch.tensordot(p, x, 1) for name, x in found.items()}
-    sds = {f"{name}_sd": torch.tensordot(p, (found[name] - means[name]) ** 2, 1).sqrt() for name in model.sites}
-    return means | sds
+    return weighted(state.log_p.softmax(0), model.quantities(states.listed(model)), model.sites)

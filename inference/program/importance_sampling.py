@@ -23,6 +23,7 @@ from torch import Tensor
 from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Quantities
 from inference.program.parts import density, psis
+from inference.program.parts.moments import WEIGHTS, weighted
 from models.model import Data
 from models.program import Program
 
@@ -90,7 +91,5 @@ def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
 def expect(state: State, model: Program) -> Quantities:
     w = torch.softmax(psis.smoothed(state.weights)[0], 0)
     found = model.quantities(density.latents_at(model, state.u))
-    means = {name: torch.tensordot(w, x, 1) for name, x in found.items()}
-    sds = {f"{name}_sd": torch.tensordot(w, (found[name] - means[name]) ** 2, 1).sqrt() for name in model.sites}
-    return means | sds | {"log_weights": state.weights}
+    return weighted(w, found, model.sites) | {WEIGHTS: state.weights}
 

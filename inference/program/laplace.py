@@ -17,6 +17,7 @@ from torch import Tensor
 from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Quantities
 from inference.program.parts import density
+from inference.program.parts.moments import WEIGHTS
 from models.model import Data
 from models.program import Program
 
@@ -61,4 +62,4 @@ def expect(state: State, model: Program) -> Quantities:
     """Means over draws of q of the latents as they are named, and the weights."""
     z = torch.randn(DRAWS, len(state.mean), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = model.quantities(density.latents_at(model, state.mean + z @ state.L.mT))
-    return {name: x.mean(0) for name, x in found.items()} | {"log_weights": state.weights}
+    return {name: x.mean(0) for name, x in found.items()} | {WEIGHTS: state.weights}

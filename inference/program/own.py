@@ -123,7 +123,8 @@ def transition(module: ModuleType, move: Callable[..., Latents], name: str) -> M
     def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tuple[State, Info]:
         latents = {site: x.clone() for site, x in state.position.items()}
         if with_rng:
-            return State(move(rng, latents, model, data)), Info()
+            with double():
+                return State(move(rng, latents, model, data)), Info()
         with seeded(rng), torch.no_grad():
             if not model.lead(latents):
                 return State(one(latents, model, data)), Info()

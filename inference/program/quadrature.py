@@ -18,6 +18,7 @@ from torch import Tensor
 from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Quantities
 from inference.program.parts import density, states
+from inference.program.parts.moments import weighted
 from models.model import Data
 from models.program import Program
 
@@ -31,6 +32,7 @@ DEEP = 30.0  # nats below the highest, what may lie beyond the border
 WIDER, ROUNDS = 1.5, 40
 SETTLED = 0.7  # of its size, to which another look would have to shrink the box
 AGREE = 1e-8  # nats
+NEGLIGIBLE = 1e-20  # probability of a point
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,6 @@ def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
 def expect(state: State, model: Program) -> Quantities:
     """Means and standard deviations, from the points that count."""
     p = state.log_p.softmax(0)
-    kept = p > 1e-20
-    p = p[kept]
+    kept = p > NEGLIGIBLE
     latents = density.latents_at(model, state.u[kept]) | states.at(model, state.number[kept])
-    found = model.quantities(latents)
-    means = {name: torch.tensordot(p, x, 1) for name, x in found.items()}
-    sds = {f"{name}_sd": torch.tensordot(p, (found[name] - means[name]) ** 2, 1).sqrt() for name in model.sites}
-    return means | sds
+    return weighted(p[kept], model.quantities(latents), model.sites)

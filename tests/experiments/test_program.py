@@ -7,8 +7,9 @@ import pytest
 
 import run
 from experiments.program import words
-from experiments.program.measures import Errors, Numbers, Whole, names, reference
+from experiments.program.measures import Errors, Numbers, Whole, khat, loo, names, reference
 from experiments.program.study import Study
+from inference.program.parts.moments import WEIGHTS, sd_of
 from inference.result import Result
 from tests.support.programs import HEAD, NORMAL, SCHOOLS, SWITCH, normal_posterior, program
 
@@ -81,8 +82,9 @@ def test_bad_input_is_one_sentence(folder, argv, words, capsys):
     assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
 
 
-def made(name: str, family: str, draws: np.ndarray, by: str = "pyro", **expected: float) -> Result:
-    return Result(name, family, by, {"x": draws}, {k: np.array(v) for k, v in expected.items()}, {},
+def made(name: str, family: str, draws: np.ndarray, by: str = "pyro",
+         expected: dict[str, object] | None = None) -> Result:
+    return Result(name, family, by, {"x": draws}, {k: np.array(v) for k, v in (expected or {}).items()}, {},
                   np.full(draws.shape[:2], 0.01), None, None, None, 0, {})
 
 
@@ -90,15 +92,42 @@ def test_errors_are_in_standard_errors_and_in_posterior_sds():
     """100 draws of mean 2 and sd 1 against an exact mean of 1 and sd 2."""
     draws = np.tile([1.0, 3.0], 50)[None]
     one = Numbers.of(made("guide", "variational", draws), {"x": ()})
-    exact = Numbers.of(made("quadrature", "exact", draws, x=1.0, x_sd=2.0), {"x": ()})
+    exact = Numbers.of(made("quadrature", "exact", draws, expected={"x": 1.0, sd_of("x"): 2.0}), {"x": ()})
     found = Errors.of(one, exact)
     assert np.isclose(found.z[0], 1 / np.sqrt(1 / 100)) and np.isclose(found.sds[0], 0.5)
+
+
+def test_loo_is_the_density_of_each_number_given_the_others(folder):
+    """In closed form, y_i given the others is normal about their posterior mean; 6 standard errors of 4,000 draws,
+    whose weights have a standard deviation below 1."""
+    model = program(folder, NORMAL)
+    y = model.data["y"].numpy()
+    exact = 0.0
+    for k in range(len(y)):
+        others = np.delete(y, k)
+        precision = 1 / 4 + len(others) / 0.25
+        mean, variance = (1 / 4 + others.sum() / 0.25) / precision, 1 / precision + 0.25
+        exact += -0.5 * (y[k] - mean) ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
+    mean, sd, _ = normal_posterior(model.data["y"])
+    draws = mean + sd * np.random.default_rng(0).normal(size=(1, 1000))
+    result = Result("q", "variational", "hand", {"mu": draws}, {}, {}, np.ones((1, 1)), None, None, None, 0, {})
+    found, _ = loo(result, model)
+    assert found is not None and abs(found - exact) < 4 * 6 / np.sqrt(1000)
+
+
+def test_khat_tells_a_q_that_is_too_narrow():
+    """Of p = N(0, 1): q = N(0, 1.2^2) has bounded weights, q = N(0, 0.4^2) weights without a variance."""
+    z = np.random.default_rng(0).normal(size=4000)
+    for scale, trusted in ((1.2, True), (0.4, False)):
+        weights = -0.5 * (scale * z) ** 2 + 0.5 * z**2 + np.log(scale)
+        value = khat(made("q", "variational", scale * z[None], expected={WEIGHTS: weights}))
+        assert value is not None and (value < 0.7) == trusted
 
 
 def test_the_reference_is_exact_or_mixed_or_none():
     rng = np.random.default_rng(0)
     chains = made("nuts_pyro", "mcmc", rng.normal(size=(2, 400)))
-    exact = made("quadrature", "exact", rng.normal(size=(1, 400)), x=0.0, x_sd=1.0)
+    exact = made("quadrature", "exact", rng.normal(size=(1, 400)), expected={"x": 0.0, sd_of("x"): 1.0})
     good, better, bad = (Whole(None, rhat, ess, None, None)
                          for rhat, ess in ((1.005, 400.0), (1.002, 700.0), (1.02, 9.0)))
     none = Whole(None, None, None, None, None)
@@ -112,7 +141,7 @@ def test_sentences_say_what_did_not_converge_and_what_is_off(folder):
     model = program(folder, NORMAL.replace("mu", "x"))
     apart = made("nuts_pyro", "mcmc", rng.normal(size=(2, 400)) + np.array([[0.0], [3.0]]))
     off = made("my_kernel", "mcmc", rng.normal(size=(2, 4000)) + 1.0, by="user")
-    exact = made("quadrature", "exact", rng.normal(size=(1, 400)), x=0.0, x_sd=1.0)
+    exact = made("quadrature", "exact", rng.normal(size=(1, 400)), expected={"x": 0.0, sd_of("x"): 1.0})
     study = Study(None, model, [exact, apart, off])  # type: ignore[arg-type]
     study.__dict__["wholes"] = [Whole(None, None, None, None, None), Whole(None, 1.8, 5.0, None, None),
                                 Whole(None, 1.0, 8000.0, None, None)]

@@ -115,10 +115,15 @@ def data():
     (HEAD + "def model(y):\n    return 1 / 0\n" + NONE, "raises ZeroDivisionError, line 3: division by zero"),
     (HEAD + "def model(y):\n    x = pyro.sample('x', dist.Normal(torch.tensor(0., dtype=torch.float32), 1.))\n"
      "    pyro.sample('y', dist.Normal(x, 1.).expand([3]).to_event(1), obs=y)\n" + NONE, "is drawn in float32"),
+    (HEAD + "def model(y):\n    x = pyro.sample('x', dist.Normal(torch.zeros(3), 1.).to_event(1))\n"
+     "    m = torch.eye(3, dtype=torch.float32) @ x\n    pyro.sample('y', dist.Normal(m, 1.).to_event(1), obs=y)\n"
+     + NONE, "line 4: .*everything is computed in float64"),
+    (HEAD + "def model(y):\n    x = pyro.sample('a/b', dist.Normal(0., 1.))\n"
+     "    pyro.sample('y', dist.Normal(x, 1.).expand([3]).to_event(1), obs=y)\n" + NONE, "call it a_b"),
 ])
 def test_a_fault_of_a_file_is_one_sentence(tmp_path, text, words):
     with pytest.raises(InputError, match=words) as error:
-        assert program(tmp_path, text if text.startswith("import") else HEAD + text).known
+        assert program(tmp_path, text if text.startswith("import") else HEAD + text).data
     assert len(str(error.value)) < 320 and "\n" not in str(error.value)
 
 
@@ -133,6 +138,18 @@ def data():
 ''')
     with pytest.raises(InputError, match=r"log p of the site y is NaN at entry \[1\], where its value is nan"):
         model.check_data(Observed(y=torch.tensor([0.0, math.nan, 2.0], dtype=torch.float64)))
+
+
+def test_a_files_own_numbers_are_in_float64(tmp_path):
+    model = program(tmp_path, NORMAL.replace("def model(y):", "W = torch.eye(4)\n\ndef model(y):").replace(
+        "obs=y)", "obs=W @ y)"))
+    assert model.data["y"].dtype == torch.float64 and torch.get_default_dtype() == torch.float64
+
+
+def test_axes_are_called_like_nothing_else_that_is_saved(tmp_path):
+    """Saved, an axis of one name twice is refused by xarray; a plate and a site of one name are by Pyro."""
+    model = program(tmp_path, SCHOOLS.replace('"schools"', '"draw"'))
+    assert model.dims["posterior/theta"] == ("draw_axis",)
 
 
 def test_a_flat_prior_may_be_inferred_with_and_not_simulated(tmp_path):

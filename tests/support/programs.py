@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from inference import user_file
-from models.batched import double
 from models.program import Program
+from models.program_file import program_of
 
 HEAD = "import torch, pyro, pyro.distributions as dist\n"
 NORMAL = HEAD + '''
@@ -57,9 +57,8 @@ def program(folder: Path, text: str) -> Program:
     """Of a file with this text."""
     path = folder / "mine.py"
     path.write_text(text)
-    with double():
-        file = user_file.read(str(path))
-    return Program.of(file.module, path.name, file.code)
+    file = user_file.read(str(path))
+    return program_of(file.module, path.name, file.code)
 
 
 def normal_posterior(y: torch.Tensor) -> tuple[float, float, float]:

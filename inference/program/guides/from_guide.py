@@ -14,8 +14,7 @@ Options:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -26,16 +25,17 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.optim import Adam  # type: ignore[attr-defined]  # Pyro makes its optimisers when imported
 from torch import Tensor
 
-from errors import InputError, last_line
+from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Method, Quantities
 from inference.program.parts import guided
 from inference.program.parts.guided import Guide, in_pyro
+from inference.program.parts.moments import WEIGHTS
 from models.model import Data
 from models.program import Program
 
 LR = 0.1
 GRADIENTS = 10  # a step
-WEIGHTS = 10  # draws of q whose weights are looked at, a step
+WEIGHED = 10  # draws of q whose weights are looked at, a step
 KEPT = 1000  # of these
 FALL = 200  # gradient steps
 FORGET = 9.0  # eta of Shamir and Zhang's average
@@ -58,7 +58,6 @@ class State:
 
 def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) -> Method:
     """The method that fits the guide `what`, which `module` holds."""
-    file = str(module.__file__) if by == "user" else ""
     made: list[Guide] = []  # the last one: it is slower to make than to fill
 
     def guide(model: Program, data: Data) -> Guide:
@@ -71,7 +70,7 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         lr = getattr(module, "LR", LR) if lr is None else lr
         if not 0 < lr < math.inf:
             raise InputError(f"the learning rate must be a positive finite number, not {lr}")
-        with blaming(file), in_pyro(rng):
+        with in_pyro(rng):
             fresh = guided.make(what, model, data, name, {})
         params = {n: x.detach().clone() for n, x in fresh.store["params"].items()}
         if not params:
@@ -81,12 +80,11 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         return State(params, params, zeros, zeros, lr)
 
     def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tuple[State, Info]:
-        with blaming(file):
-            return climb(rng, state, guide(model, data))
+        return climb(rng, state, guide(model, data))
 
     def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
         now = guide(model, made[0].data if made and made[0].model is model else model.data)
-        with blaming(file), now.held(rng, state.average):
+        with now.held(rng, state.average):
             return now.weighed()[0]
 
     def expect(state: State, model: Program) -> Quantities:
@@ -94,7 +92,7 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         each = [draw(rng, state, model) for _ in range(DRAWS)]
         found = model.quantities({site: torch.stack([x[site] for x in each]) for site in each[0]})
         means = {n: x.mean(0) for n, x in found.items()}
-        return means if made[0].point else means | {"log_weights": state.weights}
+        return means if made[0].point else means | {WEIGHTS: state.weights}
 
     family = getattr(module, "FAMILY", Family.VARIATIONAL)
     return Method(name, family, by, module, init, step, draw, expect, states=(State,), guide=what)
@@ -114,9 +112,9 @@ def climb(rng: torch.Generator, state: State, guide: Guide) -> tuple[State, Info
             average = {n: (1 - w) * average[n] + w * x for n, x in now.items()}
         params, memory = {n: x.clone() for n, x in _params(state).items()}, _memory(optimiser)
     with guide.held(rng, average):
-        new = torch.tensor([guide.weighed()[1] for _ in range(WEIGHTS)], dtype=torch.float64)
+        new = torch.tensor([guide.weighed()[1] for _ in range(WEIGHED)], dtype=torch.float64)
     weights = torch.cat([weights, new])[-KEPT:]
-    late = weights[-max(WEIGHTS, len(weights) // 2):]  # while there are few, the latest of them
+    late = weights[-max(WEIGHED, len(weights) // 2):]  # while there are few, the latest of them
     bound = float(late.mean())
     first, second = ({n: kept[key] for n, kept in memory.items()} for key in ("exp_avg", "exp_avg_sq"))
     after = State(params, average, state.first | first, state.second | second, state.lr, state.steps + GRADIENTS,
@@ -142,19 +140,3 @@ def _params(state: State) -> dict[str, Tensor]:
 
 def _memory(optimiser: Any) -> Mapping[str, Any]:
     return {n: kept["state"][0] for n, kept in optimiser.get_state().items() if kept["state"]}
-
-
-@contextmanager
-def blaming(file: str) -> Iterator[None]:
-    """What goes wrong in a user's guide is said of their file and line; in ours, it is a fault."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        if not file:
-            raise
-        said = " ".join(str(error).partition("\nTrace Shapes:")[0].split())
-        raise InputError(f"{file}, line {last_line(error, file)}: {type(error).__name__}: {said[:200]}") from error
-
-

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from checks.asked import found, program_set
+from checks.asked import found
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
 from checks.kernels.trial import Trial, suspects
+from checks.own_model import problems_in
 from checks.verdict import Outcome
 from errors import InputError
 from inference.method import Method
@@ -79,10 +80,23 @@ def test_what_vmap_can_move_is_moved_at_once(tmp_path):
 def test_the_control_is_right_on_every_sort_of_site(tmp_path):
     for text in (NORMAL, SCHOOLS, SWITCH):
         (tmp_path / "mine.py").write_text(text)
-        problem = program_set(str(tmp_path / "mine.py")).problems()[0]
+        problem = problems_in(str(tmp_path / "mine.py")).problems()[0]
         trial = Trial(torch.Generator().manual_seed(1), problem.control, problem)
         assert not suspects(trial.upto(1000), 1e-6)  # a false alarm in a million, for all functions together
         assert all(bool((trial.after[site] != x).any()) for site, x in trial.before.items())
+
+
+def test_a_fault_of_the_models_draws_is_not_the_kernels(tmp_path):
+    """A normal that draws too wide; the conditional below is right by its density."""
+    off = """
+class Wide(dist.Normal):
+    def rsample(self, shape=torch.Size()):
+        return self.loc + 2 * super().rsample(shape)
+    sample = rsample
+"""
+    text = NORMAL.replace("\ndef model", off + "\ndef model").replace("dist.Normal(1.0, 2.0)", "Wide(1.0, 2.0)")
+    said = verdict(tmp_path, text + CONJUGATE.format(weight=1))
+    assert said.outcome is Outcome.UNKNOWN and "sample() and the log_prob() of this model disagree" in said.why, said
 
 
 @pytest.mark.slow
@@ -134,7 +148,7 @@ def transition(latents, y):
      "has 300 latent and 1 observed numbers"),
     (NORMAL, "holds a model and nothing to check"),
     (NORMAL + CONJUGATE.format(weight=1) + CONJUGATE.format(weight=2).replace("transition", "second_transition"),
-     "name one, as in --check"),
+     "name one, as in"),
 ])
 def test_what_cannot_be_checked_is_said(tmp_path, text, words):
     with pytest.raises(InputError, match=words):
@@ -144,5 +158,5 @@ def test_what_cannot_be_checked_is_said(tmp_path, text, words):
 
 def test_a_method_of_ours_on_a_model_of_the_users(tmp_path):
     (tmp_path / "mine.py").write_text(NORMAL)
-    asked = found("random_walk_pyro", kind="program", problems=program_set(str(tmp_path / "mine.py")))
+    asked = found("random_walk_pyro", kind="program", problems=problems_in(str(tmp_path / "mine.py")))
     assert judged(asked, looks=(300,)).outcome is Outcome.RIGHT

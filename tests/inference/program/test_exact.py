@@ -11,6 +11,7 @@ from errors import InputError
 from inference import load
 from inference.drive import drive
 from inference.job import Plan
+from inference.program.parts.moments import sd_of
 from tests.support.programs import CHAIN, HEAD, NORMAL, SCHOOLS, SWITCH, normal_posterior, program
 
 
@@ -23,8 +24,16 @@ def test_quadrature_of_a_normal_mean(tmp_path):
     mean, sd, log_p = normal_posterior(model.data["y"])
     found = run("quadrature", model)
     assert found.log_evidence_kind == "exact" and abs(found.log_evidence - log_p) < 1e-8
-    assert abs(found.expected["mu"] - mean) < 1e-8 and abs(found.expected["mu_sd"] - sd) < 1e-8
+    assert abs(found.expected["mu"] - mean) < 1e-8 and abs(found.expected[sd_of("mu")] - sd) < 1e-8
     assert abs(found.draws["mu"].mean() - mean) < 6 * sd / math.sqrt(500)
+
+
+def test_a_site_may_be_called_like_the_sd_of_another(tmp_path):
+    model = program(tmp_path, SWITCH.replace('"k"', '"z_sd"'))
+    found = run("enumeration", model)
+    plain = run("enumeration", program(tmp_path, SWITCH))
+    assert np.array_equal(found.expected["z_sd"], plain.expected["k"])
+    assert found.expected[sd_of("z")] == plain.expected[sd_of("z")]
 
 
 def test_enumeration(tmp_path):

@@ -1,0 +1,31 @@
+"""What a user's file holds beside a model of its own, and that model as the test problem. Imports Pyro."""
+
+from __future__ import annotations
+
+from checks.problems.problem import ProblemSet
+from checks.problems.program.from_program import at_once, problems_of
+from errors import InputError
+from inference import load, user_file
+from inference.method import Family, Method
+from inference.user_file import UserFile
+from models.program import Program
+from models.program_file import program_of
+
+
+def problems_in(word: str) -> ProblemSet:
+    """The model in a file as a set of one test problem."""
+    file = user_file.read(word)
+    return problems_of(program_of(file.module, file.path.name, file.code))
+
+
+def held(file: UserFile, wanted: ProblemSet | None) -> tuple[Method, ProblemSet]:
+    """The kernel or transition that is meant: the one named, or the only one; and the problem it is judged on."""
+    problems = wanted or problems_in(str(file.path))
+    methods = load.own(Program.kind, file).values()
+    if not methods:
+        raise InputError(f"{file.path} holds a model and nothing to check: add a function `kernel(model)` that makes a "
+                         f"Pyro kernel, or a function `transition(latents, *arguments)`; or name a method of ours, as "
+                         f"in --check nuts_pyro --problem {file.path}")
+    kernels = [method for method in methods if method.family is Family.MCMC]
+    alone = not file.wanted and len(kernels) == 1
+    return at_once(kernels[0] if alone else load.in_file(Program.kind, file), problems.problems()[0]), problems
