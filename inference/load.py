@@ -14,7 +14,7 @@ from errors import InputError, unknown
 from inference import from_transition, user_file
 from inference.job import Observer
 from inference.method import Family, Method, dataclasses_in
-from inference.user_file import GUIDE, UserFile
+from inference.user_file import GUIDE, KERNEL, UserFile
 
 HERE = Path(__file__).parent
 NEEDED = ("init", "step", "draw")
@@ -97,9 +97,10 @@ def _in_file(kind: str, file: UserFile) -> Method:
         raise unknown(f"guide or kernel in {file.path}", file.wanted, found) if found else nameless(file)
     if not named and (not found or hasattr(module, "step") or hasattr(module, "transition")):
         return of_module(module, file.name, by="user")
-    if not named and len(found) > 1 and GUIDE not in guides:
+    called = [file.wanted] if named else [name for name in (GUIDE, KERNEL) if name in found] or list(found)
+    if len(called) > 1 and GUIDE not in guides:
         raise InputError(f"{file.path} holds {', '.join(found)}: name one, as in {file.path}:{next(iter(found))}")
-    chosen = file.wanted if named else (GUIDE if GUIDE in guides else next(iter(found)))
+    chosen = called[0]
     if chosen in kernels:
         return importlib.import_module("inference.pyro.from_kernel").as_method(module, kernels[chosen], file.name,
                                                                                "user")
@@ -151,8 +152,8 @@ def of_module(module: ModuleType, name: str, by: str) -> Method:
         return from_transition.as_method(module, name, by)
     lacking = [f for f in (*NEEDED, "FAMILY") if not hasattr(module, f)]
     if lacking:
-        raise InputError(f"{name} holds nothing to infer with: a function `transition` or `guide`, a class derived "
-                         f"from Pyro's MCMCKernel, PyroModule or AutoGuide, or a method, which here lacks "
+        raise InputError(f"{name} holds nothing to infer with: a function `transition`, `guide` or `kernel`, a class "
+                         f"derived from Pyro's MCMCKernel, PyroModule or AutoGuide, or a method, which here lacks "
                          f"{', '.join(lacking)} (see inference/method.py, and examples/)")
     try:
         family = Family(module.FAMILY)

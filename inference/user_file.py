@@ -18,7 +18,7 @@ from errors import InputError, last_line
 
 SAID = ("BATCHED", "EXACT")  # what a file may say of its kernel, and a function at hand as an attribute
 NEIGHBOURS: dict[ModuleType, list[Path]] = {}  # in the same folder, imported by a user's file when it was executed
-GUIDE = "guide"  # what a file calls its guide, if it holds several functions
+GUIDE, KERNEL = "guide", "kernel"  # what a file calls its guide or what makes its kernel, among other functions
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,12 @@ class UserFile:
         return self.called or (f"{self.path.stem}_{self.wanted}" if self.wanted else self.path.stem)
 
     @property
-    def kernels(self) -> dict[str, type]:
-        """The Pyro MCMCKernels that it defines."""
-        return {name: c for name, c in vars(self.module).items() if derived(c, "MCMCKernel") and self._own(c)}
+    def kernels(self) -> dict[str, Callable[..., Any]]:
+        """What makes a Pyro kernel: the classes derived from MCMCKernel, and a function called `kernel`, or as the user
+        says with "kernel" in its name."""
+        return {name: thing for name, thing in vars(self.module).items() if self._own(thing)
+                and (derived(thing, "MCMCKernel") or (inspect.isfunction(thing) and KERNEL in name
+                                                      and name in (KERNEL, self.wanted)))}
 
     @property
     def guides(self) -> dict[str, Callable[..., Any]]:

@@ -16,6 +16,7 @@ from checks.verdict import Outcome, Verdict
 GUESSED = 3  # replicates timed before any are counted
 LONG = 2  # problems at least that are taken to the last look
 BRIEF = 2  # looks of the others
+LEAST = 100  # replicates of a look, however small the budget
 BY_VMAP = ("a transition that asks no `if` of a tensor and calls no .item() is moved in all replicates at once, a "
            "hundred times faster")
 
@@ -34,6 +35,14 @@ class Cost:
 
     def allows(self, trials: list[Trial], n: int) -> bool:
         return self.clock.spent + self.of(trials, n) <= self.clock.seconds
+
+    def room(self, trials: list[Trial], n: int) -> int:
+        """Replicates of each that the budget has room for, n at most, with as many fresh ones of one to confirm."""
+        if self.allows(trials, n):
+            return n
+        have = [trial.n for trial in trials]
+        each = self.clock.spent / sum(have) if sum(have) else self.each
+        return int(((self.clock.seconds - self.clock.spent) / each + sum(have)) / (len(trials) + 1))
 
     def whole(self, trials: list[Trial], looks: tuple[int, ...]) -> float:
         """Seconds that all looks would take, and half as many again for what is not replicates."""
@@ -56,12 +65,19 @@ def longest(trials: list[Trial]) -> list[Trial]:
     return sorted(trials, key=lambda trial: trial.problem.brief)[:max(LONG, sum(not t.problem.brief for t in trials))]
 
 
-def cannot_tell(verdict: Verdict, kernel: Kernel, cost: Cost, trials: list[Trial], looks: tuple[int, ...]) -> Verdict:
-    """The budget is too small: the one that would do, and what makes the kernel faster."""
-    verdict.outcome = Outcome.UNKNOWN
+def ended(verdict: Verdict, kernel: Kernel, cost: Cost, trials: list[Trial], looks: tuple[int, ...]) -> Verdict:
+    """The budget is too small for all looks: the one that would do, and what makes the kernel faster. It is a pass all
+    the same, as far as it goes, where every problem had the first look's replicates."""
     tens = math.ceil(cost.whole(trials, looks) / 10) if trials else 0
     would_do = f"about {10 * tens:,} seconds would do" if tens else "give it more"
     own = bool(trials) and trials[0].problem.control is not None  # a model of the user's
-    verdict.why = (f"the budget of {cost.clock.seconds:g} processor seconds ends before {max(looks):,} replicates; "
-                   f"{would_do}" + ("" if kernel.batched else f", and {BY_VMAP if own else BATCHED}"))
+    least = min((trial.n for trial in trials), default=0)
+    seen = f", with nothing off in {least:,}" if LEAST <= least < looks[0] else ""
+    why = (f"the budget of {cost.clock.seconds:g} processor seconds ends before {max(looks):,} replicates{seen}; "
+           f"{would_do}" + ("" if kernel.batched else f", and {BY_VMAP if own else BATCHED}"))
+    if len(looks) > 1 and least >= looks[0]:
+        verdict.outcome = Outcome.RIGHT
+        verdict.warnings.append(why)
+    else:
+        verdict.outcome, verdict.why = Outcome.UNKNOWN, why
     return verdict

@@ -19,7 +19,7 @@ from checks.budget import Budget, Spent, limited, tick
 from checks.contract.faults import blind
 from checks.kernels import reach, sensitivity, where
 from checks.kernels.accepted import accepted
-from checks.kernels.cost import BRIEF, Cost, cannot_tell, longest
+from checks.kernels.cost import BRIEF, LEAST, Cost, ended, longest
 from checks.kernels.hints.hinted import hints
 from checks.kernels.kernel import Broken, Kernel
 from checks.kernels.nearest import nearest
@@ -80,7 +80,7 @@ def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, 
     try:
         chosen = accepted(rng, kernel, problems, verdict)
     except Spent:
-        return cannot_tell(verdict, kernel, cost, trials, looks), trials
+        return ended(verdict, kernel, cost, trials, looks), trials
     except Broken as error:
         verdict.faults.append(str(error))
         return verdict, trials
@@ -93,18 +93,19 @@ def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, 
         verdict.faults += walked(rng, kernel, problems, cost)
         for n in looks:
             going = trials if n in looks[:BRIEF] else longest(trials)
-            if not cost.allows(going, n):
-                return cannot_tell(verdict, kernel, cost, trials, looks), trials
-            for trial in going:
-                tick(f"{n:,} replicates of the {trial.problem.name}")
-                caught = look(trial, n, SUSPICION / len(looks) / len(trials), level / (10 * SUSPICION))
+            size = cost.room(going, n)
+            for trial in going if size >= LEAST else ():
+                tick(f"{size:,} replicates of the {trial.problem.name}")
+                caught = look(trial, max(size, trial.n), SUSPICION / len(looks) / len(trials), level / (10 * SUSPICION))
                 verdict.findings = [described(trial, s) for s in caught]
                 if kernel.method.family is Family.MCMC:
                     verdict.faults += [f for f in reach.frozen(trial) if f not in verdict.faults]
                 if caught or verdict.faults:
                     return unless(verdict, trial, SUSPICION / len(looks) / len(trials)), trials
+            if size < n:
+                return ended(verdict, kernel, cost, trials, looks), trials
     except Spent:
-        return cannot_tell(verdict, kernel, cost, trials, looks), trials
+        return ended(verdict, kernel, cost, trials, looks), trials
     except Broken as error:
         verdict.faults.append(str(error))
         return verdict, trials

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from checks.budget import Budget
+from checks.kernels import judge as judging
+from checks.kernels.cost import Cost, ended
 from checks.kernels.trial import Suspect, confirmed, suspects
+from checks.verdict import Outcome, Verdict
 
 
 def compared(z, p):
@@ -31,3 +35,40 @@ def test_fresh_replicates_must_say_the_same(z, p, told):
     suspect = Suspect(0, 1, 1.0, 1e-4, 4.0)
     assert confirmed(compared([[0.0, z]], [[1.0, p]]), suspect, 0.002) is told
     assert confirmed(compared([[0.0, -z]], [[1.0, p]]), Suspect(0, 1, -1.0, 1e-4, -4.0), 0.002) is told
+
+
+def spent(monkeypatch, seconds):
+    """A clock that stands."""
+    monkeypatch.setattr("checks.budget.time.process_time", lambda: float(seconds))
+
+
+def tried(*replicates):
+    return [SimpleNamespace(n=n, problem=SimpleNamespace(control=None, brief=k > 1)) for k, n in enumerate(replicates)]
+
+
+@pytest.mark.parametrize(("seconds", "spare", "of", "fits"), [
+    (100, 0, (0, 0, 0), 500),  # 3 x 500 at 0.05 s are 75 s
+    (60, 0, (0, 0, 0), 300),  # 3 x 300, and 300 that confirm: 60 s
+    (60, 10, (0, 0, 0), 250),  # 10 s are gone already
+    (135, 75, (500, 500, 500), 675),  # at 0.05 s, 60 s are 1,200 more: 3 x 175, and 675 that confirm
+])
+def test_a_look_is_as_large_as_the_budget_allows(monkeypatch, seconds, spare, of, fits):
+    spent(monkeypatch, spare)
+    clock = Budget(seconds, started=0.0)
+    assert Cost(clock, each=0.05).room(tried(*of), 2000 if sum(of) else 500) == fits
+
+
+@pytest.mark.parametrize(("of", "outcome", "said"), [
+    ((499, 500, 700), Outcome.UNKNOWN, "with nothing off in 499; about "),
+    ((99, 500, 700), Outcome.UNKNOWN, "ends before 8,000 replicates; about "),
+    ((500, 600, 700), Outcome.RIGHT, "ends before 8,000 replicates; about "),
+])
+def test_a_pass_needs_the_first_look_of_every_problem(monkeypatch, of, outcome, said):
+    spent(monkeypatch, 100)
+    kernel = SimpleNamespace(batched=True)
+    verdict = ended(Verdict("mine", Outcome.WRONG, 1e-3), kernel, Cost(Budget(120.0, started=0.0)), tried(*of),
+                    judging.LOOKS)
+    assert verdict.outcome is outcome and said in (verdict.why or verdict.warnings[0])
+    assert "the budget of 120 processor seconds" in (verdict.why or verdict.warnings[0])
+    assert ended(Verdict("mine", Outcome.WRONG, 1e-3), kernel, Cost(Budget(120.0, started=0.0)), tried(*of),
+                 (500,)).outcome is Outcome.UNKNOWN  # of a single look nothing may be left out

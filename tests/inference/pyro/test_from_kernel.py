@@ -168,6 +168,24 @@ def test_a_kernel_in_a_file_by_name_or_alone(case, tmp_path):
         load.method("factorization", str(path))
 
 
+def test_a_function_that_makes_a_kernel(case, tmp_path):
+    """By its name, beside the classes and functions that it needs; another one by the user's word."""
+    model, data = case
+    path = tmp_path / "mine.py"
+    path.write_text("from pyro.infer import HMC, NUTS\n\n\nclass Slow(HMC):\n    pass\n\n\n"
+                    "def kernel(model):\n    return Slow(model, step_size=0.1, num_steps=2)\n\n\n"
+                    "def kernel_matrix(x):\n    return x\n\n\n"
+                    "def long_kernel(model):\n    return NUTS(model)\n")
+    for spec, name, made in ((str(path), "mine", "Slow"), (f"{path}:kernel", "mine_kernel", "Slow"),
+                             (f"{path}:long_kernel", "mine_long_kernel", "NUTS")):
+        chosen = load.method("factorization", spec)
+        state = chosen.init(generator(0, "a"), model, data, warmup=0)
+        assert chosen.name == name and type(from_kernel.kernel_of(state)).__name__ == made
+    path.write_text("def kernel_matrix(x):\n    return x\n")
+    with pytest.raises(InputError, match="a function `transition`, `guide` or `kernel`"):
+        load.method("factorization", str(path))
+
+
 def test_wrong_options_of_nuts(case):
     model, data = case
     nuts = load.method("factorization", "nuts_pyro")
