@@ -46,6 +46,10 @@ def tried(*replicates):
     return [SimpleNamespace(n=n, problem=SimpleNamespace(control=None, brief=k > 1)) for k, n in enumerate(replicates)]
 
 
+def batched():
+    return SimpleNamespace(batched=True)
+
+
 @pytest.mark.parametrize(("seconds", "spare", "of", "fits"), [
     (100, 0, (0, 0, 0), 500),  # 3 x 500 at 0.05 s are 75 s
     (60, 0, (0, 0, 0), 300),  # 3 x 300, and 300 that confirm: 60 s
@@ -65,7 +69,7 @@ def test_a_look_is_as_large_as_the_budget_allows(monkeypatch, seconds, spare, of
 ])
 def test_a_pass_needs_the_first_look_of_every_problem(monkeypatch, of, outcome, said):
     spent(monkeypatch, 100)
-    kernel = SimpleNamespace(batched=True)
+    kernel = batched()
     verdict = ended(Verdict("mine", Outcome.WRONG, 1e-3), kernel, Cost(Budget(120.0, started=0.0)), tried(*of),
                     judging.LOOKS)
     assert verdict.outcome is outcome and said in (verdict.why or verdict.warnings[0])
