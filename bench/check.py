@@ -1,12 +1,12 @@
 """What `--check` finds and how often it is wrong: detection over the zoo, false alarms, Geweke and SBC beside it.
 
     python bench/check.py                     # detection over the zoo, and times
-    python bench/check.py --false-alarms 20   # full runs of every right kernel; --log FILE keeps them
+    python bench/check.py --false-alarms 20   # full runs of every right kernel, ours among them; --log FILE keeps them
     python bench/check.py --guides            # guides: detection, and runs of right ones
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
     python bench/check.py --signatures        # writes checks/kernels/signatures.json anew
 
-`--seeds` repeats the detection with other seeds, `--only` picks mistakes whose name holds a word.
+`--seeds` repeats the detection with other seeds, `--only` picks those whose name holds a word.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import check_peers
 
+from checks.asked import SAMPLES, everything
 from checks.guides import pyro as pyro_guide
 from checks.guides.guide import Guide
 from checks.guides.judge import judge_guide
@@ -42,6 +43,7 @@ from checks.verdict import Outcome, Verdict
 from errors import InputError
 from inference import load
 from inference.engine import one_thread
+from inference.method import Method
 from inference.user_file import import_file
 
 RIGHT = ZOO.parent / "right"
@@ -150,17 +152,25 @@ class Pool:
         return made[int(torch.randint(self.size, (1,), generator=rng))]
 
 
-def false_alarms(runs: int, log: Path | None) -> None:
+def right_kernels(only: str) -> Iterator[tuple[str, Kernel]]:
+    """Those that play a user's, and every method of ours that draws from the right distribution."""
+    yield from kernels(RIGHT, only)
+    for asked in everything():
+        if isinstance(asked.what, Method) and asked.what.family in SAMPLES and asked.exact and only in asked.name:
+            yield asked.problems.name, Kernel(asked.what, asked.options)
+
+
+def false_alarms(runs: int, log: Path | None, only: str, budget: float) -> None:
     """Full runs of every right kernel, each with a seed of its own; a line each in `log`, from which it goes on."""
     trials.learn = Pool()  # type: ignore[attr-defined]
     done = log.read_text().splitlines() if log and log.exists() else []
-    had, right = {tuple(line.split("\t")[:3]) for line in done}, list(kernels(RIGHT))
+    had, right = {tuple(line.split("\t")[:3]) for line in done}, list(right_kernels(only))
     for seed in range(runs):
         for kind, kernel in right:
             if (kind, kernel.method.name, str(seed)) in had:
                 continue
             started = time.process_time()
-            verdict = judge(kernel, kind, seed=10_000 + seed, explain=False)
+            verdict = judge(kernel, kind, seed=10_000 + seed, budget=budget, explain=False)
             done.append("\t".join([kind, kernel.method.name, str(seed), str(verdict.outcome),
                                    f"{time.process_time() - started:.2f}", verdict.headline]))
             if log:
@@ -203,6 +213,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--false-alarms", type=int, metavar="RUNS")
+    parser.add_argument("--budget", type=float, default=300.0, help="processor seconds of each of these runs")
     parser.add_argument("--log", type=Path, help="where false-alarm runs are written, a line each, and gone on from")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--guides", type=int, metavar="RUNS", nargs="?", const=20, help="runs of each right guide")
@@ -212,7 +223,7 @@ def main() -> None:
         if args.signatures:
             signatures()
         elif args.false_alarms:
-            false_alarms(args.false_alarms, args.log)
+            false_alarms(args.false_alarms, args.log, args.only, args.budget)
         elif args.guides:
             guides(args.seeds, args.guides)
         elif args.peers:
