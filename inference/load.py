@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from types import ModuleType
 
 from errors import InputError, unknown
 from inference import from_transition, user_file
 from inference.job import Observer
+from inference.known import HERE, NEEDED, author, guides, kinds, names
 from inference.method import Family, Method, dataclasses_in
 from inference.user_file import GUIDE, KERNEL, UserFile
 
-HERE = Path(__file__).parent
-NEEDED = ("init", "step", "draw")
-LIBRARIES = ("pyro", "pgmpy")  # a name's last word, where the method is theirs
-AUTOMATIC = ("AutoNormal", "AutoMultivariateNormal", "AutoLowRankMultivariateNormal", "AutoDelta")
-
-
-@cache
-def kinds() -> dict[str, str]:
-    """The kinds of model that there are methods for, by their folder here, and what each is."""
-    found = {path.parent.name: (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0].rstrip(".")
-             for path in HERE.glob("*/__init__.py") if names(path.parent.name)}
-    return dict(sorted(found.items(), key=lambda each: each[1]))
-
-
-@cache
-def names(kind: str) -> dict[str, str]:
-    """Every method of ours for a kind of model and the first line of its docstring: files that define the contract's
-    functions, or import them from the part that several methods share.
-
-    Read from the source, so that listing imports no library.
-    """
-    found = {}
-    for path in sorted((HERE / kind).glob("*.py")):
-        tree = ast.parse(path.read_text())
-        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} | {
-            name.asname or name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names}
-        if functions.issuperset(NEEDED) or GUIDE in functions:
-            found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
-    return found
+__all__ = ["author", "guides", "in_file", "kinds", "method", "names", "of_module", "of_thing", "own", "scorer"]
 
 
 def method(kind: str, word: str) -> Method:
@@ -58,15 +28,6 @@ def method(kind: str, word: str) -> Method:
     if hasattr(module, GUIDE) and not hasattr(module, "step"):
         return from_guide(kind, module, module.guide, word, author(word))
     return of_module(module, word, author(word))
-
-
-def guides(kind: str = "factorization") -> dict[str, str]:
-    """The guides that `--guide` knows by name, and the method that each is: `low_rank` is guide_low_rank_pyro."""
-    known = names(kind)
-    ours = {name.removeprefix("guide_").removesuffix("_pyro"): name for name in known if name.startswith("guide_")}
-    theirs = {name: f"svi_auto_pyro:guide={name}" for name in AUTOMATIC if "svi_auto_pyro" in known}
-    short = {name.removesuffix("MultivariateNormal"): spec for name, spec in theirs.items() if "LowRank" in name}
-    return ours | theirs | short
 
 
 def in_file(kind: str, file: UserFile) -> Method:
@@ -134,16 +95,6 @@ def from_guide(kind: str, module: ModuleType, guide: object, name: str, by: str)
     if not (HERE / kind / "guides" / "from_guide.py").exists():
         raise InputError(f"{name} is a guide, and for {kinds()[kind]} there is nothing that fits one")
     return importlib.import_module(f"inference.{kind}.guides.from_guide").as_method(module, guide, name, by)
-
-
-def author(name: str) -> str:
-    """Who does the inference in a method of ours: "hand", or the library that its name ends with.
-
-    >>> author("gibbs"), author("gibbs_pgmpy")
-    ('hand', 'pgmpy')
-    """
-    last = name.rpartition("_")[2]
-    return last if last in LIBRARIES else "hand"
 
 
 def of_module(module: ModuleType, name: str, by: str) -> Method:

@@ -15,12 +15,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
-
-import torch
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from errors import InputError
-from runs.options import Fit
+
+if TYPE_CHECKING:  # torch takes a second, and a list of options has no use for it
+    import torch
+
+    from runs.options import Fit
 
 GIVEN = "given"  # among what a parser found: the options of one value that were given, by their names
 HELD = "the run"  # the group of the options that every run has
@@ -155,6 +157,8 @@ def settings(words: Sequence[str]) -> dict[str, str]:
 
 def device(name: str) -> torch.device:
     """The device of that name, if there is one here."""
+    import torch
+
     try:
         found = torch.device(name)
     except RuntimeError:

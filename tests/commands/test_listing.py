@@ -1,18 +1,22 @@
 """`--list`: every option in words, with what is used where none is given; a new kind of model by itself."""
 
+import subprocess
+import sys
+
 import pytest
 
 import run
-from commands import listing
+from commands import described
 from errors import InputError
-from inference import load
+from inference import known, load
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("kind, name", [(kind, name) for kind in load.kinds() for name in load.names(kind)])
 def test_every_option_of_ours_is_documented(kind, name):
     method = load.method(kind, name)
     for option, parameter in method.options.items():
-        meaning, where_none = listing.documented(option, listing.documents(method))
+        meaning, where_none = described.documented(option, described.documents(method))
         assert meaning, f"no line for {option}"
         assert (where_none is not None) == (parameter.default is None), option
 
@@ -45,15 +49,23 @@ def test_a_third_kind_of_model_is_listed_by_itself(tmp_path, monkeypatch, capsys
     (tmp_path / "third").mkdir()
     (tmp_path / "third" / "__init__.py").write_text('"""Problem 9, something else.\n\nMore of it."""\n')
     (tmp_path / "third" / "walk.py").write_text('"""A walk."""\ndef init(): ...\ndef step(): ...\ndef draw(): ...\n')
-    monkeypatch.setattr(load, "HERE", tmp_path)
-    for cached in (load.kinds, load.names):
+    monkeypatch.setattr(known, "HERE", tmp_path)
+    for cached in (known.kinds, known.names):
         cached.cache_clear()
     try:
         assert run.guarded(["--list"]) == 0
         said = capsys.readouterr().out
         assert said.startswith("Problem 9, something else") and "walk     hand   A walk." in said
         with pytest.raises(InputError, match="unknown method or guide 'wlak': did you mean 'walk'"):
-            listing.found("wlak")
+            described.found("wlak")
     finally:
-        for cached in (load.kinds, load.names):
+        for cached in (known.kinds, known.names):
             cached.cache_clear()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--list"], ["--jobs", "two"]])
+def test_what_infers_nothing_imports_no_library_of_inference(words):
+    code = ("import sys, run\ntry:\n    run.guarded(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+            "print('imported:', *sorted({'torch', 'numpy', 'pyro', 'numba'} & sys.modules.keys()))")
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "imported:", done.stdout + done.stderr

@@ -15,7 +15,7 @@ import torch
 import run
 from errors import InputError, Interrupted
 from experiments.problem2 import checkpoints as checkpoints2
-from inference import load
+from inference import known, load
 from inference.drive import drive
 from inference.factorization import guide_mean_field_pyro
 from inference.factorization.parts.mean_field_elbo import elbo
@@ -214,7 +214,7 @@ def test_guides_by_name(written):
     with pytest.raises(InputError, match="unknown guide 'AutoNorml': did you mean 'AutoNormal'"):
         parse_guide("factorization", "AutoNorml")
     automatic = load.method("factorization", "svi_auto_pyro").options["guide"]
-    assert choices(automatic.annotation) == load.AUTOMATIC
+    assert choices(automatic.annotation) == known.AUTOMATIC
 
 
 def test_a_swap_at_the_door(tmp_path, capsys, monkeypatch):
