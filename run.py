@@ -30,6 +30,7 @@ def parser_for(problem: str | None) -> Parser:
     add("--check", metavar="NAME|FILE.py|all",
         help="is this method right? a verdict with its error probability; options: --check --help")
     add("--list", nargs="?", const="", metavar="NAME", help="list the methods, or the options of one method, and stop")
+    add("--play", action="store_true", help="open pages to play with in the browser, on this machine alone")
     add("--sweep", nargs="+", metavar="OPTION=VALUES",
         help="run every combination, like method=coordinate_ascent,row_gibbs rank=1-10 seed=0-4, and compare them")
     add("--jobs", type=int, metavar="N", help="runs of a sweep at a time (default: the number of cores)")
@@ -89,6 +90,8 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     if args.list is not None:
         return command("listing").run(args)
+    if args.play:
+        return command("play").run(argv)
     if problem is None:
         raise InputError("say which problem: " + "; ".join(f"--problem {n} is {what}" for n, what in PROBLEMS.items())
                          + "; --problem mine.py is a Pyro program of your own")

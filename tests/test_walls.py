@@ -26,6 +26,7 @@ MAY = {
     "experiments": {"models", "data", "inference", "checks", "views", "runs", "comparison"},
     "commands": {"models", "data", "inference", "checks", "views", "runs", "comparison", "experiments"},
     "crosscheck": {"models", "data", "inference", "checks", "views", "runs", "comparison"},
+    "playground": {"models", "inference", "checks"},
     "run": {"experiments", "commands"},
 }
 FOR_ALL = ("arrays", "errors", "files")

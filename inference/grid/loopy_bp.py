@@ -136,6 +136,13 @@ def beliefs(state: State) -> Tensor:
     return torch.softmax(cavity(*_in_logs(state)), 0).permute(1, 2, 0).contiguous()
 
 
+def incoming(state: State) -> Float64[Tensor, "4 K H W"]:
+    """The messages into every pixel from its left, right, upper and lower neighbour, each summing to 1 over labels;
+    from outside the image all labels alike."""
+    messages = _in_logs(state)[0]
+    return torch.softmax(torch.cat((torch.zeros_like(messages[:, :1]), messages), 1), 1)
+
+
 def pair_beliefs(state: State, model: GridMRF) -> dict[str, Tensor]:
     """softmax_kl(log h_st(k) + pair_st(k, l) + log h_ts(l)) of the edges "right" (H, W-1, K, K), "down" (H-1, W, K, K).
 

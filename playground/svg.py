@@ -1,0 +1,112 @@
+"""Small drawings as text: a page redraws them with every move of a slider, and a figure of matplotlib is too slow."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")  # Okabe and Ito (2008)
+LABELS = ("#F4F1E8", "#0072B2", "#D55E00", "#009E73")  # of a picture
+WIDTH, HEIGHT, MARGIN = 640, 220, 46
+
+
+def picture(marginals: np.ndarray, what: str, pixels: int = 190) -> str:
+    """Marginals (H, W, K) as an image: each pixel the mixture of the labels' colours."""
+    colours = np.array([[int(c[k:k + 2], 16) for k in (1, 3, 5)] for c in LABELS[:marginals.shape[-1]]])
+    file = io.BytesIO()
+    Image.fromarray((marginals @ colours).round().astype(np.uint8)).save(file, "png")
+    data = base64.b64encode(file.getvalue()).decode()
+    H, W = marginals.shape[:2]
+    return (f'<img alt="{escape(what)}" src="data:image/png;base64,{data}" width="{pixels}" '
+            f'height="{max(1, pixels * H // W)}" style="image-rendering:pixelated;border:1px solid #8886">')
+
+
+def lines(series: Mapping[str, Sequence[float]], what: str, across: str, at: int | None = None,
+          level: tuple[str, float] | None = None) -> str:
+    """Lines over 1, 2, ..., a level across them, and the place where the slider is."""
+    values = [y for ys in series.values() for y in ys] + ([level[1]] if level else [])
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    pad = 0.08 * (high - low) or 1.0
+    low, high, most = low - pad, high + pad, max([len(ys) for ys in series.values()] or [1])
+
+    def x(k: float) -> float:
+        return MARGIN + (WIDTH - 2 * MARGIN) * (k - 1) / max(most - 1, 1)
+
+    def y(value: float) -> float:
+        return HEIGHT - 34 - (HEIGHT - 50) * (value - low) / (high - low)
+
+    marks = [f'<text x="4" y="{y(v) + 4:.1f}">{v:.3g}</text><line x1="{MARGIN}" x2="{WIDTH - MARGIN}" '
+             f'y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="currentColor" opacity="0.15"/>'
+             for v in (low + pad, (low + high) / 2, high - pad)]
+    if level:
+        marks.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{y(level[1]):.1f}" y2="{y(level[1]):.1f}" '
+                     f'stroke="currentColor" stroke-dasharray="5 4"/><text x="{WIDTH - MARGIN + 3}" '
+                     f'y="{y(level[1]) + 4:.1f}">{escape(level[0])}</text>')
+    if at is not None:
+        marks.append(f'<line x1="{x(min(at, most)):.1f}" x2="{x(min(at, most)):.1f}" y1="14" y2="{HEIGHT - 34}" '
+                     f'stroke="currentColor" opacity="0.4"/>')
+    for colour, ys in zip(PALETTE, series.values(), strict=False):
+        points = " ".join(f"{x(k):.1f},{y(v):.1f}" for k, v in enumerate(ys, 1))
+        marks.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+    return _drawn(what, [*marks, *_key(series), f'<text x="{WIDTH / 2}" y="{HEIGHT - 6}" text-anchor="middle">'
+                         f'{escape(across)}</text>'], WIDTH, HEIGHT)
+
+
+def bars(rows: Mapping[str, Sequence[float]], what: str) -> str:
+    """Each row a distribution over labels, as one bar of the labels' colours."""
+    marks = []
+    for n, (name, shares) in enumerate(rows.items()):
+        left, total = 190.0, sum(shares)
+        marks.append(f'<text x="4" y="{22 * n + 16}">{escape(name)}</text>')
+        for colour, share in zip(LABELS, shares, strict=False):
+            wide = 300 * share / total
+            marks.append(f'<rect x="{left:.1f}" y="{22 * n + 3}" width="{wide:.1f}" height="16" fill="{colour}" '
+                         f'stroke="currentColor" stroke-width="0.5"/>')
+            left += wide
+        said = ", ".join(f"{s / total:.3f}" for s in shares)
+        marks.append(f'<text x="498" y="{22 * n + 16}">{said}</text>')
+    return _drawn(what, marks, 660, 22 * len(rows) + 6)
+
+
+def cloud(points: np.ndarray, path: np.ndarray, ellipses: Mapping[str, tuple[np.ndarray, np.ndarray]], what: str,
+          size: int = 420) -> str:
+    """Points (n, 2), the way of a chain through some of them, and ellipses of two standard deviations (mean,
+    covariance)."""
+    half = size / 2
+    reach = 1.1 * max([float(np.abs(points).max()) if points.size else 1.0]
+                      + [float((np.abs(m) + 2 * np.sqrt(np.diag(c))).max()) for m, c in ellipses.values()])
+
+    def put(x: np.ndarray) -> tuple[float, float]:
+        return half * (1 + x[0] / reach), half * (1 - x[1] / reach)
+
+    def line(points: np.ndarray, colour: str, width: float) -> str:
+        way = " ".join("{:.1f},{:.1f}".format(*put(p)) for p in points)
+        return f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
+
+    marks = [f'<line x1="0" x2="{size}" y1="{half}" y2="{half}" stroke="currentColor" opacity="0.2"/>'
+             f'<line y1="0" y2="{size}" x1="{half}" x2="{half}" stroke="currentColor" opacity="0.2"/>'
+             f'<text x="{size - 60}" y="{half - 4}">{reach:.2g}</text>']
+    marks += ["<circle cx='{:.1f}' cy='{:.1f}' r='1.8' ".format(*put(p)) + f"fill='{PALETTE[0]}' opacity='0.45'/>"
+              for p in points]
+    marks.append(line(path, PALETTE[0], 1))
+    for colour, (mean, covariance) in zip(PALETTE[1:], ellipses.values(), strict=False):
+        turns = np.linspace(0, 2 * np.pi, 73)
+        rim = mean + 2 * np.stack([np.cos(turns), np.sin(turns)], 1) @ np.linalg.cholesky(covariance).T
+        marks.append(line(rim, colour, 2.5))
+    return _drawn(what, [*marks, *_key(["Gibbs", *ellipses])], size, size)
+
+
+def _key(names: Sequence[str] | Mapping[str, object]) -> list[str]:
+    return [f'<rect x="{MARGIN + 150 * n}" y="2" width="10" height="10" fill="{colour}"/><text '
+            f'x="{MARGIN + 150 * n + 14}" y="11">{escape(name)}</text>'
+            for n, (colour, name) in enumerate(zip(PALETTE, names, strict=False))]
+
+
+def _drawn(what: str, marks: Sequence[str], width: float, height: float) -> str:
+    return (f'<svg role="img" aria-label="{escape(what)}" viewBox="0 0 {width} {height}" width="100%" '
+            f'style="max-width:{width}px" font-size="12" fill="currentColor">{"".join(marks)}</svg>')

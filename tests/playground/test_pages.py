@@ -1,0 +1,149 @@
+"""The pages as they are served: on this machine alone, behind a token, and in a browser where there is one."""
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from commands import play
+from inference.user_file import import_file
+from playground import denoising
+from playground.steps import apart
+from run import guarded
+
+pytest.importorskip("marimo", reason="requirements-play.txt is not installed")
+pytest.importorskip("anywidget", reason="requirements-play.txt is not installed")
+
+TOKEN = "a-token"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NAMES = [path.stem for path in sorted(play.PAGES.glob("*.py"))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_runs_as_it_stands(name):
+    import_file(play.PAGES / f"{name}.py").app.run()
+
+
+def test_other_words_and_what_is_not_installed_are_sentences(monkeypatch, capsys):
+    assert guarded(["--play", "--jobs", "2"]) == 2
+    assert "leave out the other words" in capsys.readouterr().err
+    monkeypatch.setattr(play, "NEEDED", ("marimo", "no_such_module"))
+    assert guarded(["--play"]) == 2
+    assert "--play needs no_such_module: pip install -r requirements-play.txt" in capsys.readouterr().err
+
+
+def test_every_start_has_a_token_of_its_own(monkeypatch):
+    started = []
+
+    def run(words, **_):
+        started.append(words)
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(play.subprocess, "run", run)
+    assert guarded(["--play"]) == guarded(["--play"]) == 0
+    tokens = {words[words.index("--token-password") + 1] for words in started}
+    assert len(tokens) == 2 and min(map(len, tokens)) >= 16
+    assert all(words[words.index("--host") + 1] == "127.0.0.1" for words in started)
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Where the pages are served, while the tests here last."""
+    with socket.socket() as free:
+        free.bind((play.HOST, 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([*play.served(TOKEN), "--headless", "--port", str(port)], env=play.environment(),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://{play.HOST}:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://{play.HOST}:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_without_the_token_nothing_is_shown(address):
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        assert "login" in answer.url
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{address}/api/status", timeout=30)
+
+
+@pytest.fixture
+def page(address):
+    """A page of a browser, which must send nothing elsewhere and find nothing wrong."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium here: apt-get install chromium")
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with driver.sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        shown, asked, errors = browser.new_page(viewport={"width": 1280, "height": 1000}), [], []
+        shown.on("request", lambda request: asked.append(request.url))
+        shown.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        yield shown
+        browser.close()
+    assert not errors
+    assert {url.split("/")[2] for url in asked if url.startswith(("http", "ws"))} == {address.removeprefix("http://")}
+
+
+def opened(page, address, name, until):
+    page.goto(f"{address}/?file={name}.py&access_token={TOKEN}")
+    page.get_by_text(until).first.wait_for(timeout=120_000)
+
+
+def far(page) -> float:
+    """What the page says of mean field."""
+    told = page.locator("text=/wrong; marginals off by up to/").first.inner_text()
+    return float(re.findall(r"[\d.]+$", told.strip())[0])
+
+
+def test_a_slider_by_keys_changes_the_numbers_to_the_librarys(address, page):
+    opened(page, address, "denoising", "strip (exact)")
+
+    def expected(coupling):
+        clean = denoising.SHAPES["cross"](12, 2)
+        scene = denoising.scene(clean, 12, 2, 0.15, 0, 1.5, coupling, 1.0)
+        films = denoising.films(scene)
+        return round(apart(films["mean_field"].marginals[19], films["strip"].marginals[0]), 3)
+
+    assert far(page) == expected(0.7)
+    knob = page.get_by_role("slider").nth(2)  # noise, evidence, coupling
+    knob.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    wanted = expected(0.85)
+    assert wanted != expected(0.7)
+    page.get_by_text(f"off by up to {wanted:.3f}").first.wait_for(timeout=60_000)
+
+
+def test_a_pixel_painted_by_keys_is_looked_at_and_counted(address, page):
+    opened(page, address, "denoising", "strip (exact)")
+    board = page.locator("canvas").first
+    board.focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("Row 1, column 2").first.wait_for(timeout=60_000)
+    assert "message from the left" in page.content() and "message from above" not in page.content()
+
+
+def test_the_other_pages_show_what_they_promise(address, page):
+    opened(page, address, "factorization", "standard deviation of")
+    opened(page, address, "guessing", "kernel number")
+    page.get_by_text("wrong", exact=True).first.click()
+    page.get_by_role("button", name="judge it").click()
+    page.get_by_text("is WRONG").first.wait_for(timeout=120_000)
+
+
+def test_a_telephone_shows_all_of_it(address, page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    opened(page, address, "denoising", "strip (exact)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
