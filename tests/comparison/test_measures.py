@@ -87,7 +87,7 @@ def chains(label, ess, steps=10, warmup=0, family="mcmc") -> Any:
 
 def judge(*rows) -> str | None:
     found = ranking.reference(rows)
-    return found and found.label
+    return found.label if found else None
 
 
 def test_the_reference_is_exact_or_has_the_most_effective_draws():

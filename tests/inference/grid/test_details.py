@@ -50,9 +50,13 @@ def test_the_standard_error_of_a_mean_weight():
 @pytest.mark.parametrize("engine", ["compiled", "torch"])
 def test_annealing_sweeps_at_inverse_temperatures_that_rise(engine, monkeypatch):
     """Temperatures 8, 4, 2 and 1: every sweep is of p to the power of one over its own."""
-    asked = []
-    real = simulated_annealing.sweep
-    monkeypatch.setattr(simulated_annealing, "sweep", lambda *given: asked.append(given[3]) or real(*given))
+    asked, real = [], simulated_annealing.sweep
+
+    def sweep(labels, field, model, beta, *more):
+        asked.append(beta)
+        return real(labels, field, model, beta, *more)
+
+    monkeypatch.setattr(simulated_annealing, "sweep", sweep)
     model = GridMRF.potts(IMAGE, 1.0, (0.5, 0.0))
     rng = torch.Generator().manual_seed(0)
     state = simulated_annealing.init(rng, model, None, start=8.0, cooling=0.5, engine=engine)
