@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,6 +56,12 @@ class Arguments:
                 yield (at,), value
             yield from (((at, key), part) for key, part in inner if isinstance(part, Tensor))
 
+    def everything(self) -> Iterator[Tensor]:
+        """All that can change an answer, for a fingerprint: the tensors, then numbers, words and arrays as bytes."""
+        yield from (x for _, x in self.tensors())
+        words = "\n".join([*_words("", self.args), *_words("", self.kwargs)])
+        yield torch.frombuffer(bytearray(words.encode() or b"\0"), dtype=torch.uint8)
+
     def find(self, value: Tensor) -> Place | None:
         """Where the value lies, by the memory that it shares with an argument."""
         for path, whole in self.tensors():
@@ -94,6 +101,17 @@ class Arguments:
             else:
                 where[at] = value
         return Arguments(tuple(args), kwargs)
+
+
+def _words(at: str, value: object) -> Iterator[str]:
+    """What is no tensor, each with its place; of what else an argument may be nothing is known."""
+    if isinstance(value, Mapping | list | tuple):
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _words(f"{at}/{key}", part)
+    elif isinstance(value, np.ndarray):
+        yield f"{at} {value.dtype} {value.tolist()}"
+    elif value is None or isinstance(value, int | float | str | np.generic):
+        yield f"{at} {value!r}"
 
 
 def _memory(x: Tensor) -> Tensor:

@@ -272,12 +272,12 @@ class Program:
         return example, example.data
 
     def facts(self, data: Data) -> dict[str, Any]:
-        tensors = [x for _, x in self.arguments.tensors()]
-        others = [repr(x) for x in (*self.arguments.args, *self.arguments.kwargs.items())
-                  if isinstance(x, int | float | str | bool)]
+        plain = [*((repr(x), x) for x in self.arguments.args),
+                 *((f"{name}={x!r}", x) for name, x in self.arguments.kwargs.items())]
+        others = [word for word, x in plain if isinstance(x, int | float | str | bool)]
         said = {"class": "Program", "name": self.name, "code": self.code,
                 "sites": {name: list(shape) for name, shape in self.sites.items()},
-                "arguments": [fingerprint(tensors), *others]}
+                "arguments": [fingerprint(self.arguments.everything()), *others]}
         return {"model": said, "data": {"observed": {"values": sum(x.numel() for x in data.values()),
                                                      "fingerprint": fingerprint(data.values())}}}
 

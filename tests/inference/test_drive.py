@@ -103,3 +103,32 @@ def test_unknown_names_suggest_the_nearest():
 def test_plans_that_cannot_be(wrong):
     with pytest.raises(InputError):
         Plan(**wrong)
+
+
+@pytest.mark.parametrize(("thin", "kept"), [(1, [4, 5, 6, 7]), (2, [4, 6]), (3, [4, 7])])
+def test_draws_are_those_after_the_warm_up(tmp_path, model, thin, kept):
+    """A state that counts its steps; an observer is told of each whether it counts."""
+    (tmp_path / "mine.py").write_text(MINE.replace("torch.randint(model.shape[2], model.shape[:2], generator=rng)",
+                                                   "state.labels + 1"))
+    method, told = load.method("grid", str(tmp_path / "mine.py")), []
+
+    class Watch:
+        memories = ()
+
+        def start(self):
+            return 0
+
+        def finish(self, memories):
+            return {}
+
+        def facts(self):
+            return {}
+
+        def update(self, memory, draw, warm):
+            told.append((int(draw()["labels"][0, 0]), warm))
+            return memory, {}
+
+    result = drive(method, model, None, Plan(7, warmup=3, thin=thin), observer=Watch(),
+                   record=lambda latents: {"steps": latents["labels"][0, 0]})
+    assert result.draws["steps"][0].tolist() == kept
+    assert told == [(step, step > 3) for step in range(1, 8)]

@@ -164,3 +164,23 @@ def data():
     assert torch.allclose(model.log_joint({"x": x}, model.data), Normal(x, 1.0).log_prob(torch.tensor(1.5)))
     with pytest.raises(InputError, match="the site x has a flat prior"):
         model.joint(rng(), 2)
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("{'y': y, 'sd': 0.5}", "{'y': y, 'sd': 0.6}"), ("(y, 0.5)", "(y, 0.6)"), ("(y, [0.5, 1])", "(y, [0.5, 2])"),
+    ("(y, {'sd': 0.5})", "(y, {'sd': 0.6})"), ("(y, [[torch.zeros(2)], 1])", "(y, [[torch.zeros(2)], 2])"),
+    ("(y, torch.zeros(2).numpy())", "(y, torch.ones(2).numpy())"), ("(y, None)", "(y, 'word')"),
+    ("(y, torch.zeros(2))", "(y, torch.ones(2))"), ("(y, 1)", "(y, True)"),
+])
+def test_programs_of_other_arguments_are_others(tmp_path, one, other):
+    """A number by keyword, or in a list, decides the answer as much as a tensor does: nothing is gone on with."""
+    def facts(given):
+        return program(tmp_path, HEAD + f"""
+def model(y, sd=1.0):
+    pyro.sample("y", dist.Normal(pyro.sample("mu", dist.Normal(0., 1.)), 1.), obs=y)
+def data():
+    y = torch.tensor(0.3)
+    return {given}
+""").facts({})["model"]["arguments"]
+
+    assert facts(one) == facts(one) != facts(other)

@@ -7,25 +7,13 @@ import numpy as np
 import pytest
 
 from inference.result import Result
+from tests.support.results import made
 from views import compare, factorization, grid
 from views.figures import PALETTE, Decimal, begin, plain_log, styles
 
 
-def result(name: str, by: str = "hand", family: str = "variational", **expected) -> Result:
-    arrays = {quantity: np.array(value) for quantity, value in expected.items()}
-    return Result(name, family, by, draws={}, expected=arrays, trace={}, options={}, seconds=np.ones((1, 3)),
-                  log_evidence=None, log_evidence_kind=None, converged=None, seed=0)
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Figures as they would be saved."""
-    found: list[plt.Figure] = []
-    for module in (grid, factorization, compare):
-        monkeypatch.setattr(module, "save", lambda figure, path: found.append(figure))
-    yield found
-    for figure in found:
-        plt.close(figure)
+def result(name: str, by: str = "hand", **expected) -> Result:
+    return made(name, by=by, expected=expected)
 
 
 def test_one_colour_a_method_whatever_a_figure_shows():
@@ -96,10 +84,8 @@ def test_a_few_values_are_left_as_they_are():
     plt.close("all")
 
 
-def test_a_map_of_what_is_sure_squeezes_no_other(tmp_path, monkeypatch):
+def test_a_map_of_what_is_sure_squeezes_no_other(drawn, tmp_path):
     """The scale begins at the least entropy that is one; and there is a scale where all are sure, or none is."""
-    drawn: list = []
-    monkeypatch.setattr(grid, "save", lambda figure, path: drawn.append(figure))
     half = np.full((2, 2, 2), 0.5)
     sure, mixed = np.eye(2)[np.zeros((2, 2), int)], np.array([[[0.9, 0.1]] * 2] * 2)
     doubt = grid.pixel_entropy(mixed).min()

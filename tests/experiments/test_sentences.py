@@ -1,0 +1,129 @@
+"""What Problems 2 and 3 and a program's run say in words, of results made by hand: the numbers, and which is which."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.problem2 import gradients
+from experiments.problem2 import words as words2
+from experiments.problem3 import words as words3
+from experiments.program import words
+from experiments.program.measures import Errors, Numbers, Whole
+from inference.result import Result
+from models.ratings import Ratings
+from tests.support.results import made
+
+
+def fit(name, loss=None, test=None, train=None, seconds=1.0, steps=1, **expected) -> Result:
+    """A fit of 100 ratings: `loss` is minus the ELBO of one."""
+    scores = {"test_nll": test, "train_nll": train}
+    trace = {"elbo": [[-100 * loss] * steps]} if loss else None
+    return made(name, expected={k: v for k, v in scores.items() if v is not None} | expected, trace=trace,
+                seconds=np.full((1, steps), seconds / steps))
+
+
+def test_twins_closed_forms_and_points_are_held_against_each_other():
+    said = words2.comparison([
+        fit("guide_mean_field_pyro", 1.53, seconds=40.0, steps=10), fit("elbo_by_hand", 1.5),
+        fit("coordinate_ascent", 1.5, test=1.3, train=1.2, seconds=2.0), fit("coordinate_ascent_row", 1.45),
+        fit("maximum_likelihood_als", test=1.9, train=1.1)], 100)
+    assert said == [
+        "The Pyro guide and its derivation by hand end 2% apart in ELBO (1.5300 and 1.5000 as losses): the same "
+        "gradient, other random numbers.",
+        "Closed-form updates reach 1.5000 in 2 s; 10 epochs of stochastic gradients come within 2% of it in 40 s.",
+        "Letting the entries of a row depend on each other raises the bound by 0.05 nats a rating.",
+        "Maximum likelihood fits the training set better than mean field (1.1000 against 1.2000) and predicts the test "
+        "set 0.6 nats a rating worse: a point does not know how unsure it is of a user with few ratings."]
+    assert words2.comparison([fit("coordinate_ascent", 1.5, test=1.3, train=1.2),
+                              fit("maximum_likelihood_als", test=1.301, train=1.1)], 100) == [
+        "Maximum likelihood and mean field predict the test set alike (1.3010 and 1.3000)."]
+
+
+def test_what_each_further_factor_is_worth():
+    """The bound is best at K = 2, the NLL at K = 5, where two of five factors are as wide as the prior, of variance
+    5: each costs the bound 0.05."""
+    wide = np.array([[5.0, 1.0, 4.96, 0.5, 2.0]])
+    ranked = {1: fit("x", 1.6, 1.5), 2: fit("x", 1.45, 1.4), 3: fit("x", 1.46, 1.38), 4: fit("x", 1.47, 1.37),
+              5: fit("x", 1.52, 1.36, U_var=wide)}
+    assert words2.switched_off(ranked[5]) == 2 and words2.switched_off(ranked[1]) == 0
+    assert words2.ranks(ranked, 100) == [
+        "From K = 1 to 5 the test NLL goes from 1.5000 to 1.3600, the lowest is 1.3600 at K = 5.",
+        "K = 1 to 3 brings 0.1200 nats a rating, K = 3 to 5 brings 0.0200.",
+        "The bound is best at K = 2 (1.4500 as a loss). It stands 0.100 above the test NLL at K = 1 and 0.160 at K = 5:"
+        " it also pays, in KL, for what is learned about U and V, and the NLL of new ratings does not see that bill.",
+        "At K = 5 2 of the factors are switched off: their users are left at the prior and their items at 0. They "
+        "change no prediction, so the NLL stands still; the bound pays for each of them that its items are known to be "
+        "0, 0.0500 nats a rating."]
+
+
+def test_the_noisier_estimator_needs_so_many_times_the_samples():
+    """Standard deviations of 3 and 2 times the other's; rows that do not scatter do not count."""
+    noisy = {"U_mean": np.array([3.0, 0.0, 6.0]), "V_mean": np.array([4.0])}
+    quiet = {"U_mean": np.array([1.0, 0.0, 2.0]), "V_mean": np.array([2.0])}
+    assert gradients.in_words({"score": noisy, "reparameterised": quiet}).startswith(
+        "Without reparameterisation a gradient sample has 4 (V_mean) to 9 (U_mean) times the variance")
+
+
+def test_where_maximum_likelihood_overfits():
+    """Of users with 1, 2 and 5 ratings, and one with none, two of three can be met exactly by 2 factors."""
+    user = torch.tensor([0, 1, 1, 2, 2, 2, 2, 2])
+    small = Ratings(user, torch.arange(8), torch.ones(8).double(), 4, 8)
+    study: Any = SimpleNamespace(
+        small=small, gibbs={(1.0, 1): fit("g", test=1.4), (1.0, 2): fit("g", test=1.3)},
+        point={(1.0, 1): fit("p", test=1.5, train=1.1), (1.0, 2): fit("p", test=1.9, train=0.5)})
+    first, second = words3.overfitting(study)
+    assert first == (
+        "On 100% of the training set maximum likelihood's test NLL is lowest at K = 1 (1.500) and 1.900 at K = 2, while"
+        " its training NLL goes from 1.100 to 0.500; Gibbs goes from 1.400 at K = 1 to 1.300 at K = 2.")
+    assert "At K = 2 and 8 ratings that is 67% of the users who rated anything." in second
+
+
+NONE = Whole(None, None, None, None, None)
+
+
+def program(results, wholes, reference=0, z=(), sds=()) -> Any:
+    """A study of two numbers, a and b, with these errors of the second result."""
+    numbers = Numbers(["a", "b"], *(np.zeros(2) for _ in range(3)))
+    errors = [None, Errors(np.array(z), np.array(sds))] if len(z) else [None] * len(results)
+    judge = None if reference is None else results[reference]
+    return SimpleNamespace(results=results, wholes=wholes, numbers=[numbers] * len(results), errors=errors, judge=judge,
+                           reference=reference, request=SimpleNamespace(file="mine.py"))
+
+
+@pytest.mark.parametrize(("family", "whole", "says"), [
+    ("exact", NONE, "The others are held against judge, which is exact."),
+    ("mcmc", Whole(None, 1.0042, 432.4, None, None), "The others are held against judge, chains with R-hat 1.004 and "
+     "at least 432 effective draws of every number."),
+])
+def test_what_the_others_are_held_against(family, whole, says):
+    assert words.judged(program([made("judge", family)], [whole])) == says
+
+
+def test_chains_that_converge_and_fits_that_can_be_trusted_are_not_spoken_of():
+    results = [made("one", "mcmc"), made("met", "mcmc"), made("near"), made("far")]
+    study = program(results, [NONE, Whole(None, 1.009, 9.0, None, None), Whole(0.7, None, None, None, None),
+                              Whole(0.71, None, None, None, None)], None)
+    assert words.said(study) == [
+        "Nothing here can judge the others: no method is exact, and no chains have R-hat below 1.01; give more "
+        "--sweeps.",
+        "one has not been seen to converge (one chain says nothing of its R-hat, and should be below 1.01): give more "
+        "--sweeps and --chains.",
+        "far is far from the posterior (k-hat 0.71, above 0.7): its ELBO holds as a bound, but neither its spread nor "
+        "weights from it are to be relied on."]
+
+
+@pytest.mark.parametrize(("z", "sds", "says"), [
+    ((1.0, -9.0), (0.05, -0.5), ["walk is off: its mean of b is 0.5 posterior sds from the reference's (9.0 Monte "
+                                 "Carlo standard errors)."]),
+    ((0.5, 3.9), (0.5, 0.2), []),  # chance explains it
+    ((0.5, 9.0), (0.01, 0.09), []),  # nobody would see it
+])
+def test_off_is_what_chance_does_not_explain_and_what_matters(z, sds, says):
+    study = program([made("judge", "exact"), made("walk", "mcmc", "user")], [NONE, NONE], 0, z, sds)
+    assert words.off(study) == says
+    strays = bool(max(map(abs, z)) >= 4)
+    assert words.stray(study) == ["walk samples something else, or has not run long enough: `python run.py --check "
+                                  "mine.py` says which."] * strays

@@ -1,0 +1,83 @@
+"""What the figures of a program show of draws made by hand: means, intervals, ranks, shares and clouds."""
+
+import numpy as np
+import pytest
+
+from views import program
+from views.figures import styles
+
+EVEN = np.arange(101.0).reshape(1, 101, 1)  # its quantile q is 100 q
+
+
+def segments(axis):
+    """Ends (low, high) and height of every horizontal line, by width."""
+    return {float(lines.get_linewidth()[0]): [tuple(ends.ravel()) for ends in lines.get_segments()]
+            for lines in axis.collections}
+
+
+def test_the_forest_shows_the_mean_and_the_intervals_that_it_names(drawn, tmp_path):
+    """Of 0, 1, .. 100 the mean is 50, half lie in 25..75 and 90% in 5..95."""
+    program.forest(tmp_path, {"nuts_pyro": EVEN}, ["x"], [0], None)
+    axis, = drawn[0].axes
+    assert segments(axis) == {1.0: [(5.0, 0.0, 95.0, 0.0)], 3.0: [(25.0, 0.0, 75.0, 0.0)]}
+    assert axis.get_lines()[0].get_xdata()[0] == 50.0 and axis.get_title() == "Means, with 50% and 90% intervals"
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["x"]
+
+
+def test_the_forest_is_in_sds_from_the_references_mean(drawn, tmp_path):
+    program.forest(tmp_path, {"judge": EVEN, "other": EVEN + EVEN.std()}, ["x"], [0], "judge")
+    axis, = drawn[0].axes
+    assert [line.get_xdata()[0] for line in axis.get_lines()] == pytest.approx([0.0, 1.0])
+    assert axis.get_xlabel() == "posterior sds from the mean of judge"
+
+
+@pytest.mark.parametrize(("upper", "heights"), [(100.5, ([4] * 10 + [0] * 10, [0] * 10 + [4] * 10)),
+                                                (0.5, ([2] * 20, [2] * 20))])
+def test_ranks_of_chains_are_flat_where_they_sample_alike_only(drawn, tmp_path, upper, heights):
+    """0, 1, .. 39, and the same moved up: by 100.5 they share no rank, by a half every other one is each chain's."""
+    steps = np.arange(40.0)
+    program.chains(tmp_path, {"gibbs": np.stack([steps, steps + upper])[..., None]}, ["x"], [0])
+    left, right = drawn[0].axes
+    assert [line.get_ydata().tolist() for line in left.get_lines()] == [steps.tolist(), (steps + upper).tolist()]
+    assert tuple(patch.get_xy()[1:-1:2, 1].tolist() for patch in right.patches) == heights
+    assert right.get_lines()[0].get_ydata()[0] == 2.0, "where 40 draws in 20 bars are flat"
+
+
+def test_marginals_of_whole_numbers_are_bars_of_their_shares(drawn, tmp_path):
+    one, two = (np.array(x, dtype=float).reshape(1, -1, 1) for x in ([0, 0, 0, 1], [1, 1, 2, 2]))
+    program.marginals(tmp_path, {"enumeration": one, "gibbs": two}, ["z"], [0], "enumeration", None)
+    axis, = drawn[0].axes
+    assert [bar.get_height() for bar in axis.patches] == [0.75, 0.25, 0.0, 0.0, 0.5, 0.5]
+    assert axis.patches[0].get_x() < axis.patches[3].get_x() < axis.patches[1].get_x()
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["enumeration", "gibbs"]
+
+
+def test_densities_are_where_the_draws_are_and_a_point_is_a_line(drawn, tmp_path):
+    rng = np.random.default_rng(0)
+    draws = {"a": rng.normal(3.0, 1.0, (1, 4000, 2)), "point": np.full((1, 1, 2), 2.0)}
+    program.marginals(tmp_path, draws, ["x", "y"], [1], "a", rng.normal(0.0, 1.0, (2000, 2)) + np.array([0.0, 5.0]))
+    axis = drawn[0].axes[0]
+    density, point, prior = axis.get_lines()
+    for line, centre in ((density, 3.0), (prior, 5.0)):
+        x, y = line.get_data()
+        assert (x * y).sum() / y.sum() == pytest.approx(centre, abs=0.2), line.get_label()
+    assert [density.get_label(), prior.get_label(), prior.get_linestyle()] == ["a", "prior", "--"]
+    assert list(point.get_xdata()) == [2.0, 2.0] and axis.get_xlabel() == "y"
+    assert drawn[0]._suptitle.get_text() == "Marginal posteriors, where the methods differ most: 1 of 2"
+
+
+def test_pairs_are_the_two_numbers_over_the_references(drawn, tmp_path):
+    judge, other = np.arange(12.0).reshape(1, 4, 3), 20 + np.arange(12.0).reshape(1, 4, 3)
+    program.pairs(tmp_path, {"judge": judge, "other": other}, ["a", "b", "c"], [2, 0], "judge")
+    axis, = drawn[0].axes
+    grey, own = axis.get_lines()
+    assert grey.get_xdata().tolist() == judge[0, :, 2].tolist() and grey.get_ydata().tolist() == judge[0, :, 0].tolist()
+    assert own.get_xdata().tolist() == other[0, :, 2].tolist() and own.get_ydata().tolist() == other[0, :, 0].tolist()
+    assert (axis.get_xlabel(), axis.get_ylabel(), own.get_color()) == ("c", "a", styles(["other"])["other"]["color"])
+
+
+def test_the_predictive_check_counts_shares_of_the_data(drawn, tmp_path):
+    program.predictive(tmp_path, np.array([3.0, 1.0]), np.array([[5.0, 4.0]]), "judge")
+    anew, observed = drawn[0].axes[0].get_lines()
+    assert observed.get_xdata().tolist() == [1.0, 3.0] and observed.get_ydata().tolist() == [0.5, 1.0]
+    assert anew.get_xdata().tolist() == [4.0, 5.0] and anew.get_label() == "drawn anew, by judge"
