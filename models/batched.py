@@ -64,7 +64,8 @@ def _take(given: Sequence[Tree], index: int | slice) -> Sequence[Tree]:
 
 
 class _Draws(TorchFunctionMode):
-    """Draws in place as draws of new tensors; x[z], z a scalar, as a selection."""
+    """Draws in place as draws of new tensors; x[z], z a scalar, as a selection; a matrix without a Cholesky factor does
+    not stop the others."""
 
     def __torch_function__(self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
                            kwargs: dict[str, Any] | None = None) -> Any:
@@ -72,6 +73,8 @@ class _Draws(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if name in DRAWS:
             return DRAWS[name](args[0], *args[1:], **kwargs)
+        if name in FACTORS and not kwargs:
+            return _cholesky(*args)
         if name == "__getitem__" and isinstance(args[1], Tensor) and args[1].ndim == 0 and \
                 args[1].dtype in (torch.int64, torch.int32):
             return args[0].index_select(0, args[1][None]).squeeze(0)
@@ -94,6 +97,14 @@ def _cauchy(x: Tensor, median: float = 0.0, scale: float = 1.0, **_: object) -> 
     return median + scale * torch.tan(math.pi * (torch.rand(x.shape, dtype=x.dtype) - 0.5))
 
 
+def _cholesky(x: Tensor) -> Tensor:
+    """L; where there is none a diagonal of infinite numbers, with which a normal density is 0."""
+    L, failed = torch.linalg.cholesky_ex(x)
+    nowhere = torch.full(x.shape[-1:], torch.inf, dtype=x.dtype).diag_embed()
+    return torch.where(failed[..., None, None] == 0, L, nowhere)
+
+
+FACTORS = ("cholesky", "linalg_cholesky")
 DRAWS: dict[str, Callable[..., Tensor]] = {
     "normal_": _normal, "uniform_": _uniform, "exponential_": _exponential, "cauchy_": _cauchy}
 
