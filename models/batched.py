@@ -17,7 +17,7 @@ from unittest import mock
 import pyro
 import torch
 from torch import Tensor
-from torch.distributions import dirichlet
+from torch.distributions import dirichlet, multinomial
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as trees
 
@@ -104,6 +104,18 @@ def _cholesky(x: Tensor) -> Tensor:
     return torch.where(failed[..., None, None] == 0, L, nowhere)
 
 
+def _multinomial(self: Any, sample_shape: Sequence[int] = ()) -> Tensor:
+    """Counts of draws, added up without writing into them."""
+    drawn = self._categorical.sample((self.total_count, *sample_shape))
+    return (drawn[..., None] == torch.arange(self.probs.shape[-1])).sum(0).to(self.probs.dtype)
+
+
+def _log_multinomial(self: Any, value: Tensor) -> Tensor:
+    """log n! + sum_k (n_k log p_k - log n_k!)"""
+    terms = torch.where(value == 0, 0.0, value * self.logits) - (value + 1).lgamma()
+    return (value.sum(-1) + 1).lgamma() + terms.sum(-1)
+
+
 FACTORS = ("cholesky", "linalg_cholesky")
 DRAWS: dict[str, Callable[..., Tensor]] = {
     "normal_": _normal, "uniform_": _uniform, "exponential_": _exponential, "cauchy_": _cauchy}
@@ -112,7 +124,9 @@ DRAWS: dict[str, Callable[..., Tensor]] = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """Torch's and Pyro's distributions can be drawn from under vmap."""
-    with mock.patch.object(dirichlet._Dirichlet, "apply", staticmethod(torch._sample_dirichlet)), _Draws(), \
+    with mock.patch.object(dirichlet._Dirichlet, "apply", staticmethod(torch._sample_dirichlet)), \
+            mock.patch.object(multinomial.Multinomial, "sample", _multinomial), \
+            mock.patch.object(multinomial.Multinomial, "log_prob", _log_multinomial), _Draws(), \
             warnings.catch_warnings():
         warnings.filterwarnings("ignore", "There is a performance drop")  # of operations that vmap runs one by one
         yield
