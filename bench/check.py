@@ -3,7 +3,7 @@
     python bench/check.py                     # detection over the zoo, and times
     python bench/check.py --false-alarms 20   # full runs of every right kernel; --log FILE keeps them
     python bench/check.py --guides            # guides: detection, and runs of right ones
-    python bench/check.py --program 1         # models of one's own: detection, and runs of right kernels; --log keeps them
+    python bench/check.py --program 1         # models of one's own: detection, and runs of right kernels
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
     python bench/check.py --signatures        # writes checks/kernels/signatures.json anew
 

@@ -1,4 +1,4 @@
-"""Kernels on models of one's own: the share of `checks/zoo/program/` that is found, and false alarms of right kernels."""
+"""Kernels on models of one's own: what is found of `checks/zoo/program/`, and false alarms of right kernels."""
 
 from __future__ import annotations
 
