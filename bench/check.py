@@ -3,6 +3,7 @@
     python bench/check.py                     # detection over the zoo, and times
     python bench/check.py --false-alarms 20   # full runs of every right kernel, ours among them; --log FILE keeps them
     python bench/check.py --guides            # guides: detection, and runs of right ones
+    python bench/check.py --program 1         # models of one's own: detection, and runs of right kernels
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
     python bench/check.py --signatures        # writes checks/kernels/signatures.json anew
 
@@ -25,6 +26,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import check_peers
+import check_program
 
 from checks.asked import SAMPLES, everything
 from checks.guides import pyro as pyro_guide
@@ -215,6 +217,7 @@ def main() -> None:
     parser.add_argument("--false-alarms", type=int, metavar="RUNS")
     parser.add_argument("--budget", type=float, default=300.0, help="processor seconds of each of these runs")
     parser.add_argument("--log", type=Path, help="where false-alarm runs are written, a line each, and gone on from")
+    parser.add_argument("--program", type=int, metavar="RUNS", help="runs of each right kernel on a model of one's own")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--guides", type=int, metavar="RUNS", nargs="?", const=20, help="runs of each right guide")
     parser.add_argument("--signatures", action="store_true")
@@ -224,6 +227,8 @@ def main() -> None:
             signatures()
         elif args.false_alarms:
             false_alarms(args.false_alarms, args.log, args.only, args.budget)
+        elif args.program is not None:
+            check_program.table(args.seeds, args.program, args.only, args.log)
         elif args.guides:
             guides(args.seeds, args.guides)
         elif args.peers:

@@ -61,9 +61,11 @@ def found(what: What, *, kind: str | None = None, problems: str | ProblemSet | N
         raise InputError(f"the test problems '{wanted.name}' are of {wanted.of}, not of {of_kind(kind)[0].of}")
     kind = wanted.kind if wanted else kind
     if isinstance(what, str) and what.startswith("zoo/"):
-        its = sets()[planted.problem_set(what.removeprefix("zoo/"))]
-        wanted = wanted if wanted and wanted.kind == its.kind else its
-        kind, what = its.kind, planted.resolved(what)
+        its = sets().get(planted.problem_set(what.removeprefix("zoo/")))  # None: the file has a model of its own
+        if its:
+            wanted = wanted if wanted and wanted.kind == its.kind else its
+            kind = its.kind
+        what = planted.resolved(what)
     if isinstance(what, Path) or (isinstance(what, str) and user_file.is_file(what)):
         asked = in_file(user_file.read(str(what)), kind, wanted)
     elif isinstance(what, UserFile):

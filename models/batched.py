@@ -17,7 +17,7 @@ from unittest import mock
 import pyro
 import torch
 from torch import Tensor
-from torch.distributions import dirichlet
+from torch.distributions import dirichlet, multinomial
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as trees
 
@@ -64,7 +64,8 @@ def _take(given: Sequence[Tree], index: int | slice) -> Sequence[Tree]:
 
 
 class _Draws(TorchFunctionMode):
-    """Draws in place as draws of new tensors; x[z], z a scalar, as a selection."""
+    """Draws in place as draws of new tensors; x[z], z a scalar, as a selection; a matrix without a Cholesky factor does
+    not stop the others."""
 
     def __torch_function__(self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
                            kwargs: dict[str, Any] | None = None) -> Any:
@@ -72,6 +73,8 @@ class _Draws(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if name in DRAWS:
             return DRAWS[name](args[0], *args[1:], **kwargs)
+        if name in FACTORS and not kwargs:
+            return _cholesky(*args)
         if name == "__getitem__" and isinstance(args[1], Tensor) and args[1].ndim == 0 and \
                 args[1].dtype in (torch.int64, torch.int32):
             return args[0].index_select(0, args[1][None]).squeeze(0)
@@ -94,6 +97,26 @@ def _cauchy(x: Tensor, median: float = 0.0, scale: float = 1.0, **_: object) -> 
     return median + scale * torch.tan(math.pi * (torch.rand(x.shape, dtype=x.dtype) - 0.5))
 
 
+def _cholesky(x: Tensor) -> Tensor:
+    """L; where there is none a diagonal of infinite numbers, with which a normal density is 0."""
+    L, failed = torch.linalg.cholesky_ex(x)
+    nowhere = torch.full(x.shape[-1:], torch.inf, dtype=x.dtype).diag_embed()
+    return torch.where(failed[..., None, None] == 0, L, nowhere)
+
+
+def _multinomial(self: Any, sample_shape: Sequence[int] = ()) -> Tensor:
+    """Counts of draws, added up without writing into them."""
+    drawn = self._categorical.sample((self.total_count, *sample_shape))
+    return (drawn[..., None] == torch.arange(self.probs.shape[-1])).sum(0).to(self.probs.dtype)
+
+
+def _log_multinomial(self: Any, value: Tensor) -> Tensor:
+    """log n! + sum_k (n_k log p_k - log n_k!)"""
+    terms = torch.where(value == 0, 0.0, value * self.logits) - (value + 1).lgamma()
+    return (value.sum(-1) + 1).lgamma() + terms.sum(-1)
+
+
+FACTORS = ("cholesky", "linalg_cholesky")
 DRAWS: dict[str, Callable[..., Tensor]] = {
     "normal_": _normal, "uniform_": _uniform, "exponential_": _exponential, "cauchy_": _cauchy}
 
@@ -101,7 +124,9 @@ DRAWS: dict[str, Callable[..., Tensor]] = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """Torch's and Pyro's distributions can be drawn from under vmap."""
-    with mock.patch.object(dirichlet._Dirichlet, "apply", staticmethod(torch._sample_dirichlet)), _Draws(), \
+    with mock.patch.object(dirichlet._Dirichlet, "apply", staticmethod(torch._sample_dirichlet)), \
+            mock.patch.object(multinomial.Multinomial, "sample", _multinomial), \
+            mock.patch.object(multinomial.Multinomial, "log_prob", _log_multinomial), _Draws(), \
             warnings.catch_warnings():
         warnings.filterwarnings("ignore", "There is a performance drop")  # of operations that vmap runs one by one
         yield

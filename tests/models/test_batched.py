@@ -48,3 +48,13 @@ def test_one_by_one_and_together_are_the_same():
     with double():
         together, alone = (batched.over(function, [{"x": x}], vectorised=v, chunk=2) for v in (True, False))
     assert all(torch.equal(together[name], alone[name]) for name in together)
+
+
+def test_a_matrix_without_a_factor_does_not_stop_the_others():
+    covariances = torch.stack([torch.eye(2), torch.tensor([[1.0, 2.0], [2.0, 1.0]])])
+
+    def log_p(K):
+        return torch.distributions.MultivariateNormal(torch.zeros(2), K, validate_args=False).log_prob(torch.ones(2))
+
+    found = batched.over(log_p, [covariances], vectorised=True)
+    assert abs(float(found[0]) + 1.0 + math.log(2 * math.pi)) < 1e-6 and float(found[1]) == -math.inf

@@ -123,7 +123,8 @@ class Functions:
                 yield ("residual", f"all {stem}"), r.sum()
                 yield ("squared residual", f"all {stem}"), (r * r).sum()
                 yield ("residuals of neighbours", f"all {stem}"), (r[1:] * r[:-1]).sum()
-                yield ("squared steps", f"all {stem}"), ((v[1:] - v[:-1]) ** 2).sum()
+                if set(names) <= self.program.known.latent.keys():  # those of the data alone never change
+                    yield ("squared steps", f"all {stem}"), ((v[1:] - v[:-1]) ** 2).sum()
 
     def _scores(self, u: Tensor, latents: Latents, data: Data) -> Named:
         labels = {name: latents[name] for name in self.program.known.discrete}
@@ -190,9 +191,15 @@ def entry(name: str, k: int, count: int) -> str:
 
 
 def coordinates(program: Program, latents: Latents) -> Features:
-    """What must move, by name."""
-    return {("value", entry(name, k, math.prod(x.shape[1:]))): column.double()
-            for name, x in latents.items() for k, column in enumerate(x.reshape(len(x), -1).mT)}
+    """What must move, by name: continuous sites without constraints, for those of a simplex always add up to 1, and a
+    Cholesky factor is 0 above its diagonal."""
+    continuous = {name: latents[name] for name in program.known.continuous}
+    found = {("value", name): column for name, column in zip(
+        program.coordinates.names, torch.func.vmap(program.coordinates.free)(continuous).mT if continuous else [],
+        strict=True)}
+    return found | {("value", entry(name, k, math.prod(latents[name].shape[1:]))): column.double()
+                    for name in program.known.discrete
+                    for k, column in enumerate(latents[name].reshape(len(latents[name]), -1).mT)}
 
 
 def vectorised(program: Program) -> bool:

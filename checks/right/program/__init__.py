@@ -1,0 +1,1 @@
+"""Models that people write, each with kernels that are right."""

@@ -1,0 +1,1 @@
+"""Guides that are right, for models that people write."""

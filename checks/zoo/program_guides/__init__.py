@@ -1,0 +1,1 @@
+"""Mistakes in guides for models of one's own: each breaks what is so of every right guide."""
