@@ -14,7 +14,6 @@ from models.program import Program
 from runs.records import Entry
 from runs.run import Run
 from views import program as views
-from views import tables
 from views.figures import begin
 from views.numbers import decimals
 
@@ -47,8 +46,8 @@ def about(program: Program, folder: str) -> list[str]:
 def show(this: Run, study: Study) -> list[ProgramEntry]:
     """Tables, figures and sentences; the lines of summary.json."""
     begin(result.name for result in study.results)
-    tables.show(this.console, "Methods", COLUMNS, [row(study, k) for k in range(len(study.results))])
-    tables.show(this.console, title(study), ("number", "method", "mean", "sd", "error (MCSE)", "error (sd)"),
+    this.table("Methods", COLUMNS, [row(study, k) for k in range(len(study.results))])
+    this.table(title(study), ("number", "method", "mean", "sd", "error (MCSE)", "error (sd)"),
                 [line for k in study.order[:SHOWN] for line in lines(study, k)])
     figures(this, study)
     this.say(*words.said(study))
