@@ -25,7 +25,7 @@ def show(this: Run, study: Study) -> list[GridEntry]:
         this.table(f"{case.name}: {H} x {W}, {K} labels"
                    + (f"; errors are against {judge.name}" + ("" if judge in results else ", which was run for that")
                        if judge else f"; no exact answer: {study.unjudged}"),
-                    ("method", "by", "log Z", "", "max error", "mean error", "wrong pixels", "residual",
+                    ("method", "by", "log Z", "kind", "max error", "mean error", "wrong pixels", "residual",
                      "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries if entry not in points],
                    ("by", "mean error", "residual", "sweeps"))
     if points:

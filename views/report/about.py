@@ -28,7 +28,7 @@ GRID = About(
      ("Mean field's bound", r"\log Z \ge \mathbb{E}_q[\log \tilde p(y)] + H(q)"),
      ("Belief propagation: the message from a pixel to its neighbour",
       r"m_{i \to j}(y) \propto \sum_{y'} e^{\theta_i(y') + \theta_{ij}(y', y)} "
-      r"\prod_{k \in N(i) \setminus j} m_{k \to i}(y')"),
+      r"\prod_{k \in N(i), k \ne j} m_{k \to i}(y')"),
      ("Gibbs: a pixel drawn given its neighbours",
       r"p(y_i \mid y_{-i}) \propto \exp\left( \theta_i(y_i) + \sum_{j \in N(i)} \theta_{ij}(y_i, y_j) \right)")))
 RATINGS = About(

@@ -13,7 +13,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from files import whole
-from views.report.about import ABOUT
+from views.report.about import ABOUT, PROGRAM, About
 from views.report.page import Page
 from views.tables import Table
 
@@ -21,16 +21,21 @@ KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 NUMBER = re.compile(r"[~<>=+\s-]*\d[\d.,e+-]*%?( \(\d.*\))?( ± .*)?|-|nan|inf")
 
 
-def html(pages: Sequence[Page], folder: Path) -> str:
-    """The report of these pages, whose figures lie in `folder`."""
-    template = environment().get_template("report.html")
-    return template.render(pages=pages, about=ABOUT, picture=lambda path: picture(folder / path))
+def html(pages: Sequence[Page], folder: Path, below: Sequence[str] = ("",)) -> str:
+    """The report of these pages; the figures of each lie in the folder, below it where `below` says."""
+    def about(kind: str) -> About:
+        return ABOUT.get(kind, PROGRAM)
+
+    def picture(n: int, path: str) -> str:
+        return as_url(folder / below[n - 1] / path)
+
+    return environment().get_template("report.html").render(pages=pages, about=about, picture=picture)
 
 
-def write(pages: Sequence[Page], folder: Path) -> Path:
+def write(pages: Sequence[Page], folder: Path, below: Sequence[str] = ("",)) -> Path:
     """`report.html` in the folder."""
     with whole(folder / "report.html") as aside:
-        aside.write_text(html(pages, folder), encoding="utf-8")
+        aside.write_text(html(pages, folder, below), encoding="utf-8")
     return folder / "report.html"
 
 
@@ -62,7 +67,7 @@ def inline(name: str) -> Markup:
     return Markup((Path(__file__).parent / "templates" / name).read_text())
 
 
-def picture(path: Path) -> str:
+def as_url(path: Path) -> str:
     """The figure as a data URL: its lines (.svg) where they are beside it."""
     found = path.with_suffix(".svg") if path.with_suffix(".svg").is_file() else path
     return f"data:{KINDS[found.suffix]};base64,{base64.b64encode(found.read_bytes()).decode()}"
