@@ -51,8 +51,8 @@ def known(problem: str | None) -> bool:
         return problem is not None
     if ".py:" in problem:
         raise InputError(f"--problem {problem}: give the file alone, and what it holds by --method {problem}")
-    raise InputError(f"--problem takes {', '.join(PROBLEMS)}, all, or a file with a Pyro program of your own, mine.py, not "
-                     f"'{problem}'; `python run.py --help` lists what there is")
+    raise InputError(f"--problem takes {', '.join(PROBLEMS)}, all, or a file with a Pyro program of your own, mine.py, "
+                     f"not '{problem}'; `python run.py --help` lists what there is")
 
 
 def command(name: str) -> ModuleType:

@@ -43,8 +43,7 @@ class Comparison:
     def show(self, console: Console) -> None:
         """The tables and the sentences."""
         for table in self.tables:
-            console.print(table.drawn(console.width))
-            console.print()
+            tables.put(console, table)
         for sentence in dict.fromkeys((*self.sentences, self.take_away)):
             if sentence:
                 console.print(sentence, soft_wrap=True, highlight=False, markup=False)

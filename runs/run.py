@@ -50,7 +50,7 @@ class Run:
         """The table of checkpoints, `summary.json`, the report, and what to take away; 0 if all passed, else 1."""
         shown = tables.checkpoints([asdict(c) for c in checkpoints]) if checkpoints else None
         if shown:
-            self.console.print(shown.drawn(self.console.width), end="\n\n")
+            tables.put(self.console, shown)
         folder.write_summary(self.folder, self.problem, self.argv, self.seed, checkpoints, entries)
         self.story.write(f"Problem {self.problem}" if self.problem.isdigit() else self.problem,
                          shlex.join(["python", "run.py", *self.argv]), self.seed, take_away, shown)

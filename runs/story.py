@@ -15,7 +15,7 @@ from runs import folder
 from views.report import render
 from views.report.page import Figure, Made, Page, Part
 from views.style import colours
-from views.tables import Table
+from views.tables import Table, put
 
 PAGE = "report.json"  # in a run's folder: what report.html is made of
 
@@ -39,8 +39,7 @@ class Story:
         """A table; `spare` are the columns that a narrow terminal does without, the first to go first."""
         made = Table(title, columns, list(rows), spare)
         self.keep(tables=[made.words()])
-        self.console.print(made.drawn(self.console.width))
-        self.console.print()
+        put(self.console, made)
 
     def say(self, *sentences: str) -> None:
         """A line each, whole however long, and as it is."""

@@ -27,7 +27,7 @@ BLACK = PALETTE[6]  # is not seen on a dark terminal
 class Table:
     """A title, columns and rows; None is a dash, and a column with nothing in it is left out.
 
-    spare  columns that a narrow terminal does without, the first to go first; then the last but the first two go
+    spare  columns that a narrow terminal does without, the first to go first; then the last, but for two
     """
 
     title: str
@@ -67,8 +67,6 @@ class Table:
             table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=True)
         for row in self.rows:
             table.add_row(*(_styled(row[k]) for k in kept))
-        if gone := [self.columns[k] for k in self.shown if k not in kept]:
-            table.caption, table.caption_justify = Text(f"no room here for: {', '.join(gone)}"), "left"
         return table
 
     def words(self) -> Table:
@@ -104,7 +102,15 @@ def _styled(value: object) -> Text:
 def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]],
          spare: Sequence[str] = ()) -> None:
     """Print a table and an empty line."""
-    console.print(Table(title, columns, list(rows), spare).drawn(console.width))
+    put(console, Table(title, columns, list(rows), spare))
+
+
+def put(console: Console, table: Table) -> None:
+    """The same of one that is made; which columns it has no room for is said."""
+    console.print(table.drawn(console.width))
+    kept = table.fitting(console.width)
+    if gone := [table.columns[k] for k in table.shown if k not in kept]:
+        console.print(Text(f"(no room here for {', '.join(gone)})", "dim"), soft_wrap=True)
     console.print()
 
 
