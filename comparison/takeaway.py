@@ -68,5 +68,5 @@ def span(values: Mapping[str, float | None], unit: str = "") -> str:
         return ""
     low, high = min(known, key=lambda n: known[n]), max(known, key=lambda n: known[n])
     if len(known) == 1:
-        return f"{known[low]:.3g}{unit} ({low})"
-    return f"from {known[low]:.3g}{unit} ({low}) to {known[high]:.3g}{unit} ({high})"
+        return f"{known[low]:.4g}{unit} ({low})"
+    return f"from {known[low]:.4g}{unit} ({low}) to {known[high]:.4g}{unit} ({high})"

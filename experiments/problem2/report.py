@@ -25,12 +25,12 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
     """The tables, the words and the figures; returns the lines of `summary.json`."""
     request, results, N = study.request, study.results, study.num_ratings
     begin(r.name for r in results)
+    this.story.part(f"{N:,} ratings, K = {request.rank}")
     told = [r for r in results if "elbo" in r.trace and r.by != "hand"] or [r for r in results if "elbo" in r.trace]
     for result in told if request.method else told[:1]:
         epochs(this, result, N, request.samples)
     test = study.parts.test.rating.cpu().numpy()
     entries = [RatingsEntry.fitted(r, request.rank, N, test) for r in results]
-    this.story.part(f"{N:,} ratings, K = {request.rank}")
     comparison(this, entries, request.rank)
     ladder = [RatingsEntry.fitted(r, K, N) for K, r in study.ranked.items()]
     if ladder:

@@ -31,7 +31,8 @@ def predictions(results: Sequence[Result]) -> str:
 
 def uncertainty(results: Sequence[Result]) -> str:
     """How sure fits are."""
-    spreads = {r.name: float(np.median(r.expected["test_spread"])) for r in results if "test_spread" in r.expected}
+    spreads = {r.name: float(np.median(r.expected["test_spread"])) for r in results
+               if "test_spread" in r.expected and r.expected["test_spread"].any()}
     return f"How sure: the median posterior sd of a test prediction goes {span(spreads, ' rating units')}."
 
 
