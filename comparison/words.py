@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from statistics import fmean, variance
 
 from comparison.measures import DISAGREES
-from comparison.ranking import MEASURES
+from comparison.ranking import MEASURES, TO_THE_EXACT
 from comparison.row import Row
 from inference.diagnostics import MIXED
 
@@ -27,12 +28,17 @@ def take_away(rows: Sequence[Row]) -> str:
     if len({r.series for r in rows}) < len(rows):
         return _over_seeds(rows)
     by, of = rows[0].standing.ranked_by, MEASURES[rows[0].standing.ranked_by].of
+    if by in TO_THE_EXACT:  # where exact methods come first, as they must
+        rows = [r for r in rows if r.result.family != "exact"]
+        least = min((r.standing.place for r in rows if r.standing.place is not None), default=0)
+        rows = [replace(r, standing=replace(r.standing, place=1)) if r.standing.place == least else r for r in rows]
     first = [r for r in rows if r.standing.place == 1]
     other = next((r for r in rows if r.standing.place not in (1, None)), None)
     if other is None:
-        return f"By {by} {names(first)} cannot be told apart."
+        return f"By {by} {names(first)} cannot be told apart." if len(first) > 1 else ""
     best, next_best = of(first[0]), of(other)
-    said = f"By {by} {names(first)} {'is' if len(first) == 1 else 'are'} best here ({best:.4g})"
+    those = " of those that are not exact" * (by in TO_THE_EXACT)
+    said = f"By {by} {names(first)} {'is' if len(first) == 1 else 'are'} best here{those} ({best:.4g})"
     said += f"; {names([other])} is next ({next_best:.4g})"
     gap, error = other.standing.gap, other.standing.gap_error
     if by == "test_nll" and gap is not None and error is not None:

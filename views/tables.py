@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from views.numbers import cell
+from views.numbers import cell, is_number
 from views.style import PALETTE, colour
 
 WIDTH = 240  # what a table may need
@@ -63,7 +63,8 @@ class Table:
         table = rich.table.Table(title=Text(self.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD,
                                  show_edge=False, pad_edge=False)
         for k in kept:
-            numeric = any(isinstance(row[k], int | float) for row in self.rows)
+            numeric = any(isinstance(row[k], int | float) for row in self.rows) or all(
+                is_number(str(row[k])) for row in self.rows if row[k] is not None)
             table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=True)
         for row in self.rows:
             table.add_row(*(_styled(row[k]) for k in kept))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from comparison.takeaway import listed
+from comparison.takeaway import WITHIN, listed
 from experiments.problem1.study import GridEntry
 from inference.diagnostics import MIXED
 
@@ -35,13 +35,15 @@ def _by_error(entries: Sequence[GridEntry]) -> str:
         (near, next_best), (far, worst) = rest[0], rest[-1]
         said += f"; {next_best.name} is off by {near:.2g}"
         said += f", {worst.name}, the farthest, by {far:.2g}" if worst is not next_best else ""
-    return f"{said}.{_doubt(best)}"
+    return f"{said}.{_chance(entries)} Another coupling may change the order (--beta)."
 
 
-def _doubt(best: GridEntry) -> str:
-    if best.family == "mcmc" and best.ess is not None:
-        return f" Chance alone moves a marginal of {best.name} by up to {0.5 / best.ess**0.5:.2g} (standard error)."
-    return " Another coupling may change the order: try --beta 0.2."
+def _chance(entries: Sequence[GridEntry]) -> str:
+    """Chains that are off by no more than two standard errors, 1 / sqrt(ESS) of a marginal at most."""
+    known = [e for e in entries if e.family == "mcmc" and e.ess and e.max_error is not None
+             and not (e.rhat is not None and e.rhat > MIXED)]
+    even = [e.name for e in known if (e.max_error or 0.0) <= WITHIN * 0.5 / (e.ess or 1.0) ** 0.5]
+    return f" Chance alone explains the error of {listed(even)}, which more sweeps would lessen." if even else ""
 
 
 def _by_pixels(entries: Sequence[GridEntry]) -> str:

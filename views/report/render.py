@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,12 +12,12 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from files import whole
+from views.numbers import is_number
 from views.report.about import ABOUT, PROGRAM, About
 from views.report.page import Page
 from views.tables import Table
 
 KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
-NUMBER = re.compile(r"[~<>=+\s-]*\d[\d.,e+-]*%?( \(\d.*\))?( ± .*)?|-|nan|inf")
 
 
 def html(pages: Sequence[Page], folder: Path, below: Sequence[str] = ("",)) -> str:
@@ -71,12 +70,3 @@ def as_url(path: Path) -> str:
     """The figure as a data URL: its lines (.svg) where they are beside it."""
     found = path.with_suffix(".svg") if path.with_suffix(".svg").is_file() else path
     return f"data:{KINDS[found.suffix]};base64,{base64.b64encode(found.read_bytes()).decode()}"
-
-
-def is_number(words: str) -> bool:
-    """Whether a cell stands to the right.
-
-    >>> [is_number(words) for words in ("1.3726 (0.0045)", ">= -3", "2 to 5", "K", "12%")]
-    [True, True, False, False, True]
-    """
-    return bool(NUMBER.fullmatch(words))

@@ -72,7 +72,7 @@ def test_words_of_other_people_are_escaped(folder, where):
     made = replace(PAGE.made, command=evil if where == "command" else "c",
                    versions={"a": evil if where == "version" else "1"})
     page = replace(PAGE, parts=[part], made=made, colours={"gibbs": evil if where == "colour" else "#000000"},
-                   **{name: evil for name in ("title", "take_away") if name == where})
+                   title=evil if where == "title" else "t", take_away=evil if where == "take_away" else "")
     seen = Scripts()
     seen.feed(render.html([page], folder))
     assert seen.found == 1  # ours, which sorts
