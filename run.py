@@ -25,8 +25,8 @@ def parser_for(problem: str | None) -> Parser:
                     epilog="--problem N --help lists the options of problem N; compare --help those of the "
                     "comparison of saved results")
     add = parser.add_argument_group("what to do").add_argument
-    add("--problem", metavar="N|FILE.py", help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items())
-        + "; or a file with a Pyro program of your own")
+    add("--problem", metavar="N|all|FILE.py", help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items())
+        + "; all: these, and one report; or a file with a Pyro program of your own")
     add("--check", metavar="NAME|FILE.py|all",
         help="is this method right? a verdict with its error probability; options: --check --help")
     add("--list", nargs="?", const="", metavar="NAME", help="list the methods, or the options of one method, and stop")
@@ -52,8 +52,8 @@ def known(problem: str | None) -> bool:
         return problem is not None
     if ".py:" in problem:
         raise InputError(f"--problem {problem}: give the file alone, and what it holds by --method {problem}")
-    raise InputError(f"--problem takes {', '.join(PROBLEMS)}, or a file with a Pyro program of your own, mine.py, not "
-                     f"'{problem}'; `python run.py --help` lists what there is")
+    raise InputError(f"--problem takes {', '.join(PROBLEMS)}, all, or a file with a Pyro program of your own, mine.py, "
+                     f"not '{problem}'; `python run.py --help` lists what there is")
 
 
 def command(name: str) -> ModuleType:
@@ -85,6 +85,9 @@ def main(argv: list[str]) -> int:
         again = ["--problem", found.problem] if found.problem else []
         argv, cwd = command("resume").arguments(resume, [*again, *others])
         found, _ = first.parse_known_args(argv)
+    if found.problem == "all":
+        parsers = {name: parser_for(name) for name in PROBLEMS}
+        return command("every").run({name: experiment(name) for name in PROBLEMS}, parsers, argv, resume)
     problem = found.problem if known(found.problem) else None
     parser = parser_for(problem)
     args = parser.parse_args(argv)

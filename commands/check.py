@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
@@ -18,10 +18,13 @@ from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
 from errors import InputError
 from runs import folder
+from runs.busy import Pulse
 from runs.options import split
 from runs.request import settings
+from runs.story import Story
 from views import check as views
 from views import tables
+from views.numbers import three
 
 PROBLEMS = sorted(p.name.removeprefix("problem") for p in Path(__file__).parents[1].glob("experiments/problem*"))
 MODELS = {"plain": "factorization", "ladder": "ladder"}  # the test problems of --model
@@ -60,30 +63,50 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     wanted = everything() if judge_all else [asked(name, args.problem, args.model)]
     options = [chosen_options(asked_of, given) for asked_of in wanted]
     out = folder.create(args.out, "check", argv)
-    verdicts = []
+    story, verdicts = Story(console, out, "check"), list[Verdict]()
     for asked_of, chosen in zip(wanted, options, strict=True):
+        pulse = Pulse()
         with console.status(f"judging {escape(asked_of.name)}") as status:  # nothing where nobody watches
             verdict = judged(asked_of, chosen, seed=args.seed, level=args.level, budget=args.budget,
-                             watch=partial(progress, status, asked_of.name))
+                             watch=partial(progress, status, pulse, asked_of.name))
         verdicts.append(verdict)
         if not judge_all:
             if asked_of.problems.kind == PROGRAM:
-                console.print(f"judged on {asked_of.problems.of}", soft_wrap=True, highlight=False, markup=False)
-            show(console, verdict)
+                story.say(f"judged on {asked_of.problems.of}")
+            show(story, verdict)
         name = f"check-{asked_of.name}" if judge_all else "check"
         folder.write_json(out / f"{name}.json", folder.finite(verdict.to_json()))
         if verdict.scores:
-            views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
+            drawn = views.scores(out / f"{name}.png", f"{verdict.method}: {verdict.outcome}", verdict.scores)
+            story.figure(drawn, caption(verdict))
     if judge_all:
-        summary(console, verdicts)
-    figures = f"the figure{'s' * judge_all} and JSON are" if any(v.scores for v in verdicts) else "check.json is"
+        summary(story, verdicts)
+    said = verdicts[0].headline if not judge_all else overall(verdicts)
+    story.write(f"Is {args.check} right?", shlex.join(["python", "run.py", *argv]), args.seed, said)
+    figures = f"the figure{'s' * judge_all}, JSON and report.html are"
+    figures = figures if any(v.scores for v in verdicts) else "check.json and report.html are"
     console.print(f"{figures} in {out}", soft_wrap=True, highlight=False, markup=False)
     statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
     return next(status for status in (1, 2, 3, 0) if status in statuses)
 
 
-def progress(status: Status, name: str, doing: str) -> None:
+def progress(status: Status, pulse: Pulse, name: str, doing: str) -> None:
     status.update(escape(f"judging {name}: {doing}"))
+    pulse(f"judging {name}: {doing}")
+
+
+def caption(verdict: Verdict) -> str:
+    """What the figure of a verdict shows, with its number."""
+    z = [abs(score["place"]) for scores in verdict.scores.values() for score in scores if score["place"] is not None]
+    return (f"{verdict.method}, {verdict.word}: of {len(z)} functions the farthest lies {max(z, default=0.0):.1f} "
+            f"standard errors from where it should; of a right method about 1 in 100 lies beyond {views.EXPECTED}.")
+
+
+def overall(verdicts: Sequence[Verdict]) -> str:
+    """How many methods are right, and which are not."""
+    wrong = [v.method for v in verdicts if v.outcome is not Outcome.RIGHT and not v.by_design]
+    right = sum(v.outcome is Outcome.RIGHT for v in verdicts)
+    return f"{right} of {len(verdicts)} methods are right" + (f"; look at {', '.join(wrong)}." if wrong else ".")
 
 
 def asked(name: str, problem: str | None, model: str | None) -> Asked:
@@ -105,38 +128,32 @@ def kind_of(problem: str | None) -> str | None:
     return importlib.import_module(f"experiments.problem{problem}.main").Request.kind if problem else None
 
 
-def show(console: Console, verdict: Verdict) -> None:
+def show(story: Story, verdict: Verdict) -> None:
     """The verdict in words and a table."""
-    def say(line: str, before: Text | str = "") -> None:  # square brackets are square brackets
-        console.print(Text.assemble(before, line), soft_wrap=True, highlight=False)
-
-    console.print(Text(verdict.headline, COLOUR[verdict.outcome]), soft_wrap=True)
-    for fault in verdict.faults[1:]:
-        say(f"  {fault}")
+    story.console.print(Text(verdict.headline, COLOUR[verdict.outcome]), soft_wrap=True)
+    story.say(*(f"  {fault}" for fault in verdict.faults[1:]))
     if verdict.findings:
-        tables.show(console, "What is off, worst first", COLUMNS,
+        story.table("What is off, worst first", COLUMNS,
                     [(f.quantity, f.where, f.direction, abs(f.sd), f"{f.z:+.1f}", f.mean, f.expected)
                      for f in verdict.findings[:SHOWN]])
-    for line in verdict.implied:
-        say(f"implied: {line}")
-    for name, likeness, symptom in verdict.nearest:
-        say(f"looks like zoo/{name} ({likeness:.2f}): {symptom}")
+    story.say(*(f"implied: {line}" for line in verdict.implied),
+              *(f"looks like zoo/{name} ({likeness:.2f}): {symptom}" for name, likeness, symptom in verdict.nearest))
     if verdict.nearest:
-        say("(a hint: of 15 mistakes that are not in the zoo and for which one was named, it was the right one for 10)")
+        story.say("(a hint: of 15 mistakes that are not in the zoo and for which one was named, it was the right one "
+                  "for 10)")
     if verdict.exclusion:
-        say(verdict.exclusion)
-    for line in verdict.warnings:
-        say(f": {line}", Text("note", "yellow"))
+        story.say(verdict.exclusion)
+    story.doubt(*(f"note: {line}" for line in verdict.warnings))
     if verdict.tested:
         unit = verdict.tested[0].get("unit", "replicates")
-        tables.show(console, "Tested", ("problem", unit, "functions", "scores"),
+        story.table("Tested", ("problem", unit, "functions", "scores"),
                     [(t["problem"], t["replicates"], t["functions"], (1 if "unit" in t else 2) * t["functions"])
                      for t in verdict.tested])
     took = f"{verdict.seconds:.1f} s, seed {verdict.seed}"
-    say(f"{verdict.assurance} ({took})" if verdict.assurance else took)
+    story.say(f"{verdict.assurance} ({took})" if verdict.assurance else took)
 
 
-def summary(console: Console, verdicts: list[Verdict]) -> None:
-    tables.show(console, "Everything that samples", ("method", "verdict", "replicates", "seconds", "because"),
-                [(v.method, v.word, sum(t["replicates"] for t in v.tested), v.seconds,
+def summary(story: Story, verdicts: list[Verdict]) -> None:
+    story.table("Everything that samples", ("method", "verdict", "replicates", "seconds", "because"),
+                [(v.method, v.word, sum(t["replicates"] for t in v.tested), three(v.seconds),
                   None if v.outcome is Outcome.RIGHT else v.headline) for v in verdicts])

@@ -50,5 +50,6 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     found.show(console)
     found.save(out, shlex.join(["python", "run.py", *words]))
-    console.print(f"the table and the figures are in {out}", soft_wrap=True, markup=False)
+    console.print(f"the table and the figures are in {out}, all of it in report.html there", soft_wrap=True,
+                  markup=False)
     return 0

@@ -17,6 +17,9 @@ from comparison import ranking, reading, report, saved, words
 from comparison.reading import Given
 from comparison.row import Row
 from runs import folder
+from runs.story import Story
+from views import tables
+from views.report import render
 from views.tables import Table
 
 
@@ -40,27 +43,38 @@ class Comparison:
     def show(self, console: Console) -> None:
         """The tables and the sentences."""
         for table in self.tables:
-            console.print(table.drawn())
-            console.print()
-        for sentence in dict.fromkeys(self.sentences):
-            console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+            tables.put(console, table)
+        for sentence in dict.fromkeys((*self.sentences, self.take_away)):
+            if sentence:
+                console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     def save(self, place: Path | str, command: str | None = None) -> Path:
-        """Write `comparison.json` and the figures into a folder; `command` is what made them, for the JSON."""
+        """Write `comparison.json`, the figures and `report.html` into a folder; `command` is what made them."""
         from comparison import figures  # which imports matplotlib
 
         out = Path(place)
         out.mkdir(parents=True, exist_ok=True)
+        story = Story(tables.console(), out, str(self.rows[0].saved.problem))
         folder.write_json(out / "comparison.json", folder.finite({
             "command": command, "said": list(self.sentences), "results": [row.to_json() for row in self.rows]}))
-        figures.draw(out, self.rows)
+        for path, caption in figures.draw(out, self.rows):
+            story.figure(path, caption)
+        story.keep(tables=[table.words() for table in self.tables],
+                   said=dict.fromkeys((*self.left_out, *self.sentences)))
+        story.write("Comparison", command or "", None, self.take_away)
         return out
+
+    @property
+    def take_away(self) -> str:
+        """Which result is best here, by how much, with what doubt."""
+        groups = ranking.by_data(self.rows)
+        return words.take_away(groups[0]) if len(groups) == 1 else ""
 
     def __repr__(self) -> str:
         return "\n".join([*(table.text() + "\n" for table in self.tables), *dict.fromkeys(self.sentences)])
 
     def _repr_html_(self) -> str:
-        return "".join([*(table.html() for table in self.tables),
+        return "".join([*(render.table(table) for table in self.tables),
                         *(f"<p>{escape(sentence)}</p>" for sentence in dict.fromkeys(self.sentences))])
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from comparison.ranking import by_data
+from comparison.ranking import MEASURES, by_data
 from comparison.report import over_seeds
 from comparison.row import Row
+from comparison.takeaway import span
 from views import compare as views
 from views import curves
 from views.figures import begin
@@ -61,15 +62,22 @@ SWEPT = (
 )
 
 
-def draw(folder: Path, rows: Sequence[Row]) -> None:
-    """Every result on every scale, and how fast each came to its quality; of a sweep, against what was swept."""
+def draw(folder: Path, rows: Sequence[Row]) -> list[tuple[Path | None, str]]:
+    """Every result on every scale, and how fast each came to its quality; of a sweep, against what was swept. Each with
+    what it shows."""
     begin(r.result.name for r in rows)
+    found: list[tuple[Path | None, str]] = []
     if len(by_data(rows)) == 1:
         panels = [views.Panel(s.label, [s.value(r) for r in rows], [s.error(r) for r in rows], s.log, s.right)
                   for s in OVERVIEW]
-        views.overview(folder, _lines(rows), [r.result.name for r in rows], panels, rows[0].standing.ranked_by)
-        _quality(folder, rows)
-    _by_setting(folder, rows)
+        by = rows[0].standing.ranked_by
+        measured = {r.label: MEASURES[by].of(r) for r in rows}
+        found = [(views.overview(folder, _lines(rows), [r.result.name for r in rows], panels, by),
+                  f"Every result on every scale, the best on top: {by} goes {span(measured)}."),
+                 (_quality(folder, rows), "How fast each predicts well: seconds to the same quality go "
+                  f"{span({r.label: r.standing.seconds_to_quality for r in rows}, ' s') or 'unmeasured'}.")]
+    return [*found, (_by_setting(folder, rows), f"Over what was swept: {len(rows)} runs; the test NLL goes "
+                     f"{span({r.label: r.scores.test_nll for r in rows}) or 'unscored'}.")]
 
 
 def _lines(rows: Sequence[Row]) -> list[str]:
@@ -78,23 +86,24 @@ def _lines(rows: Sequence[Row]) -> list[str]:
     return [r.series if shared else r.label for r in rows]
 
 
-def _quality(folder: Path, rows: Sequence[Row]) -> None:
+def _quality(folder: Path, rows: Sequence[Row]) -> Path | None:
     shown = [r for r in rows if "test_nll" in r.result.trace and r.result.steps > 1]
     ways = [views.Way(line, r.result.seconds.mean(0).cumsum(), r.result.trace["test_nll"].mean(0),
                       r.standing.seconds_to_quality) for line, r in zip(_lines(shown), shown, strict=True)]
     if shown and shown[0].standing.quality is not None:
-        views.quality(folder, ways, shown[0].standing.quality)
+        return views.quality(folder, ways, shown[0].standing.quality)
+    return None
 
 
-def _by_setting(folder: Path, rows: Sequence[Row]) -> None:
+def _by_setting(folder: Path, rows: Sequence[Row]) -> Path | None:
     x, rest = axes_of([r.settings for r in rows])
     if x is None:
-        return
+        return None
     values = list(dict.fromkeys(r.settings[x] for r in rows if x in r.settings))
     panels = [curves.Panel(scale.label, bands([(r.result.name, r.settings, scale.value(r)) for r in rows], x, rest),
                            scale.log) for scale in SWEPT]
     seeds = len({(r.result.seed, r.settings.get("data-seed")) for r in rows})
-    curves.by_setting(folder, x, {v: as_number(v) for v in values}, [p for p in panels if p.bands], seeds)
+    return curves.by_setting(folder, x, {v: as_number(v) for v in values}, [p for p in panels if p.bands], seeds)
 
 
 def axes_of(settings: Sequence[Mapping[str, str]]) -> tuple[str | None, list[str]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
+from statistics import fmean, variance
 
 from comparison.measures import DISAGREES
+from comparison.ranking import MEASURES, TO_THE_EXACT
 from comparison.row import Row
 from inference.diagnostics import MIXED
 
@@ -16,6 +19,50 @@ SHOWN = 4  # names in a sentence
 def sentences(rows: Sequence[Row]) -> list[str]:
     """Of results of one set of data, in order of rank."""
     return [s for s in (_best(rows), _scored(rows), _evidence(rows), *_agreement(rows)) if s]
+
+
+def take_away(rows: Sequence[Row]) -> str:
+    """Of results of one set of data, in order of rank: which is best, by how much, with what doubt; "" of one."""
+    if len(rows) < 2 or rows[0].standing.place is None:
+        return ""
+    if len({r.series for r in rows}) < len(rows):
+        return _over_seeds(rows)
+    by, of = rows[0].standing.ranked_by, MEASURES[rows[0].standing.ranked_by].of
+    if by in TO_THE_EXACT:  # where exact methods come first, as they must
+        rows = [r for r in rows if r.result.family != "exact"]
+        least = min((r.standing.place for r in rows if r.standing.place is not None), default=0)
+        rows = [replace(r, standing=replace(r.standing, place=1)) if r.standing.place == least else r for r in rows]
+    first = [r for r in rows if r.standing.place == 1]
+    other = next((r for r in rows if r.standing.place not in (1, None)), None)
+    if other is None:
+        return f"By {by} {names(first)} cannot be told apart." if len(first) > 1 else ""
+    best, next_best = of(first[0]), of(other)
+    those = " of those that are not exact" * (by in TO_THE_EXACT)
+    said = f"By {by} {names(first)} {'is' if len(first) == 1 else 'are'} best here{those} ({best:.4g})"
+    said += f"; {names([other])} is next ({next_best:.4g})"
+    gap, error = other.standing.gap, other.standing.gap_error
+    if by == "test_nll" and gap is not None and error is not None:
+        doubt = "within" if gap <= WITHIN * error else "beyond"
+        return f"{said}, {gap:.2g} worse, give or take {WITHIN * error:.2g}: {doubt} what chance explains."
+    return f"{said}; one run each, so that seeds may change it (--sweep seed=0-4)."
+
+
+def _over_seeds(rows: Sequence[Row]) -> str:
+    """The same of the means over seeds, with the standard error of their difference."""
+    by = rows[0].standing.ranked_by
+    found: dict[str, list[float]] = {}
+    for r in rows:
+        if (value := MEASURES[by].of(r)) is not None and isfinite(value):
+            found.setdefault(r.series, []).append(value)
+    order = sorted(found, key=lambda line: fmean(found[line]), reverse=MEASURES[by].higher)
+    if len(order) < 2:
+        return ""
+    (a, b), gap = order[:2], abs(fmean(found[order[0]]) - fmean(found[order[1]]))
+    said = f"By the mean {by} over seeds {a} is best here ({fmean(found[a]):.4g}); {b} is next, {gap:.2g} away"
+    if min(len(found[a]), len(found[b])) < 2:
+        return f"{said}, on one seed."
+    doubt = WITHIN * sum(variance(found[line]) / len(found[line]) for line in (a, b)) ** 0.5
+    return f"{said}, give or take {doubt:.2g}: {'within' if gap <= doubt else 'beyond'} what seeds explain."
 
 
 def _best(rows: Sequence[Row]) -> str | None:

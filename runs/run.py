@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import files
 from errors import InputError, Interrupted
 from inference.result import Result
 from runs import folder
+from runs.busy import busy
 from runs.records import Checkpoint, Entry
 from runs.request import Request
 from runs.started import Started, go_on
+from runs.story import Story
 from views import tables
 
 
@@ -28,20 +31,35 @@ class Run:
     seed: int
     argv: Sequence[str]
     console: Console
+    story: Story
 
     def say(self, *sentences: str) -> None:
         """A line each, whole however long, and as it is."""
-        for sentence in sentences:
-            self.console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+        self.story.say(*sentences)
 
-    def conclude(self, checkpoints: Sequence[Checkpoint], entries: Sequence[Entry]) -> int:
-        """The table of checkpoints and `summary.json`; 0 if all passed, else 1."""
-        if checkpoints:
-            tables.checkpoints(self.console, [asdict(c) for c in checkpoints])
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], spare: Sequence[str] = ()
+              ) -> None:
+        """A table; `spare` are the columns that a narrow terminal does without, the first to go first."""
+        self.story.table(title, columns, rows, spare)
+
+    def busy(self, what: str) -> AbstractContextManager[None]:
+        """While it goes on, it is seen to."""
+        return busy(self.console, what)
+
+    def conclude(self, checkpoints: Sequence[Checkpoint], entries: Sequence[Entry], take_away: str = "") -> int:
+        """The table of checkpoints, `summary.json`, the report, and what to take away; 0 if all passed, else 1."""
+        shown = tables.checkpoints([asdict(c) for c in checkpoints]) if checkpoints else None
+        if shown:
+            tables.put(self.console, shown)
         folder.write_summary(self.folder, self.problem, self.argv, self.seed, checkpoints, entries)
+        self.story.write(f"Problem {self.problem}" if self.problem.isdigit() else self.problem,
+                         shlex.join(["python", "run.py", *self.argv]), self.seed, take_away, shown)
         failed = sum(not c.passed for c in checkpoints)
         said = f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; " if checkpoints else ""
-        self.console.print(f"{said}figures and results are in {self.folder}", soft_wrap=True)
+        self.console.print(f"{said}figures and results are in {self.folder}, all of it in report.html there",
+                           soft_wrap=True)
+        if take_away:
+            self.console.print(take_away, soft_wrap=True, highlight=False, markup=False)
         return 1 if failed else 0
 
     def bare(self, results: Sequence[Result]) -> int:
@@ -61,7 +79,7 @@ def begun(request: Request, console: Console) -> Iterator[Run]:
     out = request.resume or folder.create(request.out, request.problem, request.argv, request.cwd, request.data_files)
     with folder.held(out), resumable(out, request.argv):
         check(request)
-        yield Run(request.problem, out, request.seed, request.argv, console)
+        yield Run(request.problem, out, request.seed, request.argv, console, Story(console, out, request.kind))
 
 
 def check(request: Request) -> None:

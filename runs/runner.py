@@ -17,6 +17,7 @@ from inference import identity
 from inference.drive import drive
 from inference.method import Family
 from inference.result import SAID, Result
+from runs.busy import Pulse
 from runs.task import Task
 
 CHECKPOINT = ".checkpoint.npz"
@@ -42,9 +43,10 @@ class Runner:
             return result
         bar = self.progress.add_task(f"{task.label} {task.method.name}".strip(), note="",
                                      total=1 if task.method.family is Family.EXACT else task.plan.steps)
+        pulse = Pulse()
         result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
                        record=task.record, observer=task.observer,
-                       on_step=lambda step, said: self._show(bar, step, said))
+                       on_step=lambda step, said: self._show(bar, pulse, step, said))
         self.progress.update(bar, total=result.steps, completed=result.steps)
         self.loading += result.loading
         _there(folder)
@@ -59,9 +61,11 @@ class Runner:
         result.mend(path.parent)
         return result
 
-    def _show(self, bar: TaskID, step: int, said: Mapping[str, float]) -> None:
+    def _show(self, bar: TaskID, pulse: Pulse, step: int, said: Mapping[str, float]) -> None:
         known = next(((k, said[k]) for k in ("elbo", "residual", "log_evidence") if k in said), None)
         self.progress.update(bar, completed=step, note=f"{known[0]} {known[1]:.6g}" if known else "")
+        doing = self.progress.tasks[bar]
+        pulse(f"{doing.description}: {step:,} of {doing.total:,.0f}")
 
 
 def _there(folder: Path) -> None:

@@ -148,7 +148,7 @@ def ranks() -> Rows:
         fit = cc.run("coordinate_ascent", model, parts.train, score={"train": parts.train, "test": parts.test})
         assert fit.log_evidence is not None
         nlls = (float(fit.trace[name][0][-1]) for name in ("train_nll", "test_nll", "test_rmse"))
-        yield K, -fit.log_evidence / len(parts.train), *nlls
+        yield K, fit.log_evidence / len(parts.train), *nlls
 
 
 # ---- --check

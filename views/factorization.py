@@ -62,7 +62,7 @@ def _frame(axis: plt.Axes, curves: Sequence[np.ndarray], rising: bool) -> None:
 def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Path:
     """Where the bound and the NLLs end at each K; and each of them on the way there."""
     ranks = sorted(results)
-    fields = [f for f in (("minus the ELBO per rating", "elbo", -num_ratings, "s", PALETTE[3]),
+    fields = [f for f in (("ELBO per rating", "elbo", num_ratings, "s", PALETTE[3]),
                           ("test NLL", "test_nll", 1, "o", PALETTE[0]), ("train NLL", "train_nll", 1, "^", PALETTE[2]))
               if any(f[1] in r.trace for r in results.values())]
     figure, axes = plt.subplots(2, 2, figsize=(11, 8))
@@ -71,11 +71,13 @@ def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Pa
     for axis, (name, field, scale, marker, colour) in zip(axes.ravel()[1:], fields, strict=False):
         shown = [K for K in ranks if field in results[K].trace]
         curves = {K: results[K].trace[field].mean(0) / scale for K in shown}
-        ends.plot(shown, [curves[K][-1] for K in shown], color=colour, marker=marker, label=name)
+        rising = field == "elbo"
+        ends.plot(shown, [curves[K][-1] * (-1 if rising else 1) for K in shown], color=colour, marker=marker,
+                  label=f"minus the {name}" if rising else name)
         for K, line in zip(ranks, colours, strict=True):
             if K in curves:
                 axis.plot(np.arange(1, len(curves[K]) + 1), curves[K], color=line, marker=".", label=f"K = {K}")
-        _frame(axis, list(curves.values()), rising=False)
+        _frame(axis, list(curves.values()), rising=rising)
         plain_log(axis, "x")
         axis.set(xlabel="epoch", ylabel=f"{name} (nats)", title=f"{name}, on the way")
         axis.legend(fontsize=7, ncols=2)

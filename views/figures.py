@@ -1,11 +1,10 @@
-"""What every figure shares: the look, saving, and one colour per method throughout a run."""
+"""What every figure shares: the look and saving."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
 from math import ceil, floor, log10
 from pathlib import Path
-from typing import TypedDict
 
 import matplotlib
 import matplotlib.ticker
@@ -14,41 +13,20 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from files import whole
+from views.style import MARKERS, PALETTE, begin, styles
 
-# Okabe and Ito (2008): distinct for colour-blind readers too.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
-MARKERS = "osD^vP*X"
+__all__ = ["MARKERS", "PALETTE", "begin", "plain_log", "save", "styles", "title"]
+
+LARGEST = 600_000  # bytes of a vector figure; what has more points is a picture
+
 MOST_TICKS = 7  # of whole decades
 
 plt.rcParams.update({
+    "svg.hashsalt": "crosscheck",  # the same bytes every time
     "figure.dpi": 130, "figure.constrained_layout.use": True, "figure.constrained_layout.h_pad": 0.1,
     "axes.grid": True, "grid.alpha": 0.3,
     "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "font.size": 9,
 })
-
-
-class Style(TypedDict):
-    """How the lines of one method look."""
-
-    color: str
-    marker: str
-    linestyle: str
-
-
-_SLOTS: dict[str, int] = {}  # of the methods that have been drawn in this run
-
-
-def begin(names: Iterable[str]) -> None:
-    """The methods of a run, before its first figure; the same ones have the same colours in a comparison too."""
-    _SLOTS.clear()
-    styles(sorted(set(names)))
-
-
-def styles(names: Iterable[str]) -> dict[str, Style]:
-    """Colour and marker by method, the same in every figure of a run, whichever of its methods a figure shows."""
-    slots = {name: _SLOTS.setdefault(name, len(_SLOTS)) for name in names}
-    return {name: {"color": PALETTE[k % len(PALETTE)], "marker": MARKERS[k % len(MARKERS)],
-                   "linestyle": "-" if k < len(PALETTE) else "--"} for name, k in slots.items()}
 
 
 class Decimal(matplotlib.ticker.Locator):
@@ -89,10 +67,21 @@ def plain_log(axis: plt.Axes, which: str) -> None:
 
 
 def save(figure: plt.Figure, path: Path) -> Path:
+    """Write it, and beside it the same as lines (.svg) where it holds no picture and few points."""
     with whole(path) as aside:
         figure.savefig(aside, format=path.suffix[1:])
+    if not any(axis.images for axis in figure.axes):
+        _vector(figure, path.with_suffix(".svg"))
     plt.close(figure)
     return path
+
+
+def _vector(figure: plt.Figure, path: Path) -> None:
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    if len(drawn.getvalue()) <= LARGEST:
+        with whole(path) as aside:
+            aside.write_text(drawn.getvalue(), encoding="utf-8")
 
 
 def title(name: str) -> str:

@@ -67,8 +67,7 @@ def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
 
 def pixel_entropy(marginals: np.ndarray) -> np.ndarray:
     """- sum_k p log p over the last axis, in nats."""
-    p = np.clip(marginals, 1e-300, 1.0)
-    return -(p * np.log(p)).sum(-1)
+    return -(marginals * np.log(np.where(marginals > 0, marginals, 1.0))).sum(-1)
 
 
 def convergence(folder: Path, name: str, results: Sequence[Result]) -> Path | None:

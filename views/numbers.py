@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from math import inf
+
+NUMBER = re.compile(r"[~<>=+\s-]*\d[\d.,e+-]*%?( \(\d.*\))?( ± .*)?|-|nan|inf")
 
 
 def decimals(value: float | None, digits: int = 4, below: float = inf, figures: int = 3) -> str | None:
@@ -53,3 +56,12 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 100 else f"{value:,.3f}" if abs(value) < 1e6 else f"{value:.6g}"
     return str(value)
+
+
+def is_number(words: str) -> bool:
+    """Whether a cell stands to the right.
+
+    >>> [is_number(words) for words in ("1.3726 (0.0045)", ">= -3", "2 to 5", "K", "12%")]
+    [True, True, False, False, True]
+    """
+    return bool(NUMBER.fullmatch(words))

@@ -17,7 +17,7 @@ OVERFITS = 0.05  # nats by which a test NLL must rise with K for a figure to say
 
 
 def sweeps(folder: Path, results: Sequence[Result], rank: int) -> Path:
-    """Predictive log-likelihood against sweeps: the mean density of all draws so far, and of the last alone."""
+    """Predictive NLL against sweeps: of the mean density of all draws so far, and of the last alone."""
     style = styles(r.name for r in results)
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
     for axis, (name, what) in zip(axes, SETS.items(), strict=True):
@@ -27,35 +27,35 @@ def sweeps(folder: Path, results: Sequence[Result], rank: int) -> Path:
                 continue
             x = np.arange(1, r.steps + 1)
             look = {**style[r.name], "lw": (3.2, 1.3, 0.8)[min(n, 2)], "alpha": 0.75, "marker": None}
-            axis.plot(x, -r.trace[f"{name}_nll"].mean(0), label=f"{title(r.name)}, all draws so far", **look)
+            axis.plot(x, r.trace[f"{name}_nll"].mean(0), label=f"{title(r.name)}, all draws so far", **look)
             if n == 0:
-                axis.plot(x, -r.trace[f"{name}_nll_last"].mean(0), color="0.5", lw=1, label="the last draw alone")
-            ends.append(-r.trace[f"{name}_nll"].mean(0)[-1])
+                axis.plot(x, r.trace[f"{name}_nll_last"].mean(0), color="0.5", lw=1, label="the last draw alone")
+            ends.append(r.trace[f"{name}_nll"].mean(0)[-1])
             burn_in = r.facts["warmup"]
         if ends:
             if burn_in:
                 axis.axvline(burn_in + 0.5, color="0.3", lw=0.8, ls=":", label="burn-in ends, averages start anew")
-            axis.set_ylim(max(ends) - 0.35, max(ends) + 0.05)
+            axis.set_ylim(min(ends) - 0.05, min(ends) + 0.35)
         axis.set(xlabel="sweep", title=what)
         if ends:
-            axis.legend(fontsize=7, loc="lower right")
-    axes[0].set_ylabel("predictive log-likelihood (nats per rating)")
+            axis.legend(fontsize=7, loc="upper right")
+    axes[0].set_ylabel("predictive NLL (nats per rating; lower is better)")
     figure.suptitle(f"K = {rank}: averaging over draws predicts better than any one of them")
     return save(figure, folder / "sweeps.png")
 
 
 def ranks(folder: Path, results: ByRank, name: str) -> Path:
-    """All ranks on one figure: predictive log-likelihood of one set against sweeps."""
+    """All ranks on one figure: predictive NLL of one set against sweeps."""
     full = {K: r for (share, K), r in sorted(results.items()) if share == 1 and f"{name}_nll" in r.trace}
     figure, axis = plt.subplots(figsize=(7, 4.8))
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, max(1, len(full))))
-    ends = [-r.trace[f"{name}_nll"].mean(0)[-1] for r in full.values()]
+    ends = [r.trace[f"{name}_nll"].mean(0)[-1] for r in full.values()]
     for (K, r), colour in zip(full.items(), colours, strict=True):
-        axis.plot(np.arange(1, r.steps + 1), -r.trace[f"{name}_nll"].mean(0), color=colour, label=f"K = {K}")
+        axis.plot(np.arange(1, r.steps + 1), r.trace[f"{name}_nll"].mean(0), color=colour, label=f"K = {K}")
     if ends:
-        axis.set_ylim(min(ends) - 0.35, max(ends) + 0.05)
-        axis.legend(fontsize=7, ncols=2, loc="lower right")
-    axis.set(xlabel="sweep", ylabel="predictive log-likelihood (nats per rating)",
+        axis.set_ylim(min(ends) - 0.05, max(ends) + 0.35)
+        axis.legend(fontsize=7, ncols=2, loc="upper right")
+    axis.set(xlabel="sweep", ylabel="predictive NLL (nats per rating; lower is better)",
              title=f"Gibbs, {SETS[name]}, by number of factors (averages start anew after burn-in)")
     return save(figure, folder / f"ranks_{name}.png")
 

@@ -1,46 +1,80 @@
-"""Tables for the terminal, drawn by rich, and for a notebook, in HTML."""
+"""Tables for the terminal, drawn by rich."""
 
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, replace
 from typing import Any
 
 import rich.table
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from views.numbers import cell
+from views.numbers import cell, is_number
+from views.style import PALETTE, colour
 
 WIDTH = 240  # what a table may need
+BETWEEN = 3  # columns of the terminal between two of a table
+BLACK = PALETTE[6]  # is not seen on a dark terminal
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, columns and rows; None is a dash, and a column with nothing in it is left out."""
+    """A title, columns and rows; None is a dash, and a column with nothing in it is left out.
+
+    spare  columns that a narrow terminal does without, the first to go first; then the last, but for two
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
+    spare: Sequence[str] = ()
 
     @property
     def shown(self) -> list[int]:
         """The columns that hold something."""
         return [k for k in range(len(self.columns)) if any(row[k] is not None for row in self.rows)]
 
-    def drawn(self) -> rich.table.Table:
-        """For a terminal, numbers to the right; square brackets are square brackets."""
+    def fitting(self, width: int) -> list[int]:
+        """The columns for which there is room.
+
+        >>> table = Table("", ("name", "by", "value"), [("a", "hand", 1), ("b", "pyro", 2)], spare=("by",))
+        >>> table.fitting(80), table.fitting(15)
+        ([0, 1, 2], [0, 2])
+        """
+        kept = self.shown
+        wide = {k: max(cell_len(word) for word in (self.columns[k], *(cell(row[k]) for row in self.rows)))
+                for k in kept}
+        go = [*(k for name in self.spare for k in kept if self.columns[k] == name), *kept[:1:-1]]
+        for k in go:
+            if sum(wide[k] + BETWEEN for k in kept) - BETWEEN <= width:
+                break
+            kept = [other for other in kept if other != k]
+        return kept
+
+    def drawn(self, width: int = WIDTH) -> rich.table.Table:
+        """For a terminal, numbers to the right; square brackets are square brackets. A row is never two lines."""
+        kept = self.fitting(width)
         table = rich.table.Table(title=Text(self.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD,
                                  show_edge=False, pad_edge=False)
-        for k in self.shown:
-            numeric = any(isinstance(row[k], int | float) for row in self.rows)
+        for k in kept:
+            numeric = any(isinstance(row[k], int | float) for row in self.rows) or all(
+                is_number(str(row[k])) for row in self.rows if row[k] is not None)
             table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=True)
         for row in self.rows:
-            table.add_row(*(v if isinstance(v, Text) else Text(cell(v)) for v in (row[k] for k in self.shown)))
+            table.add_row(*(_styled(row[k]) for k in kept))
         return table
+
+    def words(self) -> Table:
+        """The same, every cell as it is read, the empty columns gone."""
+        return replace(self, columns=[self.columns[k] for k in self.shown],
+                       rows=[[str(v) if isinstance(v, Text) else cell(v) for v in (row[k] for k in self.shown)]
+                             for row in self.rows])
 
     def text(self) -> str:
         """As the terminal shows it.
@@ -57,21 +91,27 @@ class Table:
             console.print(self.drawn())
         return "\n".join(line.rstrip() for line in shown.get().splitlines())
 
-    def html(self) -> str:
-        """As a notebook shows it, everything escaped.
 
-        >>> Table("<t>", ("a & b",), [(1,)]).html()
-        '<table><caption>&lt;t&gt;</caption><tr><th>a &amp; b</th></tr><tr><td>1</td></tr></table>'
-        """
-        lines = [[f"<th>{escape(self.columns[k])}</th>" for k in self.shown],
-                 *([f"<td>{escape(cell(row[k]))}</td>" for k in self.shown] for row in self.rows)]
-        return (f"<table><caption>{escape(self.title)}</caption>"
-                + "".join(f"<tr>{''.join(line)}</tr>" for line in lines) + "</table>")
+def _styled(value: object) -> Text:
+    """A cell; the name of a method in its colour."""
+    if isinstance(value, Text):
+        return value
+    own = colour(value)
+    return Text(cell(value), style="" if own in (None, BLACK) else str(own))
 
 
-def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]],
+         spare: Sequence[str] = ()) -> None:
     """Print a table and an empty line."""
-    console.print(Table(title, columns, list(rows)).drawn())
+    put(console, Table(title, columns, list(rows), spare))
+
+
+def put(console: Console, table: Table) -> None:
+    """The same of one that is made; which columns it has no room for is said."""
+    console.print(table.drawn(console.width))
+    kept = table.fitting(console.width)
+    if gone := [table.columns[k] for k in table.shown if k not in kept]:
+        console.print(Text(f"(no room here for {', '.join(gone)})", "dim"), soft_wrap=True)
     console.print()
 
 
@@ -83,13 +123,14 @@ class Terminal(Console):
 
 
 def console() -> Console:
-    """The terminal or a file, taken to be wide enough for the tables: a wrapped line loses nothing, a cut cell does."""
-    return Terminal(width=max(Console().width, WIDTH))
+    """The terminal, as wide as it is, or as COLUMNS says; a file or a pipe has room for every column."""
+    wide = Console().width
+    return Terminal(width=wide if sys.stdout.isatty() or os.environ.get("COLUMNS") else max(wide, WIDTH))
 
 
-def checkpoints(console: Console, items: Sequence[Mapping[str, Any]]) -> None:
+def checkpoints(items: Sequence[Mapping[str, Any]]) -> Table:
     """The checkpoint table; fields as in `summary.json`."""
-    show(console, "Checkpoints", ("id", "what", "ours", "reference", "passes if", ""), [
+    return Table("Checkpoints", ("id", "what", "ours", "reference", "passes if", ""), [
         (c["id"], c["what"], f"{c['ours']:.9g}", f"{c['reference']:.9g}", c["passes"],
          Text("pass", "green") if c["passed"] else Text("FAIL", "bold red")) for c in items
-    ])
+    ], spare=("passes if", "reference", "ours"))

@@ -8,6 +8,7 @@ from errors import InputError
 from experiments.problem1 import cases, checkpoints, report
 from experiments.problem1.request import Request
 from experiments.problem1.study import Study, best, exact
+from experiments.problem1.takeaway import take_away
 from runs.run import begun
 from runs.runner import running
 from views import tables
@@ -37,5 +38,6 @@ def run(request: Request) -> int:
                    for case, results, refused in ran]
         begin(r.name for study in studies for r in study.results)
         entries = [entry for study in studies for entry in report.show(this, study)]
+        said = [take_away(study.case.name, [e for e in entries if e.image == study.case.name]) for study in studies]
         return this.conclude(checkpoints.run({fit.method.name for _, fits in found for fit in fits},
-                                             request.reference, request.outside), entries)
+                                             request.reference, request.outside), entries, " ".join(filter(None, said)))

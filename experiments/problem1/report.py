@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 
-from experiments.problem1 import words
+from experiments.problem1 import captions, words
 from experiments.problem1.study import GridEntry, Study
 from runs.run import Run
+from views import chains
 from views import grid as views
-from views import tables
+from views.numbers import decimals, three, whole
 
 
 def show(this: Run, study: Study) -> list[GridEntry]:
     """The table, the sentences and the figures; returns the lines of `summary.json`."""
     case, results, judge = study.case, study.results, study.judge
     entries = [GridEntry.on(study, result) for result in results]
+    this.story.part(case.name)
     H, W, K = case.model.shape
     points = [entry for entry in entries if entry.family == "point"]
     if len(points) < len(entries):
-        tables.show(this.console, f"{case.name}: {H} x {W}, {K} labels"
-                    + (f"; errors are against {judge.name}" + ("" if judge in results else ", which was run for that")
+        this.table(f"{case.name}: {H} x {W}, {K} labels"
+                   + (f"; errors are against {judge.name}" + ("" if judge in results else ", which was run for that")
                        if judge else f"; no exact answer: {study.unjudged}"),
-                    ("method", "by", "log Z", "", "max error", "mean error", "wrong pixels", "residual",
-                     "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries if entry not in points])
+                    ("method", "by", "log Z", "kind", "max error", "mean error", "wrong pixels", "residual",
+                     "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries if entry not in points],
+                   ("by", "mean error", "residual", "sweeps"))
     if points:
         known = study.best is not None
-        tables.show(this.console, f"{case.name}: {H} x {W}, {K} labels; the most probable labelling"
+        this.table(f"{case.name}: {H} x {W}, {K} labels; the most probable labelling"
                     + (f", whose log joint is {study.best:.9g} by strip" if known else ""),
                     ("method", "by", "log joint", "below the best" if known else "below the best, at most",
                      "none is above", "wrong pixels", "sweeps", "seconds"),
-                    [point_row(entry) for entry in sorted(points, key=lambda e: -(e.objective or 0.0))])
-    compared = words.comparison(judge, results) if judge else []
-    this.say(*words.unsettled(results, (H, W)), *words.unmixed(entries), *compared)
-    for line in words.left_out(study.refused):
+                    [point_row(entry) for entry in sorted(points, key=lambda e: -(e.objective or 0.0))],
+                   ("by", "sweeps", "none is above"))
+    this.story.doubt(*words.unsettled(results, (H, W)), *words.unmixed(entries))
+    this.say(*(words.comparison(judge, results) if judge else []))
+    left = words.left_out(study.refused)
+    this.story.keep(said=left)
+    for line in left:
         this.console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
     this.console.print()
-    place = this.folder / case.folder
-    views.denoised(place, case.name, None if case.observed is None else case.observed.numpy(), case.clean, results)
-    views.entropy(place, case.name, results)
-    views.convergence(place, case.name, results)
-    if judge:
-        views.marginals(place, case.name, judge, results)
-        views.evidence_ladder(place, case.name, judge, results)
+    figures(this, study, entries)
     return entries
+
+
+def figures(this: Run, study: Study, entries: Sequence[GridEntry]) -> None:
+    """The figures, each with what it shows."""
+    case, results, judge = study.case, study.results, study.judge
+    place, story = this.folder / case.folder, this.story
+    observed = None if case.observed is None else case.observed.numpy()
+    story.figure(views.denoised(place, case.name, observed, case.clean, results), captions.denoised(entries, results))
+    story.figure(views.entropy(place, case.name, results), captions.entropy(results))
+    story.figure(views.convergence(place, case.name, results), captions.convergence(entries))
+    lit = {r.name: (r.draws["labels"] > 0).mean((2, 3)) for r in results if r.family == "mcmc" and "labels" in r.draws}
+    story.figure(chains.traces(place / "chains.png", lit, "share of pixels not 0"), captions.chains(entries))
+    if judge:
+        story.figure(views.marginals(place, case.name, judge, results), captions.marginals(entries))
+        story.figure(views.evidence_ladder(place, case.name, judge, results), captions.ladder(results, judge))
 
 
 def row(e: GridEntry) -> tuple[object, ...]:
@@ -52,12 +69,12 @@ def row(e: GridEntry) -> tuple[object, ...]:
         kind = f"{kind} ± {e.log_evidence_se:.2g}"
     return (e.name, e.by, None if e.log_evidence is None else f"{e.log_evidence:.9g}", kind, e.max_error,
             e.mean_error, None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%",
-            "oscillates" if e.oscillating else e.residual, e.rhat, None if e.ess is None else round(e.ess), e.steps,
-            e.seconds)
+            "oscillates" if e.oscillating else e.residual, decimals(e.rhat, 3), whole(e.ess), e.steps,
+            three(e.seconds))
 
 
 def point_row(e: GridEntry) -> tuple[object, ...]:
     """An entry as a line of the table of labellings."""
     return (e.name, e.by, None if e.objective is None else f"{e.objective:.9g}", e.below_best,
             None if e.dual_bound is None else f"{e.dual_bound:.9g}",
-            None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%", e.steps, e.seconds)
+            None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%", e.steps, three(e.seconds))

@@ -60,7 +60,7 @@ def unmixed(entries: Sequence[GridEntry]) -> list[str]:
     said = []
     for e in entries:
         if e.family == "mcmc" and e.rhat is not None and e.rhat > MIXED:
-            said.append(f"{e.name}'s chains disagree (R-hat {e.rhat:.3g}): give more --sweeps, or do not "
+            said.append(f"{e.name}'s chains disagree (R-hat {e.rhat:.3f}): give more --sweeps, or do not "
                         f"believe it at this coupling.")
         elif e.family == "mcmc" and e.ess is None:
             said.append(f"{e.name}'s draws that were kept are all the same: either nothing else is likely, "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from comparison import takeaway
 from data.ratings import Split
 from experiments.problem2 import checkpoints, report
 from experiments.problem2.request import RANKED, RANKED_SCORES, Request
@@ -49,8 +50,10 @@ def run(request: Request) -> int:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.best)
         if request.bare:
             return this.bare([*results, *ranked.values()])
-        return this.conclude(checkpoints.run([fit.name for fit in fits], request.reference, request.outside)
-                             + checkpoints.of_run(study), entries)
+        with this.busy("checkpoints"):
+            found = checkpoints.run([fit.name for fit in fits], request.reference, request.outside)
+        said = (takeaway.predicts(results), takeaway.bounds(results, study.num_ratings))
+        return this.conclude(found + checkpoints.of_run(study), entries, " ".join(filter(None, said)))
 
 
 def model(request: Request, parts: Split, rank: int) -> Factorization:

@@ -15,19 +15,19 @@ CLEAR = 0.002  # of an NLL over some ten thousand test ratings; less is within i
 def comparison(results: Sequence[Result], num_ratings: int) -> list[str]:
     """Twins against each other, gradients against closed forms, and points against distributions."""
     said, named = [], by_name(results)
-    loss = {n: -e / num_ratings for n, r in named.items() if (e := r.final("elbo")) is not None}
+    bound = {n: e / num_ratings for n, r in named.items() if (e := r.final("elbo")) is not None}
     nll = {n: float(r.expected["test_nll"]) for n, r in named.items() if "test_nll" in r.expected}
-    if {"guide_mean_field_pyro", "elbo_by_hand"} <= loss.keys():
-        pyro, hand = loss["guide_mean_field_pyro"], loss["elbo_by_hand"]
+    if {"guide_mean_field_pyro", "elbo_by_hand"} <= bound.keys():
+        pyro, hand = bound["guide_mean_field_pyro"], bound["elbo_by_hand"]
         said.append(f"The Pyro guide and its derivation by hand end {100 * abs(pyro / hand - 1):.2g}% apart in ELBO "
-                    f"({pyro:.4f} and {hand:.4f} as losses): the same gradient, other random numbers.")
-    if {"coordinate_ascent", "guide_mean_field_pyro"} <= loss.keys():
-        best, ours = loss["coordinate_ascent"], loss["guide_mean_field_pyro"]
+                    f"({pyro:.4f} and {hand:.4f}): the same gradient, other random numbers.")
+    if {"coordinate_ascent", "guide_mean_field_pyro"} <= bound.keys():
+        best, ours = bound["coordinate_ascent"], bound["guide_mean_field_pyro"]
         fast, slow = (float(named[n].seconds.sum()) for n in ("coordinate_ascent", "guide_mean_field_pyro"))
         said.append(f"Closed-form updates reach {best:.4f} in {fast:.2g} s; {named['guide_mean_field_pyro'].steps} "
                     f"epochs of stochastic gradients come within {100 * (ours / best - 1):.2g}% of it in {slow:.3g} s.")
-    if {"coordinate_ascent", "coordinate_ascent_row"} <= loss.keys():
-        gain = loss["coordinate_ascent"] - loss["coordinate_ascent_row"]
+    if {"coordinate_ascent", "coordinate_ascent_row"} <= bound.keys():
+        gain = bound["coordinate_ascent_row"] - bound["coordinate_ascent"]
         said.append(f"Letting the entries of a row depend on each other raises the bound by {gain:.2g} nats a rating.")
     if {"maximum_likelihood_als", "coordinate_ascent"} <= nll.keys():
         point, q = (named[n] for n in ("maximum_likelihood_als", "coordinate_ascent"))
@@ -43,9 +43,9 @@ def comparison(results: Sequence[Result], num_ratings: int) -> list[str]:
 
 def ranks(ranked: Mapping[int, Result], num_ratings: int) -> list[str]:
     """What each further factor is worth (2.6), and where the bound and the NLL part ways."""
-    loss = {K: -e / num_ratings for K, r in ranked.items() if (e := r.final("elbo")) is not None}
+    bound = {K: e / num_ratings for K, r in ranked.items() if (e := r.final("elbo")) is not None}
     nll = {K: float(r.expected["test_nll"]) for K, r in ranked.items() if "test_nll" in r.expected}
-    if len(nll) < 3 or loss.keys() != nll.keys():
+    if len(nll) < 3 or bound.keys() != nll.keys():
         return []
     low, high = min(nll), max(nll)
     said = [f"From K = {low} to {high} the test NLL goes from {nll[low]:.4f} to {nll[high]:.4f}, "
@@ -54,13 +54,13 @@ def ranks(ranked: Mapping[int, Result], num_ratings: int) -> list[str]:
     if low < middle < high:
         said.append(f"K = {low} to {middle} brings {nll[low] - nll[middle]:.4f} nats a rating, "
                     f"K = {middle} to {high} brings {nll[middle] - nll[high]:.4f}.")
-    best = min(loss, key=lambda K: loss[K])
-    gap = {K: loss[K] - nll[K] for K in nll}
-    said.append(f"The bound is best at K = {best} ({loss[best]:.4f} as a loss). It stands {gap[low]:.3f} above the "
+    best = max(bound, key=lambda K: bound[K])
+    gap = {K: -bound[K] - nll[K] for K in nll}
+    said.append(f"The ELBO is highest at K = {best} ({bound[best]:.4f}). It stands {gap[low]:.3f} below minus the "
                 f"test NLL at K = {low} and {gap[high]:.3f} at K = {high}: it also pays, in KL, for what is learned "
                 f"about U and V, and the NLL of new ratings does not see that bill.")
     if off := switched_off(ranked[high]):
-        price = f", {loss[high] - loss[high - 1]:.4f} nats a rating" if off > 1 and high - 1 in loss else ""
+        price = f", {bound[high - 1] - bound[high]:.4f} nats a rating" if off > 1 and high - 1 in bound else ""
         said.append(f"At K = {high} {off} of the factors are switched off: their users are left at the prior and their "
                     f"items at 0. They change no prediction, so the NLL stands still; the bound pays for each of them "
                     f"that its items are known to be 0{price}.")

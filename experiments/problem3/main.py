@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from comparison import takeaway
 from data.ratings import Ratings, Split, load_ratings, subsample
 from experiments.problem3 import checkpoints, report
 from experiments.problem3.request import LADDER_KERNEL, POINT, Request
@@ -62,7 +63,9 @@ def run(request: Request) -> int:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.main[0])
         if request.bare:
             return this.bare(study.main)
-        return this.conclude(checkpoints.run(study, request.reference), entries)
+        with this.busy("checkpoints"):
+            found = checkpoints.run(study, request.reference)
+        return this.conclude(found, entries, takeaway.predicts([*study.main, *study.compared]))
 
 
 def task(fit: Fit, model: Factorization, parts: Split, request: Request, ask: Pairs | None = None) -> Task:

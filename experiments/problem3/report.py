@@ -11,14 +11,15 @@ import torch
 from experiments.problem3 import measures, words
 from experiments.problem3.entries import ChainEntry, LadderEntry, RealEntry
 from experiments.problem3.study import Study
+from experiments.ratings import captions
 from experiments.ratings.entries import RatingsEntry, score
 from experiments.ratings.words import doubts
 from inference.diagnostics import KEPT
 from inference.result import Result
 from runs.run import Run
-from views import sampling, tables
+from views import chains, sampling
 from views.figures import begin
-from views.numbers import decimals, whole, with_error
+from views.numbers import decimals, three, whole, with_error
 
 EDGES = (0, 5, 10, 20, 40, 80, 10**6)  # ratings of a user
 digits = partial(decimals, below=1e4)  # what a fit that diverged reaches is no wider than the others
@@ -30,9 +31,13 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
     begin(r.name for r in (*study.main, *study.compared))
     test = study.parts.test.rating.cpu().numpy()
     entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
+    this.story.part(f"{N:,} ratings, K = {study.rank}")
     methods(this, entries, study.rank)
-    this.say(*words.unmixed(entries), *doubts(study.main[0], test))
-    sampling.sweeps(this.folder, list(study.main), study.rank)
+    this.story.doubt(*words.unmixed(entries), *doubts(study.main[0], test))
+    this.story.figure(sampling.sweeps(this.folder, list(study.main), study.rank), captions.sweeps(study.main[0]))
+    joints = {r.name: measures.log_joint(r, N) / N for r in study.main if "log_prior" in r.draws}
+    this.story.figure(chains.traces(this.folder / "chains.png", joints, "log joint\n(nats per rating)"),
+                      captions.chains(entries))
     if len(study.parts.test):
         calibration(this, study)
         crosscheck(this, study)
@@ -51,15 +56,15 @@ def entry(result: Result, rank: int, num_ratings: int, share: float = 1.0, test:
 
 
 def methods(this: Run, entries: Sequence[ChainEntry], rank: int) -> None:
-    tables.show(this.console, f"K = {rank}; NLL in nats per rating, in brackets standard errors over the test ratings; "
+    this.table(f"K = {rank}; NLL in nats per rating, in brackets standard errors over the test ratings; "
                 f"R-hat and ESS are the worst of {KEPT} predictions, and of the log joint",
                 ("method", "train NLL", "validation", "test NLL", "RMSE", "R-hat", "bulk ESS", "tail ESS", "ESS/s",
                  "R-hat, joint", "steps", "seconds"),
                 [(e.name, digits(e.train_nll), digits(e.validation_nll),
                   with_error(e.test_nll, e.test_nll_error, below=1e4),
                   with_error(e.test_rmse, e.test_rmse_error, below=1e4), digits(e.rhat, 3), whole(e.ess_bulk),
-                  whole(e.ess_tail), e.ess_per_second, digits(e.rhat_log_joint, 2), e.steps, e.seconds)
-                 for e in entries])
+                  whole(e.ess_tail), three(e.ess_per_second), digits(e.rhat_log_joint, 3), e.steps, three(e.seconds))
+                 for e in entries], ("tail ESS", "validation", "steps", "ESS/s", "train NLL"))
 
 
 def calibration(this: Run, study: Study) -> None:
@@ -68,8 +73,9 @@ def calibration(this: Run, study: Study) -> None:
     count = counts[parts.test.user].cpu().numpy()
     edges = np.array(EDGES)
     shares, sizes = measures.coverage(judge, count, edges)
-    sampling.calibration(this.folder, judge, count, edges, shares, sizes, measures.LEVEL)
-    tables.show(this.console, f"{judge.name}: test ratings inside their central {100 * measures.LEVEL:.0f}% interval, "
+    this.story.figure(sampling.calibration(this.folder, judge, count, edges, shares, sizes, measures.LEVEL),
+                      captions.predictions([judge]))
+    this.table(f"{judge.name}: test ratings inside their central {100 * measures.LEVEL:.0f}% interval, "
                 "by training ratings of the user", ("ratings", "pairs", "inside", "mean PIT"),
                 [(sampling.bin_name(edges, b), int(sizes[b]), f"{100 * shares[b]:.1f}%",
                   f"{judge.expected['test_pit'][np.digitize(count, edges) - 1 == b].mean():.3f}")
@@ -78,10 +84,11 @@ def calibration(this: Run, study: Study) -> None:
 
 def crosscheck(this: Run, study: Study) -> None:
     judge, others = study.main[0], [*study.main[1:], *study.compared]
-    sampling.crosscheck(this.folder, judge, others)
+    drawn = sampling.crosscheck(this.folder, judge, others)
     found = [(r.name, measures.apart(judge, r)) for r in others if "test_mean" in r.expected]
+    this.story.figure(drawn, captions.crosscheck(judge, {name: d["median_sd"] for name, d in found}))
     if found:
-        tables.show(this.console, f"Predictive means at the test pairs, against {judge.name}",
+        this.table(f"Predictive means at the test pairs, against {judge.name}",
                     ("method", "median difference (posterior sds)", "95% of them below (sds)",
                      "root mean square (rating units)"),
                     [(name, digits(d["median_sd"], 3), digits(d["p95_sd"], 3), digits(d["rms"], 4))
@@ -90,28 +97,31 @@ def crosscheck(this: Run, study: Study) -> None:
 
 def ranks(this: Run, study: Study) -> list[ChainEntry]:
     """The first kernel and maximum likelihood at each number of factors, side by side."""
-    for name in sampling.SETS:
-        sampling.ranks(this.folder, study.gibbs, name)
-    sampling.overfitting(this.folder, study.gibbs, study.point)
+    for name, what in sampling.SETS.items():
+        this.story.figure(sampling.ranks(this.folder, study.gibbs, name), captions.ranks(study.gibbs, name, what))
+    this.story.figure(sampling.overfitting(this.folder, study.gibbs, study.point),
+                      " ".join(words.overfitting(study)[:1]) or "Scores at each number of factors.")
     entries, rows = [], []
     for (share, K), gibbs in study.gibbs.items():
         point, N = study.point[share, K], len(study.parts.train if share == 1 else study.small)
         entries += [entry(gibbs, K, N, share), entry(point, K, N, share)]
         rows.append((f"{100 * share:.0f}%", K, *(digits(score(r, n)) for r in (gibbs, point)
                                                  for n in ("train_nll", "test_nll", "test_rmse")),
-                     float(gibbs.seconds.sum()), float(point.seconds.sum())))
-    tables.show(this.console, f"{gibbs.name} and {point.name} at each number of factors",
+                     three(float(gibbs.seconds.sum())),
+                     three(float(point.seconds.sum()))))
+    this.table(f"{gibbs.name} and {point.name} at each number of factors",
                 ("share", "K", "Gibbs train NLL", "test NLL", "RMSE", "ML train NLL", "test NLL", "RMSE", "Gibbs s",
-                 "ML s"), rows)
+                 "ML s"), rows, ("Gibbs s", "ML s", "RMSE", "Gibbs train NLL", "ML train NLL"))
     return entries
 
 
 def ladder(this: Run, study: Study) -> list[LadderEntry]:
     """What each rung is worth on the real ratings."""
     rank = next(K for K, r in study.real.items() if r is study.ladder["plain"])
-    tables.show(this.console, f"jester-5k, K = {rank}: what each part of the model is worth",
+    this.table(f"jester-5k, K = {rank}: what each part of the model is worth",
                 ("model", "test NLL", "test RMSE", "noise variance", "seconds"),
                 [(name, digits(score(r, "test_nll")), digits(score(r, "test_rmse")),
-                  float(r.expected["noise_variance"]), float(r.seconds.sum())) for name, r in study.ladder.items()])
+                  float(r.expected["noise_variance"]), three(float(r.seconds.sum())))
+                 for name, r in study.ladder.items()])
     return [LadderEntry.fitted(r, rank, 1, share=1.0, data="jester-5k", model=name)
             for name, r in study.ladder.items()]

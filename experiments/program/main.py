@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from errors import InputError
-from experiments.program import report
+from experiments.program import report, words
 from experiments.program.request import Request
 from experiments.program.study import Study
 from inference.method import Method
@@ -34,7 +34,7 @@ def run(request: Request) -> int:
         study = Study(request, program, results)
         if request.bare:
             return this.bare(results)
-        return this.conclude([], report.show(this, study))
+        return this.conclude([], report.show(this, study), words.take_away(study))
 
 
 def able(request: Request, fits: list[Fit]) -> tuple[list[Task], list[str]]:

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from experiments.program import measures, words
+from experiments.program import captions, measures, words
 from experiments.program.study import Study
 from models.program import Program
 from runs.records import Entry
 from runs.run import Run
 from views import program as views
-from views import tables
 from views.figures import begin
-from views.numbers import decimals
+from views.numbers import decimals, three
 
 SHOWN = 10  # numbers in the table: those on which the methods differ most
 COLUMNS = ("method", "by", "steps", "log evidence", "of a kind", "k-hat", "R-hat", "least ESS", "ESS/s", "elpd (LOO)",
            "worst error (MCSE)", "worst error (sd)", "seconds")
+
+
+SPARE = ("by", "steps", "of a kind", "ESS/s", "elpd (LOO)", "log evidence", "k-hat")
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,12 @@ def about(program: Program, folder: str) -> list[str]:
 def show(this: Run, study: Study) -> list[ProgramEntry]:
     """Tables, figures and sentences; the lines of summary.json."""
     begin(result.name for result in study.results)
-    tables.show(this.console, "Methods", COLUMNS, [row(study, k) for k in range(len(study.results))])
-    tables.show(this.console, title(study), ("number", "method", "mean", "sd", "error (MCSE)", "error (sd)"),
+    this.table("Methods", COLUMNS, [row(study, k) for k in range(len(study.results))], SPARE)
+    this.table(title(study), ("number", "method", "mean", "sd", "error (MCSE)", "error (sd)"),
                 [line for k in study.order[:SHOWN] for line in lines(study, k)])
     figures(this, study)
-    this.say(*words.said(study))
+    this.say(words.judged(study))
+    this.story.doubt(*words.said(study)[1:])
     return [entry(study, k) for k in range(len(study.results))]
 
 
@@ -68,7 +71,7 @@ def row(study: Study, k: int) -> Sequence[object]:
             result.log_evidence_kind, decimals(whole.khat, 2), decimals(whole.rhat, 3), decimals(whole.ess, 0),
             None if whole.ess is None else f"{whole.ess / seconds:.3g}", elpd,
             None if errors is None else decimals(worst(errors.z), 1),
-            None if errors is None else decimals(worst(errors.sds), 2), seconds)
+            None if errors is None else decimals(worst(errors.sds), 2), three(seconds))
 
 
 def worst(errors: np.ndarray) -> float | None:
@@ -98,15 +101,17 @@ def figures(this: Run, study: Study) -> None:
     draws = {result.name: measures.flat(result, sites) for result in study.results}
     names = study.numbers[0].names
     reference = judge.name if judge else None
-    views.marginals(this.folder, draws, names, study.order, reference, study.prior)
-    views.forest(this.folder, draws, names, study.order, reference)
+    story, far = this.story, captions.errors(study)
+    story.figure(views.marginals(this.folder, draws, names, study.order, reference, study.prior), far)
+    story.figure(views.forest(this.folder, draws, names, study.order, reference), captions.spreads(study))
     if len(names) > 1:
-        views.pairs(this.folder, draws, names, study.order[:2], reference)
+        story.figure(views.pairs(this.folder, draws, names, study.order[:2], reference), captions.pair(study))
     chains = {r.name: draws[r.name] for r in study.results if r.family == "mcmc" and len(r.seconds) > 1}
     if chains:
-        views.chains(this.folder, chains, names, study.order)
+        story.figure(views.chains(this.folder, chains, names, study.order), captions.chains(study))
     if len(study.observed) > 1:
-        views.predictive(this.folder, study.observed, study.replicated, (judge or study.results[0]).name)
+        story.figure(views.predictive(this.folder, study.observed, study.replicated, (judge or study.results[0]).name),
+                     captions.predictive(study))
 
 
 def entry(study: Study, k: int) -> ProgramEntry:

@@ -17,6 +17,22 @@ def said(study: Study) -> list[str]:
     return [judged(study), *unmixed(study), *untrusted(study), *off(study), *stray(study)]
 
 
+def take_away(study: Study) -> str:
+    """Which method is nearest to what the others are held against, by how much, with what doubt; "" without that."""
+    if study.judge is None:
+        return "Nothing here has been shown to be right, so that no method can be called best: give more --sweeps."
+    far = sorted((float(np.abs(np.nan_to_num(errors.sds)).max()), float(np.abs(np.nan_to_num(errors.z)).max()), r.name)
+                 for r, errors in zip(study.results, study.errors, strict=True)
+                 if errors is not None and r.name != study.judge.name)
+    if not far:
+        return ""
+    sds, z, name = far[0]
+    chance = "no more than chance" if z < DISAGREES else "more than chance"
+    said = f"{name} is nearest to {study.judge.name}: its worst mean is {sds:.2g} posterior sds away, {chance} ({z:.1f}"
+    said += " Monte Carlo standard errors)"
+    return said + (f"; {far[-1][2]} is the farthest, {far[-1][0]:.2g} sds." if len(far) > 1 else ".")
+
+
 def judged(study: Study) -> str:
     judge = study.judge
     if judge is None:

@@ -11,7 +11,6 @@ from errors import InputError
 from inference.result import Result
 from models.ratings import Pairs
 from runs.run import Run
-from views import tables
 
 WHOLE = 10**6  # characters: ids are shown as they are
 NORMAL_90 = 1.6448536269514722  # 90% of a Gaussian lies within so many standard deviations of its mean
@@ -43,6 +42,6 @@ def recommend(this: Run, user: str, top: int, train: Ratings, pairs: Pairs, resu
     best = np.argsort(-mean, kind="stable")[:top]
     known = bool((train.user == pairs[0][0]).any())
     why = "" if known else ", who has no rating in the training set: from the prior, which prefers nothing"
-    tables.show(this.console, f"For user {user}{why}, by {result.name}", ("item", "predicted rating", "90% interval"),
+    this.table(f"For user {user}{why}, by {result.name}", ("item", "predicted rating", "90% interval"),
                 [(plain(ids[int(pairs[1][n])], WHOLE), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}")
                  for n in best])

@@ -1,12 +1,14 @@
 """What is said of a verdict, on verdicts made by hand."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from checks.verdict import Finding, Outcome, Verdict
 from commands.check import show
+from runs.story import Story
 
 FINDING = Finding("the density [p0 / q]", "everything", "too large", 0.5, 8.0, 1.0, 0.0, "a problem")
 RATE = "a right method is called wrong with probability at most 0.001"
@@ -14,7 +16,7 @@ RATE = "a right method is called wrong with probability at most 0.001"
 
 def told(verdict: Verdict) -> str:
     console = Console(file=io.StringIO(), width=300)
-    show(console, verdict)
+    show(Story(console, Path(), "check"), verdict)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 

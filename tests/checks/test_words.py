@@ -15,6 +15,7 @@ from checks.verdict import Finding, Outcome, Verdict
 from commands.check import show
 from errors import InputError
 from inference import load
+from runs.story import Story
 from views import tables
 
 OTHER = {
@@ -75,7 +76,7 @@ def test_faults_of_form_are_not_wrong_and_have_no_figure(tmp_path, capsys):
         assert door("--check", written(tmp_path, body), "--problem", "3", "--out", out) == 2
         said = capsys.readouterr().out
         assert "cannot be judged: " in said and "WRONG" not in said and "probability" not in said
-        assert "figures" not in said and "check.json is in" in said
+        assert "figures" not in said and "check.json and report.html are in" in said
         assert [path.name for path in sorted(out.iterdir()) if "check" in path.name] == ["check.json"]
         assert json.loads((out / "check.json").read_text())["outcome"] == "cannot be judged"
 
@@ -96,14 +97,14 @@ def test_the_transition_may_be_named(tmp_path):
     assert load.method("grid", f"{file}:transition").family == "mcmc"
 
 
-def test_square_brackets_of_a_user_are_printed_as_they_are(capsys):
+def test_square_brackets_of_a_user_are_printed_as_they_are(capsys, tmp_path):
     verdict = Verdict("mine[a]", Outcome.WRONG, 1e-3, faults=["E_q[p0 / q] [/] is off", "x[red]y"])
     verdict.findings = [Finding("E_q[p0 / q]", "U[bold]", "too large", 1.0, 9.0, 1.0, 0.5, "[dim]small")]
     verdict.implied, verdict.warnings = ["i[p]"], ["w[/p]"]
     verdict.nearest = [("stale_u", 0.9, "rows[blue]")]
     verdict.tested = [{"problem": "a[b]c", "replicates": 1, "functions": 1}]
     verdict.excluded = {"x[i]": 0.1}
-    show(tables.console(), verdict)
+    show(Story(tables.console(), tmp_path, "check"), verdict)
     said = capsys.readouterr().out
     for text in ("mine[a] is WRONG: E_q[p0 / q] [/] is off", "x[red]y", "U[bold]", "i[p]", "note: w[/p]", "rows[blue]",
                  "a[b]c", "x[i] off by 10%"):

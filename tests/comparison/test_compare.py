@@ -162,7 +162,9 @@ def test_the_door_leaves_a_table_figures_and_json(runs, tmp_path, capsys):
     assert door("compare", runs / "one", runs / "rank1" / "coordinate_ascent.nc", "--out", out) == 0
     said = capsys.readouterr().out
     assert "coordinate_ascent, K=1" in said and "is not ranked" in said and "predicts the 50 test ratings best" in said
-    assert {p.name for p in out.iterdir()} == {"run.json", "comparison.json", "comparison.png", "quality.png"}
+    assert {p.name for p in out.iterdir()} == {
+        "run.json", "comparison.json", "report.json", "report.html",
+        *(f"{name}.{kind}" for name in ("comparison", "quality") for kind in ("png", "svg"))}
     stored = json.loads((out / "comparison.json").read_text())
     assert len(stored["results"]) == 3 and stored["command"].startswith("python run.py compare ")
     assert all(r["data"]["train"]["ratings"] == 400 for r in stored["results"])
@@ -254,7 +256,8 @@ def test_results_in_memory_are_compared_as_the_saved_ones_are(grids, tmp_path):
     twice = compare([Result.load(files[1]), Result.load(files[1])])
     assert [r.label for r in twice.rows] == ["mean_field (1)", "mean_field (2)"]
     out = loaded.save(tmp_path / "new" / "folder")
-    assert {p.name for p in out.iterdir()} == {"comparison.json", "comparison.png"}
+    assert {p.name for p in out.iterdir()} == {
+        "comparison.json", "comparison.png", "comparison.svg", "report.json", "report.html"}
     assert json.loads((out / "comparison.json").read_text())["command"] is None
 
 

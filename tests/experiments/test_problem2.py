@@ -25,6 +25,7 @@ from models.ratings import Ratings
 from runs.options import parse
 from runs.request import parse_ranks
 from runs.run import Run
+from runs.story import Story
 from tests.support import OUTSIDE
 from views import tables
 
@@ -277,7 +278,7 @@ def test_words_of_a_recommendation(capsys):
     train = Ratings(three, three, torch.ones(3, dtype=torch.float64), 3, 3, (1.0, 5.0), ("a", "b", "c"), (7, 8, 9))
     expected = {"ask_mean": np.array([2.0, 4.5]), "ask_spread": np.array([0.6, 0.0]), "noise_variance": np.array(0.64)}
     result = Result("known", "variational", "hand", {}, expected, {}, np.ones((1, 1)), None, None, None, 0, {})
-    this = Run("2", Path(), 0, (), tables.console())
+    this = Run("2", Path(), 0, (), console := tables.console(), Story(console, Path(), "factorization"))
     recommend.recommend(this, "a", 2, train, (torch.tensor([0, 0]), torch.tensor([1, 2])), result)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["9", "4.50", "3.18", "to", "5.00"] in lines and ["8", "2.00", "1.00", "to", "3.64"] in lines

@@ -1,0 +1,62 @@
+"""What each figure of a fit to ratings shows, with its number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from comparison.takeaway import span
+from experiments.problem3.entries import ChainEntry
+from experiments.ratings.entries import score
+from experiments.ratings.words import LEVEL
+from inference.result import Result
+
+
+def learning(results: Sequence[Result], num_ratings: int) -> str:
+    """Where fits end."""
+    bounds = {r.name: e / num_ratings for r in results if (e := r.final("elbo")) is not None}
+    scores = {r.name: score(r, "test_nll") for r in results}
+    said = [f"the ELBO per rating ends {span(bounds)}"] * bool(bounds)
+    said += [f"the test NLL {span(scores)}"] * bool(span(scores))
+    return f"How each method learns: {'; '.join(said) or 'nothing was scored'}."
+
+
+def predictions(results: Sequence[Result]) -> str:
+    """How many test ratings lie in their intervals."""
+    inside = {r.name: 100 * float((np.abs(r.expected["test_pit"] - 0.5) <= LEVEL / 2).mean())
+              for r in results if "test_pit" in r.expected}
+    return f"Predicted and observed: {LEVEL:.0%} intervals hold {span(inside, '%') or 'what is drawn'} of the test set."
+
+
+def uncertainty(results: Sequence[Result]) -> str:
+    """How sure fits are."""
+    spreads = {r.name: float(np.median(r.expected["test_spread"])) for r in results
+               if "test_spread" in r.expected and r.expected["test_spread"].any()}
+    return f"How sure: the median posterior sd of a test prediction goes {span(spreads, ' rating units')}."
+
+
+def sweeps(judge: Result) -> str:
+    """What averaging over draws is worth."""
+    whole, last = judge.final("test_nll"), judge.final("test_nll_last")
+    if whole is None or last is None:
+        return f"The NLL of {judge.name} by sweep."
+    return (f"Averaged over all its draws {judge.name} has a test NLL of {whole:.4f} nats a rating; its last draw "
+            f"alone has {last:.4f}.")
+
+
+def chains(entries: Sequence[ChainEntry]) -> str:
+    """How far chains agree."""
+    found = span({e.name: e.rhat_log_joint for e in entries})
+    return f"Chains, one colour each: R-hat of the log joint is {found or 'not known of one chain alone'}."
+
+
+def crosscheck(judge: Result, medians: Mapping[str, float]) -> str:
+    """How far other methods predict from the judge."""
+    return f"Against {judge.name}, half of the test predictions lie within posterior sds {span(medians)}."
+
+
+def ranks(gibbs: Mapping[tuple[float, int], Result], name: str, what: str) -> str:
+    """Where the chains end at each K."""
+    ends = {f"K = {K}": score(r, f"{name}_nll") for (share, K), r in gibbs.items() if share == 1}
+    return f"Gibbs on {what}, by number of factors: the NLL ends {span(ends)}."
