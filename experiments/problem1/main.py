@@ -36,6 +36,6 @@ def run(request: Request) -> int:
         studies = [Study(case, results, refused, exact(case, results), best(case, results))
                    for case, results, refused in ran]
         begin(r.name for study in studies for r in study.results)
-        entries = [entry for study in studies for entry in report.show(this, study)]
+        entries = [entry for study in studies for entry in report.show(this, study, request.posterior)]
         return this.conclude(checkpoints.run({fit.method.name for _, fits in found for fit in fits},
                                              request.reference, request.outside), entries)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.markup import escape
 
+from data.colours import filled
+from data.pictures import write_array, write_labels
+from data.png import MOST_COLOURS
 from experiments.problem1 import words
+from experiments.problem1.cases import Case
 from experiments.problem1.study import GridEntry, Study
+from inference.result import Result
 from runs.run import Run
 from views import grid as views
-from views import tables
+from views import pictures, tables
 
 
-def show(this: Run, study: Study) -> list[GridEntry]:
+def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
     """The table, the sentences and the figures; returns the lines of `summary.json`."""
     case, results, judge = study.case, study.results, study.judge
     entries = [GridEntry.on(study, result) for result in results]
@@ -31,18 +39,40 @@ def show(this: Run, study: Study) -> list[GridEntry]:
                      "none is above", "wrong pixels", "sweeps", "seconds"),
                     [point_row(entry) for entry in sorted(points, key=lambda e: -(e.objective or 0.0))])
     compared = words.comparison(judge, results) if judge else []
-    this.say(*words.unsettled(results, (H, W)), *words.unmixed(entries), *compared)
+    beta = case.beta_that_mixes
+    this.say(*case.said, *words.unsettled(results, (H, W)), *words.unmixed(entries),
+             *words.stranded(entries, beta, case.favour), *words.filled_in(entries), *compared)
     for line in words.left_out(study.refused):
         this.console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
     this.console.print()
     place = this.folder / case.folder
-    views.denoised(place, case.name, None if case.observed is None else case.observed.numpy(), case.clean, results)
+    observed = None if case.observed is None else case.observed.numpy()
+    pictures.denoised(place, case.name, observed, case.clean, results, case.palette, words.notes(entries, beta))
+    if case.clean is not None:
+        pictures.wrong(place, case.name, observed, case.clean, results)
+    this.say(*leave(place, case, results, posterior))
     views.entropy(place, case.name, results)
     views.convergence(place, case.name, results)
     if judge:
         views.marginals(place, case.name, judge, results)
         views.evidence_ladder(place, case.name, judge, results)
     return entries
+
+
+def leave(place: Path, case: Case, results: Sequence[Result], posterior: bool) -> list[str]:
+    """Each method's most probable labels as a PNG in the image's colours, and its marginals as .npy if asked."""
+    found = {r.name: r.expected["labels"] for r in results if "labels" in r.expected}
+    H, W, K = case.model.shape
+    said = [f"Every method's most probable labels are in NAME.png, like {next(iter(found))}.png, a pixel a pixel"
+            + (", in the image's own colours." if case.palette else ".")] if found and K <= MOST_COLOURS else []
+    for name, marginals in found.items():
+        if K <= MOST_COLOURS:
+            write_labels(place / f"{name}.png", marginals.argmax(-1), filled(case.palette, K))
+        if posterior:
+            write_array(place / f"{name}.npy", marginals)
+    if posterior and found:
+        said.append(f"Their marginals, ({H}, {W}, {K}), are in NAME.npy, {8e-6 * H * W * K:.2g} MB each.")
+    return said
 
 
 def row(e: GridEntry) -> tuple[object, ...]:

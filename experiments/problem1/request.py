@@ -28,13 +28,19 @@ class Request(request.Request):
 
     problem: ClassVar[str] = "1"
     kind: ClassVar[str] = "grid"
-    reads: ClassVar[tuple[str, ...]] = ("image", "outside")
+    reads: ClassVar[tuple[str, ...]] = ("image", "truth", "mask", "outside")
     names: ClassVar[tuple[str, ...]] = BUILTIN
-    image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .uai or .fg file (default: "
+    image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .jpg, .uai or .fg file (default: "
                                "small, then spiral)", metavar="IMAGE", group=IMAGE)
-    labels: int | None = option(None, "number of labels (default: what the image has)", metavar="K", group=IMAGE)
+    labels: int | None = option(None, "number of labels (default: what the image has); a photograph's colours become "
+                                "so many by k-means", metavar="K", group=IMAGE)
     palette: tuple[str, ...] = option((), "colours of the labels of a PNG, as '#rrggbb' '#rrggbb' ...",
                                       metavar="COLOUR", group=IMAGE, several=True)
+    truth: Path | None = option(None, "the clean image, for the share of wrong pixels and a map of them",
+                                metavar="FILE", group=IMAGE)
+    mask: Path | None = option(None, "pixels to fill in: white in an image file, 1 in a .npy", metavar="FILE",
+                               group=IMAGE)
+    posterior: bool = option(False, "write every method's marginals too, as (H, W, K) in NAME.npy", group=IMAGE)
     export: Path | None = option(None, "write the image as .npy or .png, or the whole model as .uai, and stop",
                                  metavar="FILE", group=IMAGE)
     evidence: float = option(10.0, "log-potential of a label that was observed (default 10)", group=MODEL)
@@ -53,6 +59,9 @@ class Request(request.Request):
                                   "checkpoints that use them", metavar="DIR")
 
     def __post_init__(self) -> None:
+        for name in ("truth", "mask"):
+            if getattr(self, name) and not self.image:
+                raise InputError(f"--{name} goes with --image FILE, which says of what image")
         if not all(np.isfinite([self.evidence, self.beta])):
             raise InputError("--evidence and --beta must be finite numbers")
         if self.outside and not checkpoints.available(self.outside):
@@ -68,14 +77,21 @@ class Request(request.Request):
         found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}
         if self.outside and not {fit.method.name for fit in self.chosen()} & checkpoints.METHODS_OUTSIDE:
             found["outside"] = f"its checkpoints are of {', '.join(sorted(checkpoints.METHODS_OUTSIDE))}"
+        if self.bare:
+            found["truth"] = "--bare compares nothing"
+            found["posterior"] = "under --bare the .nc files alone are written, and hold it (group expected)"
         if self.image and Path(self.image).suffix.lower() in GRIDS:
-            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling"),
+            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling", "mask"),
                                    f"{self.image} is a whole model with potentials of its own (--beta scales them)")
+            found["truth"] = f"{self.image} is a model without an image"
+        if self.image in BUILTIN and self.image != "small":
+            found["truth"] = f"the clean image of {self.image} is known"
         if self.image and (self.image == "small" or self.image not in BUILTIN):
             found["data_seed"] = f"nothing of {self.image} is made at random"
         if self.export:
             others = [f.name for f in fields(self) if f.metadata.get("group") in (METHODS, HELD)]
             found |= dict.fromkeys(set(others) - {"data_seed", "device"}, "--export writes the image and stops")
+            found["truth"] = found["posterior"] = "--export writes the image and stops"
             if self.export.suffix.lower() != ".uai":
                 found |= dict.fromkeys(("evidence", "coupling", "beta"), "an image has no potentials (a .uai has)")
         families = {fit.method.family for fit in self.chosen()} if {"sweeps", "chains"} & self.given else set()

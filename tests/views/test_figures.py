@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inference.result import Result
-from views import compare, factorization, grid
+from views import compare, factorization, grid, pictures
 from views.figures import PALETTE, Decimal, begin, plain_log, styles
 
 
@@ -21,7 +21,7 @@ def result(name: str, by: str = "hand", family: str = "variational", **expected)
 def drawn(monkeypatch):
     """Figures as they would be saved."""
     found: list[plt.Figure] = []
-    for module in (grid, factorization, compare):
+    for module in (grid, pictures, factorization, compare):
         monkeypatch.setattr(module, "save", lambda figure, path: found.append(figure))
     yield found
     for figure in found:
@@ -71,7 +71,7 @@ def test_how_sure_where_all_users_have_rated_as_much(drawn, tmp_path):
 
 def test_titles_of_pictures_stay_apart(drawn, tmp_path):
     square = result("mean_field", labels=np.full((64, 64, 2), 0.5))
-    grid.denoised(tmp_path, "spiral", np.ones((64, 64, 2)), np.zeros((64, 64), int), [square] * 3)
+    pictures.denoised(tmp_path, "spiral", np.ones((64, 64, 2)), np.zeros((64, 64), int), [square] * 3)
     drawn[0].canvas.draw()
     renderer = drawn[0].canvas.get_renderer()
     above = drawn[0]._suptitle.get_window_extent(renderer)
