@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from data import beside, grid_files, images
 from data.pictures import Picture
 from errors import InputError
-from experiments.problem1.request import GRIDS, Request
+from experiments.problem1.request import Request
 from inference.job import Plan
 from inference.method import Family
-from models.grid import GridMRF, distinct
+from models.grid import GridMRF, distinct, pair_table
 from runs.options import Fit
 from runs.task import Task, trial
 
 LARGE = ("mean_field", "loopy_bp", "gibbs")  # what runs on an image of any size
 DEFAULT = (("small", ()), ("spiral", LARGE))  # images, and their methods where they are not all
-EXPORTS = (".npy", ".png", ".uai")
 LARGE_PIXELS = 10_000
 
 
@@ -98,21 +98,52 @@ class Case:
 
 def cases(request: Request) -> list[tuple[Case, list[Fit]]]:
     """The images, with the methods to run on each."""
-    coupling, device = request.table, request.place
-    found: list[tuple[Case, list[Fit]]] = []
-    for name, methods in ((request.image, ()),) if request.image else DEFAULT:
-        stem, picture, clean = Path(name).stem, None, None
-        if Path(name).suffix.lower() in GRIDS:
-            model = grid_files.read_grid(name)
-        else:
-            picture = pictured(name, request)
-            clean = known(name, picture, request)
-            model = GridMRF.potts(picture.image, request.evidence, coupling)
-        case = Case(stem, model.scaled(request.beta).to(device), picture.image if picture else None, clean,
-                    Path(stem if found else ""), picture.palette if picture else (),
-                    tuple(picture.said()) if picture else (), request.beta)
-        found.append((case, request.chosen(methods)))
-    return found
+    named = str(request.image or request.unary or "")
+    return [(made(name, Path(Path(name).stem if k else ""), request), request.chosen(methods))
+            for k, (name, methods) in enumerate(((named, ()),) if named else DEFAULT)]
+
+
+def made(name: str, folder: Path, request: Request) -> Case:
+    """The model of an image, a grid file or log-potentials, with what goes with it."""
+    picture = None
+    if request.unary:
+        model = of_unary(request.unary, request)
+    elif grid_files.is_grid(name):
+        model = grid_files.read_grid(name)
+    else:
+        picture = pictured(name, request)
+        model = GridMRF.potts(picture.image, request.evidence, request.table)
+    like = picture or Picture(model.unary.new_zeros(model.shape))
+    said, model = tuple(picture.said()) if picture else (), model.scaled(request.beta)
+    if request.clamp:
+        known = clamps(request.clamp, like, model)
+        model, share = model.clamped(known), int((known >= 0).sum()) / known.numel()
+        said += (f"{int((known >= 0).sum())} of {known.numel()} pixels ({100 * share:.3g}%) are known for certain.",)
+    elif Path(f"{name}.evid").is_file():
+        said += (f"{name}.evid beside it is not used; --clamp {name}.evid does.",)
+    return Case(grid_files.stem(name), model.to(request.place), picture.image if picture else None,
+                truth(name, like, request), folder, picture.palette if picture else (), said, request.beta)
+
+
+def of_unary(path: Path, request: Request) -> GridMRF:
+    """A grid whose pixels have the log-potentials of a .npy (H, W, K), with --coupling between neighbours."""
+    unary = images.named(path, lambda: images.read_array(path))
+    if unary.ndim != 3 or unary.dtype.kind not in "fiu":
+        raise InputError(f"{path}: log-potentials are (H, W, K) numbers, in nats, not {unary.dtype} of shape "
+                         f"{unary.shape}")
+    H, W, K = unary.shape
+    pair = pair_table(request.table, K)
+    return GridMRF(torch.from_numpy(unary.astype(np.float64)), pair.expand(H, max(W - 1, 0), K, K),
+                   pair.expand(max(H - 1, 0), W, K, K))
+
+
+def clamps(path: Path, like: Picture, model: GridMRF) -> Tensor:
+    """Labels (H, W) that are known for certain, -1 elsewhere. Errors: InputError where there are none."""
+    known = (grid_files.read_evidence(path, model) if path.suffix.lower() == ".evid"
+             else torch.from_numpy(beside.read_labels(path, like)))
+    if not bool((known >= 0).any()):
+        raise InputError(f"--clamp {path} would change nothing: no pixel has a label in it")
+    return known
 
 
 def pictured(name: str, request: Request) -> Picture:
@@ -121,26 +152,10 @@ def pictured(name: str, request: Request) -> Picture:
     return picture.without(beside.read_mask(request.mask)) if request.mask else picture
 
 
-def known(name: str, picture: Picture, request: Request) -> np.ndarray | None:
+def truth(name: str, picture: Picture, request: Request) -> np.ndarray | None:
     """The clean image: somebody's file, or what was drawn here."""
     if request.truth:
         return beside.read_labels(request.truth, picture)
     if name not in images.BUILTIN or (name == "small" and not request.mask):
         return None
     return images.clean(name).numpy()
-
-
-def export(case: Case, path: Path) -> str:
-    """Write the image or the model; says where it is."""
-    if path.exists():
-        raise InputError(f"{path} exists already: give --export the name of a new file")
-    if path.suffix.lower() not in EXPORTS:
-        raise InputError(f"--export {path}: end its name in .npy or .png (the image) or .uai (the model)")
-    scale = 0.0
-    if path.suffix.lower() == ".uai":
-        scale = grid_files.write_grid(path, case.model)
-    elif case.observed is None:
-        raise InputError(f"{case.name} is a grid without an image: export it as .uai")
-    else:
-        images.write_image(path, case.observed, palette=case.palette)
-    return f"{case.name} is in {path}" + (f"; log Z = log Z of the file + {scale}" if scale else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from errors import InputError
-from experiments.problem1 import cases, checkpoints, report
+from experiments.problem1 import cases, checkpoints, conformance, export, report
 from experiments.problem1.request import Request
 from experiments.problem1.study import Study, best, exact
 from runs.run import begun
@@ -19,9 +19,11 @@ __all__ = ["Request", "run"]
 def run(request: Request) -> int:
     """Exit status 0 if every checkpoint passed, 1 if one failed. Errors: InputError, before anything is written."""
     console = tables.console()
+    if request.conformance:
+        return conformance.run(request, request.conformance, console)
     found = cases.cases(request)
     if request.export:
-        console.print(cases.export(found[0][0], request.export), soft_wrap=True, highlight=False, markup=False)
+        console.print(export.export(found[0][0], request.export), soft_wrap=True, highlight=False, markup=False)
         return 0
     tried = [(case, *case.tasks(fits, request)) for case, fits in found]
     if not any(tasks for _, tasks, _ in tried):
