@@ -13,7 +13,8 @@
 from checks.verdict import Verdict
 from comparison.compare import Comparison, compare
 from crosscheck.api import check, methods, run, split
-from data.grid_files import read_grid, write_grid
+from data.grid_files import read_grid
+from data.grid_written import write_grid
 from data.images import load_image, write_image
 from data.ratings import Split, load_ratings, subsample
 from errors import InputError

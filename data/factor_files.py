@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from data.words import Words
 from errors import InputError, short
@@ -49,7 +48,7 @@ def parse_uai(text: str) -> Factors:
     if kind != "MARKOV":
         raise InputError(f"begins with '{short(kind, 20)}' where a UAI file has MARKOV")
     states = words.wholes(words.whole("the number of variables"), "the variables' numbers of states")
-    _check_states(states)
+    check_states(states)
     scopes = []
     for f in range(words.whole("the number of factors")):
         scopes.append(words.wholes(words.whole(f"the scope of factor {f}"), f"the scope of factor {f}"))
@@ -84,7 +83,7 @@ def parse_fg(text: str) -> Factors:
     if n and max(states) >= n:
         absent = next(v for v in range(n) if v not in states)
         raise InputError(f"variable {absent} is in no factor; variables are numbered from 0 without gaps")
-    _check_states([states[v] for v in range(n)])
+    check_states([states[v] for v in range(n)])
     return Factors([states[v] for v in range(n)], scopes, tables)
 
 
@@ -102,48 +101,44 @@ def _entries(words: Words, f: int, states: list[int]) -> np.ndarray:
     return table.reshape(states, order="F")
 
 
-def parse_marginals(text: str) -> Float64[np.ndarray, "n K"]:
-    """The single marginals of a UAI solution: MAR, the number of variables, of each its states and probabilities."""
-    words = Words(text)
-    if words.take(1, "the word MAR")[0] != "MAR":
-        raise InputError("does not begin with MAR as a UAI file of marginals does")
-    rows = [words.numbers(words.whole(f"the number of states of variable {v}"), f"the marginal of variable {v}")
-            for v in range(words.whole("the number of variables"))]
-    words.end()
-    _same([len(row) for row in rows])
-    table = np.array(rows)
-    wrong = ~((table >= 0).all(1) & (abs(table.sum(1) - 1) < 1e-3))  # files have few digits; NaN is wrong too
-    if wrong.any():
-        raise InputError(f"the marginal of variable {wrong.argmax()} is not a distribution: "
-                         f"{short(table[wrong.argmax()])}")
-    return table
+Table = tuple[Sequence[int], Sequence[float]]  # a scope, and its values with the last variable fastest
 
 
-def format_uai(n: int, K: int, factors: Sequence[tuple[Sequence[int], Sequence[float]]]) -> str:
-    """The UAI text of factors (scope, table with the last variable fastest); numbers keep all their digits."""
+def format_uai(n: int, K: int, factors: Sequence[Table]) -> str:
+    """The UAI text of factors; numbers keep all their digits, and have no exponents, which pgmpy cannot read."""
     lines = ["MARKOV", str(n), " ".join([str(K)] * n), str(len(factors))]
     lines += [" ".join(map(str, (len(scope), *scope))) for scope, table in factors]
-    lines += [f"{len(table)} {' '.join(map(repr, table))}" for scope, table in factors]
+    lines += [f"{len(table)} {' '.join(map(_digits, table))}" for scope, table in factors]
     return "\n".join(lines) + "\n"
 
 
-def _check_states(states: list[int]) -> None:
+def format_fg(n: int, K: int, factors: Sequence[Table]) -> str:
+    """The text of factors as libDAI reads them; entries of 0 are left out."""
+    blocks = [str(len(factors))]
+    for scope, table in factors:
+        turned = np.reshape(table, [K] * len(scope)).ravel("F").tolist()
+        entries = [f"{at} {value!r}" for at, value in enumerate(turned) if value]
+        blocks.append("\n".join([f"{len(scope)}", " ".join(map(str, scope)), " ".join([str(K)] * len(scope)),
+                                 str(len(entries)), *entries]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _digits(value: float) -> str:
+    """
+    >>> _digits(2.5e-7), _digits(3.0)
+    ('0.00000025', '3.0')
+    """
+    return repr(value) if "e" not in repr(value) else np.format_float_positional(value, trim="0")
+
+
+def check_states(states: list[int]) -> None:
+    """Errors: InputError for no variables, or for variables without a choice."""
     if not states:
         raise InputError("has no variables")
     if min(states) < 1:
         raise InputError(f"variable {states.index(min(states))} has no states")
     if max(states) < 2:
         raise InputError("its variables have 1 state; a grid needs at least 2 labels")
-
-
-def _same(states: list[int]) -> int:
-    """The number of states that all variables share."""
-    _check_states(states)
-    for variable, count in enumerate(states):
-        if count != states[0]:
-            raise InputError(f"all variables of these marginals must have the same number of states; variable 0 has "
-                             f"{states[0]}, variable {variable} has {count}")
-    return states[0]
 
 
 def _check_scope(f: int, scope: list[int], n: int | None) -> None:

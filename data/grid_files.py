@@ -1,4 +1,4 @@
-"""Grid models in files that others wrote or read: `.uai` and libDAI's `.fg`, and the marginals of `.uai.MAR`.
+"""Grid models that others wrote: `.uai` and libDAI's `.fg`, in `.gz` or not, and what goes with them.
 
 Variables are the pixels in row-major order, v = i W + j. The files hold no layout; it is read off the
 factors, whose variables must differ by 1 (neighbours in a row) or by W (in a column).
@@ -6,6 +6,8 @@ factors, whose variables must differ by 1 (neighbours in a row) or by W (in a co
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -15,16 +17,17 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from data.factor_files import Factors, format_uai, parse_fg, parse_marginals, parse_uai
+from data.factor_files import Factors, parse_fg, parse_uai
+from data.uai_answers import parse_evidence, parse_marginals
 from errors import InputError
-from files import whole
 from models.grid import GridMRF
 
 Parsed = TypeVar("Parsed")
 
 BYTES = 10**8  # of memory, that a file of any size may take
 SHARE = 8  # entries of a grid that stand for one in the file, where there are more: those left out are 0
-LARGEST = 700.0  # nats; exp of more than 709 is infinite, of less than -708 loses digits
+MOST_PACKED = 64  # bytes of text that one of a .gz file stands for
+PARSERS = {".uai": parse_uai, ".fg": parse_fg}
 
 
 def read_grid(path: str | Path) -> GridMRF:
@@ -34,10 +37,27 @@ def read_grid(path: str | Path) -> GridMRF:
     unary[0, 0], so that log Z is the file's. Where all pair tables are equal they are one view. A factor of 0 is a
     hard constraint, -inf; so are the labels that a variable of fewer states than another lacks.
     """
-    parsers = {".uai": parse_uai, ".fg": parse_fg}
-    if Path(path).suffix.lower() not in parsers:
-        raise InputError(f"{path}: a grid model is read from a .uai or a .fg file")
-    return _parse(Path(path), lambda text: _grid(parsers[Path(path).suffix.lower()](text)))
+    if not is_grid(path):
+        raise InputError(f"{path}: a grid model is read from a .uai or a .fg file, or one of these in .gz")
+    return _parse(Path(path), lambda text: _grid(PARSERS[_ending(path)](text)))
+
+
+def is_grid(path: str | Path) -> bool:
+    """Whether its name is that of a grid model, .uai or .fg, in .gz or not."""
+    return _ending(path) in PARSERS
+
+
+def stem(path: str | Path) -> str:
+    """Its name without its endings.
+
+    >>> stem("there/grid.uai.gz")
+    'grid'
+    """
+    return Path(Path(path).name.removesuffix(".gz")).stem
+
+
+def _ending(path: str | Path) -> str:
+    return Path(Path(path).name.lower().removesuffix(".gz")).suffix
 
 
 def read_marginals(path: str | Path) -> Float64[Tensor, "n K"]:
@@ -45,49 +65,17 @@ def read_marginals(path: str | Path) -> Float64[Tensor, "n K"]:
     return _parse(Path(path), lambda text: torch.from_numpy(parse_marginals(text)))
 
 
-def write_grid(path: str | Path, model: GridMRF, data: Tensor | None = None) -> float:
-    """Write a grid, given an image or not, as `.uai`, for other programs; returns the log of its scale.
-
-        log Z = log Z of the file + the returned scale
-
-    The file holds exp(log-potential). A table that goes beyond +-700 nats is first divided by its
-    maximum, which is what the scale counts; it is 0 where none does. If then an entry would still
-    become 0, the model is refused.
-    """
-    if Path(path).suffix.lower() != ".uai":
-        raise InputError(f"{path}: a grid model is written as .uai")
+def read_evidence(path: str | Path, model: GridMRF) -> Int64[Tensor, "H W"]:
+    """The labels of the pixels of a grid that a `.uai.evid` file knows, -1 where it does not."""
     H, W, K = model.shape
-    at = np.arange(H * W).reshape(H, W)
-    factors: list[tuple[list[int], list[float]]] = []
-    scale = 0.0
-    for name, table, scopes in (
-        ("unary", model.field(data), at[..., None]),
-        ("right", model.right, np.stack([at[:, :-1], at[:, 1:]], -1)),
-        ("down", model.down, np.stack([at[:-1], at[1:]], -1)),
-    ):
-        values, shift = _linear(name, table)
-        scale += shift
-        factors += zip(scopes.reshape(-1, scopes.shape[-1]).tolist(), values.tolist(), strict=True)
-    try:
-        with whole(path) as aside:
-            aside.write_text(format_uai(H * W, K, factors))
-    except OSError as e:
-        raise InputError(f"{path}: cannot be written: {e.strerror}") from None
-    return scale
-
-
-def _linear(name: str, table: Tensor) -> tuple[Float64[np.ndarray, "n m"], float]:
-    """exp of the tables of all sites, one a row, and the sum of the shifts that keep them finite."""
-    logs = table.detach().cpu().flatten(0, 1).flatten(1).numpy()
-    highest, lowest = logs.max(1, initial=-np.inf), logs.min(1, initial=np.inf, where=logs > -np.inf)
-    shift = np.where((highest > LARGEST) | (lowest < -LARGEST), highest, 0.0)
-    lost = lowest - shift < -LARGEST
-    if lost.any():
-        i, j = divmod(int(lost.argmax()), table.shape[1])
-        span = float((highest - lowest)[lost][0])
-        raise InputError(f"the '{name}' table at row {i}, column {j} spans {span:.6g} nats, but a .uai file holds "
-                         f"exp of it, and exp(-{LARGEST:g}) is the least that fits")
-    return np.exp(logs - shift[:, None]), float(shift.sum())
+    known = _parse(Path(path), parse_evidence)
+    for variable, state in known.items():
+        if variable >= H * W or state >= K:
+            raise InputError(f"{path}: variable {variable} is {state}, but the grid has {H * W} variables of {K} "
+                             f"states")
+    labels = torch.full((H * W,), -1)
+    labels[list(known)] = torch.tensor(list(known.values()), dtype=torch.int64)
+    return labels.reshape(H, W)
 
 
 def _parse(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
@@ -95,11 +83,24 @@ def _parse(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        return parse(path.read_text(encoding="utf-8-sig"))
+        return parse((unpacked(path) if path.suffix.lower() == ".gz" else path.read_bytes()).decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not a text file") from None
     except InputError as e:
         raise InputError(f"{path}: {e}") from None
+
+
+def unpacked(path: Path) -> bytes:
+    """What a .gz file holds. Errors: InputError for more than its size can be of."""
+    most = BYTES // 5 + MOST_PACKED * path.stat().st_size
+    try:
+        with gzip.open(path) as file:
+            found = file.read(most + 1)
+    except (OSError, EOFError, zlib.error):
+        raise InputError("cannot be unpacked: it is damaged, or not a .gz file") from None
+    if len(found) > most:
+        raise InputError(f"holds more than {most} bytes in {path.stat().st_size}: unpack it first")
+    return found
 
 
 def _grid(factors: Factors) -> GridMRF:

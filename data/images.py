@@ -7,8 +7,9 @@ no label set is unobserved; one with two labels set may be either.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,11 +18,15 @@ from torch import Tensor
 
 from arrays import read_npy
 from data.builtin_images import BUILTIN, builtin, clean
-from data.png import MAX_GUESSED, PALETTE, Colour, read_png, write_png
+from data.colours import PALETTE, Colour, filled
+from data.pictures import Picture, write_array
+from data.png import MAX_GUESSED, read_png, write_png
 from errors import InputError, unknown
-from files import whole
 
-__all__ = ["BUILTIN", "PALETTE", "builtin", "clean", "load_image", "read_image", "write_image"]
+__all__ = ["BUILTIN", "PALETTE", "Picture", "builtin", "clean", "load_image", "load_picture", "read_image",
+           "read_picture", "write_image"]
+
+Read = TypeVar("Read")
 
 ZIP = b"PK\x03\x04"  # with which an archive of several arrays begins
 
@@ -34,14 +39,21 @@ def load_image(
     >>> load_image("small").argmax(-1).tolist()
     [[0, 0, 0], [0, 0, 0], [1, 1, 1]]
     """
+    return load_picture(name_or_path, labels, palette, seed).image
+
+
+def load_picture(
+    name_or_path: str | Path, labels: int | None = None, palette: Sequence[Colour] | None = None, seed: int = 0
+) -> Picture:
+    """As `load_image`, with the colours of the labels and what else a picture of it needs."""
     name = str(name_or_path)
     if name in BUILTIN:
         if palette is not None:
             raise InputError(f"a palette is for PNG files; the built-in image '{name}' has no colours")
-        return _with_labels(builtin(name, torch.Generator().manual_seed(seed)), labels)
+        return Picture(_with_labels(builtin(name, torch.Generator().manual_seed(seed)), labels))
     if not (Path(name).suffix or os.sep in name or Path(name).exists()):
         raise unknown("image", name, BUILTIN)
-    return read_image(name_or_path, labels, palette)
+    return read_picture(Path(name_or_path), labels, palette)
 
 
 def read_image(
@@ -52,31 +64,47 @@ def read_image(
     .npy   (H, W) integer labels, -1 where unobserved; or (H, W, K) indicators
     PNG    every pixel takes the label of the nearest colour of `palette` ('#rrggbb', names or triples,
            in label order); without `palette` the image's own colours are the labels, from dark to
-           light, if there are no more than K of them. Transparent pixels are unobserved.
+           light, if there are no more than K of them, and K that stand for them by k-means if there are more and
+           `labels` is given. Transparent pixels are unobserved. Other formats that Pillow reads go as PNG does.
     """
-    path = Path(path)
+    return read_picture(Path(path), labels, palette).image
+
+
+def named(path: Path, read: Callable[[], Read]) -> Read:
+    """What is wrong with a file is said with its name."""
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        if labels is not None:
-            _check_number(labels)
-        if path.suffix.lower() in (".uai", ".fg"):
-            raise InputError("holds a grid model, not an image; read it with data.grid_files.read_grid")
-        if path.suffix.lower() != ".npy":
-            image = _indicator(*read_png(path, labels, palette))
-        elif palette is None:
-            image = _indicator(_read_npy(path), labels)
-        else:
-            raise InputError("a palette is for PNG files; a .npy file holds labels, not colours")
-        return _with_labels(image, labels)
+        return read()
     except InputError as e:
         raise InputError(f"{path}: {e}") from None
 
 
-def write_image(path: str | Path, image: Tensor, labels: int | None = None) -> None:
+def read_picture(path: Path, labels: int | None = None, palette: Sequence[Colour] | None = None) -> Picture:
+    """As `read_image`, with the colours of the labels."""
+    return named(path, lambda: _picture(path, labels, palette))
+
+
+def _picture(path: Path, labels: int | None, palette: Sequence[Colour] | None) -> Picture:
+    if labels is not None:
+        _check_number(labels)
+    if path.suffix.lower() in (".uai", ".fg"):
+        raise InputError("holds a grid model, not an image; read it with data.grid_files.read_grid")
+    if path.suffix.lower() == ".npy":
+        if palette is not None:
+            raise InputError("a palette is for PNG files; a .npy file holds labels, not colours")
+        return Picture(_with_labels(_indicator(read_array(path), labels), labels))
+    found = read_png(path, labels, palette)
+    image = _with_labels(_indicator(found.labels, len(found.palette)), labels)
+    return Picture(image, filled(found.palette, image.shape[2]), found.quantised,
+                   transparent=int((found.labels < 0).sum()))
+
+
+def write_image(path: str | Path, image: Tensor, labels: int | None = None, palette: Sequence[str] = ()) -> None:
     """Write integer labels (H, W), -1 where unobserved, or indicators (H, W, K), to .npy or .png.
 
-    A PNG has the colours of `PALETTE`, is transparent where unobserved and holds one label a pixel.
+    A PNG has the colours of `palette`, else `PALETTE` and then others, is transparent where unobserved and holds one
+    label a pixel.
     What is written reads back as the same image. `labels` is the K that a PNG is to remember of a
     label image; a label image in .npy does not know its K.
     """
@@ -89,18 +117,19 @@ def write_image(path: str | Path, image: Tensor, labels: int | None = None) -> N
     count = indicator.sum(-1)
     try:
         if kind == ".npy":
-            with whole(path) as aside, open(aside, "wb") as file:
-                np.save(file, array)
+            write_array(path, array)
         elif bool((count > 1).any()):
             raise InputError(f"{path}: a PNG holds one label a pixel, but {int((count > 1).sum())} pixels "
                              f"have several; write .npy instead")
         else:
-            write_png(path, torch.where(count > 0, indicator.argmax(-1), -1).numpy(), indicator.shape[2])
+            write_png(path, torch.where(count > 0, indicator.argmax(-1), -1).numpy(),
+                      filled(palette, indicator.shape[2]))
     except OSError as e:
         raise InputError(f"{path}: cannot be written: {e.strerror}") from None
 
 
-def _read_npy(path: Path) -> np.ndarray:
+def read_array(path: Path) -> np.ndarray:
+    """What a .npy file holds, whatever it claims. Errors: InputError."""
     with open(path, "rb") as file:
         if file.read(len(ZIP)) == ZIP:
             raise InputError("holds several arrays; save the label image alone, as .npy")

@@ -1,4 +1,4 @@
-"""Colours to labels and back: PNG and other formats that Pillow opens.
+"""Image files: PNG and other formats that Pillow opens, their colours to labels and back.
 
 Transparent pixels (alpha below one half) are unobserved, label -1.
 """
@@ -6,86 +6,89 @@ Transparent pixels (alpha below one half) are unobserved, label -1.
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt32
-from PIL import Image, ImageColor, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from data import colours
+from data.colours import PALETTE, Colour
 from errors import InputError, short
 from files import whole
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong with a file is said once, by us
 
-Colour = str | tuple[int, int, int]
-
-# Okabe and Ito's colours, told apart by every kind of vision, with grey in place of their black
-# (Color Universal Design, 2008, https://jfly.uni-koeln.de/color/).
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 MAX_GUESSED = 16  # labels: an image that seems to hold more is rather none, so K or the palette must be given
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 PER_PIXEL, BYTES = 40, 10**8  # of memory: what reading takes, and what a file of any size may take
 DENSE = 64  # bytes that one of a file may stand for, where they are more than that: noise has fewer, a bomb 1,000
-MARK = "Crosscheck labels"  # the text field by which our own files tell their K and that PALETTE is theirs
+MOST_COLOURS = 255  # and one for what is transparent
+MARK = "Crosscheck labels"  # the text field by which our own files tell their K, and their colours if not PALETTE
 
 
-def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -> tuple[Int64[np.ndarray, "H W"], int]:
-    """The labels (H, W) of an image file and their number K: the nearest of K colours at every pixel.
+@dataclass(frozen=True, eq=False)
+class Coloured:
+    """An image file's labels, and where they come from."""
 
-    The colours are `palette`, or those of the image itself, from dark to light, if they are at most K.
+    labels: Int64[np.ndarray, "H W"]  # -1 where it is transparent
+    palette: tuple[str, ...]  # the colour of every label
+    quantised: int = 0  # how many colours it has, where k-means made labels of them
+
+
+def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -> Coloured:
+    """The labels of an image file: the nearest of K colours at every pixel.
+
+    The colours are `palette`; or those of the image itself, from dark to light, if they are at most K; or K that stand
+    for them, where K is given.
     """
-    pixels, own_labels = _open(path)
+    pixels, own = opened(path)
     code = pixels.astype(">u4", copy=False)
     observed = code & 255 >= 128
     seen = np.unique(code[observed] >> 8)
-    if palette is not None:
-        colours = _colours(palette)
-        if labels not in (None, len(colours)):
-            raise InputError(f"the palette has {len(colours)} colours, but {labels} labels are asked for")
-    elif own_labels is not None:
-        colours = _colours(PALETTE[:own_labels])
-    else:
-        colours = _own_colours(seen, labels)
+    table, reduced = colours.table(palette if palette is not None else own or ("black", "white")), False
+    if palette is not None and labels not in (None, len(table)):
+        raise InputError(f"the palette has {len(table)} colours, but {labels} labels are asked for")
+    if palette is None and own is None:
+        reduced = labels is not None and len(seen) > labels >= 2
+        table = colours.quantised(code[observed] >> 8, labels) if reduced and labels else _own_colours(seen)
     image = np.full(code.shape, -1)
     if len(seen):
-        image[observed] = _nearest(seen, colours)[np.searchsorted(seen, code[observed] >> 8)]
-    return image, len(colours)
+        image[observed] = colours.nearest(seen, table)[np.searchsorted(seen, code[observed] >> 8)]
+    return Coloured(image, colours.written(table), len(seen) if reduced else 0)
 
 
-def _nearest(seen: UInt32[np.ndarray, "n"], colours: Int64[np.ndarray, "K 3"]) -> Int64[np.ndarray, "n"]:
-    """Which of the colours is nearest to each that was seen, 0xRRGGBB; the first of several."""
-    nearest = np.zeros(len(seen), dtype=np.int64)
-    least = np.full(len(seen), np.iinfo(np.int64).max)
-    parts = _parts(seen)
-    for k, colour in enumerate(colours):
-        distance = ((parts - colour) ** 2).sum(-1)
-        nearest[distance < least] = k
-        least = np.minimum(least, distance)
-    return nearest
-
-
-def _parts(code: UInt32[np.ndarray, "n"]) -> Int64[np.ndarray, "n 3"]:
-    """Red, green and blue of 0xRRGGBB."""
-    return np.stack([code >> 16, code >> 8 & 255, code & 255], -1).astype(np.int64)
-
-
-def write_png(path: Path, labels: Int64[np.ndarray, "H W"], K: int) -> None:
-    """Write labels below K, or -1, in the colours of `PALETTE`, with K in a text field."""
-    if len(PALETTE) < K:
-        raise InputError(f"{path}: there are colours for {len(PALETTE)} labels in a PNG, not for {K}; "
-                         f"write .npy instead")
+def write_png(path: Path, labels: Int64[np.ndarray, "H W"], palette: Sequence[str]) -> None:
+    """Write labels, or -1 for transparent, in the colours of `palette`, which a text field remembers."""
+    K = len(palette)
+    if K > MOST_COLOURS:
+        raise InputError(f"{path}: a PNG has colours for {MOST_COLOURS} labels, not for {K}; write .npy instead")
     picture = Image.fromarray(np.where(labels < 0, K, labels).astype(np.uint8))
-    picture.putpalette([*_colours(PALETTE[:K]).reshape(-1).tolist(), 255, 255, 255])
+    picture.putpalette([*colours.table(palette).reshape(-1).tolist(), 255, 255, 255])
     text = PngImagePlugin.PngInfo()
-    text.add_text(MARK, str(K))
+    text.add_text(MARK, " ".join(map(str, [K, *([] if _ours(palette) else palette)])))
     with whole(path) as aside:
         picture.save(aside, format="PNG", pnginfo=text, transparency=K)
 
 
-def _open(path: Path) -> tuple[UInt32[np.ndarray, "H W"], int | None]:
-    """0xRRGGBBAA; and K where the file is our own."""
+def _ours(palette: Sequence[str]) -> bool:
+    return [colour.lower() for colour in palette] == [colour.lower() for colour in PALETTE[:len(palette)]]
+
+
+def _remembered(mark: str) -> tuple[str, ...] | None:
+    """The palette of a file of ours, by its text field: K, and the colours where they are not ours."""
+    count, *own = mark.split() or [""]
+    if own and count == str(len(own)) and all(re.fullmatch("#[0-9a-f]{6}", c) for c in own) and len(set(own)) > 1:
+        return tuple(own) if len(set(own)) == len(own) else None
+    return PALETTE[:int(count)] if not own and count in map(str, range(2, len(PALETTE) + 1)) else None
+
+
+def opened(path: Path) -> tuple[UInt32[np.ndarray, "H W"], tuple[str, ...] | None]:
+    """0xRRGGBBAA; and the palette where the file is our own."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -98,7 +101,7 @@ def _open(path: Path) -> tuple[UInt32[np.ndarray, "H W"], int | None]:
         raise InputError(f"is not an image that can be read; expected .npy or {', '.join(FORMATS)}") from None
     except Exception as e:  # Pillow's readers, which say nowhere what they raise for a damaged file
         raise InputError(f"cannot be read as an image: {short(e, 120)}") from None
-    return pixels, int(mark) if mark in map(str, range(2, len(PALETTE) + 1)) else None
+    return pixels, _remembered(mark)
 
 
 def _pixels(picture: Image.Image) -> UInt32[np.ndarray, "H W"]:
@@ -120,27 +123,10 @@ def _check_size(file: Image.Image, size: int) -> None:
                          f".npy")
 
 
-def _colours(palette: Sequence[Colour]) -> Int64[np.ndarray, "K 3"]:
-    """Red, green and blue of colours given as '#rrggbb', by name or as triples."""
-    rgb = []
-    for colour in palette:
-        try:
-            rgb.append(ImageColor.getrgb(colour)[:3] if isinstance(colour, str) else colour)
-        except ValueError:
-            raise InputError(f"'{colour}' is not a colour; give '#rrggbb' or a name such as 'red'") from None
-    table = np.array(rgb, dtype=np.int64).reshape(len(rgb), -1)
-    if len(rgb) < 2 or table.shape[1] != 3 or table.min() < 0 or table.max() > 255:
-        raise InputError(f"a palette is at least 2 colours of red, green and blue from 0 to 255, not {list(palette)}")
-    if len(np.unique(table, axis=0)) < len(table):
-        raise InputError(f"the palette {list(palette)} has the same colour twice")
-    return table
-
-
-def _own_colours(seen: UInt32[np.ndarray, "n"], labels: int | None) -> Int64[np.ndarray, "n 3"]:
+def _own_colours(seen: UInt32[np.ndarray, "n"]) -> Int64[np.ndarray, "n 3"]:
     """The image's own colours from dark to light, if they are few enough to be labels."""
-    if len(seen) > (labels or MAX_GUESSED):
-        limit = f"{labels} labels" if labels else f"the {MAX_GUESSED} that are taken for labels unasked"
-        raise InputError(f"has {len(seen)} colours, more than {limit}; say which colours the labels have "
-                         f"(--palette '#000000' '#ffffff') and every pixel takes the nearest one")
-    parts = _parts(seen)
-    return parts[np.argsort(parts @ (299, 587, 114), kind="stable")]
+    if len(seen) > MAX_GUESSED:
+        raise InputError(f"has {len(seen)} colours, more than the {MAX_GUESSED} that are taken for labels unasked; say "
+                         f"how many labels to make of them (--labels 8), or which colours the labels have "
+                         f"(--palette '#000000' '#ffffff'), and every pixel takes the nearest one")
+    return colours.by_lightness(colours.parts(seen))

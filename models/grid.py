@@ -155,6 +155,20 @@ class GridMRF:
         return replace(self._map(lambda table: torch.where(table == -torch.inf, table, beta * table)),
                        evidence=beta * self.evidence)
 
+    def clamped(self, labels: Int64[Tensor, "H W"]) -> GridMRF:
+        """The same with pixels that are known for certain, those whose label is 0 or more: all others are impossible.
+
+        >>> GridMRF.potts(torch.zeros(1, 2, 2)).clamped(torch.tensor([[1, -1]])).unary
+        tensor([[[-inf, 0.],
+                 [0., 0.]]], dtype=torch.float64)
+        """
+        H, W, K = self.shape
+        if labels.shape != (H, W) or int(labels.max()) >= K:
+            raise InputError(f"known labels must be (H, W) = {(H, W)} and below {K}, not {tuple(labels.shape)} and up "
+                             f"to {int(labels.max())}")
+        other = (labels[..., None] >= 0) & (labels[..., None] != torch.arange(K))
+        return replace(self, unary=self.unary.masked_fill(other.to(self.device), -torch.inf))
+
     def _map(self, function: Callable[[Tensor], Tensor]) -> GridMRF:
         pair = self.pair
         if pair is None:

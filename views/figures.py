@@ -66,6 +66,22 @@ def plain_log(axis: plt.Axes, which: str) -> None:
         side.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
+def small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:
+    """n panels, four in a row."""
+    columns = min(n, 4)
+    rows = -(-n // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(max(2.6 * columns + 0.6, 5.5), 2.8 * rows + 0.7), squeeze=False)
+    axes = list(grid.ravel())
+    for axis in axes[n:]:
+        axis.remove()
+    if not ticks:
+        for axis in axes[:n]:
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            axis.spines[:].set_visible(False)
+    return figure, axes[:n]
+
+
 def save(figure: plt.Figure, path: Path) -> Path:
     """Write it, and beside it the same as lines (.svg) where it holds no picture and few points."""
     with whole(path) as aside:

@@ -8,41 +8,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import ListedColormap
 
 from inference.result import Result
-from views.figures import PALETTE, plain_log, save, styles, title
+from views.figures import PALETTE, plain_log, save, small_multiples, styles, title
+from views.pictures import borders
 
 SURE = 1e-12  # nats; what is surer squeezes no others
-
-
-def denoised(folder: Path, name: str, observed: np.ndarray | None, clean: np.ndarray | None,
-             results: Sequence[Result]) -> Path:
-    """What was seen, and each method's most probable label at every pixel.
-
-    observed (H, W, K) indicators; clean (H, W) labels, or None where the truth is unknown.
-    """
-    results = [r for r in results if "labels" in r.expected]
-    K = results[0].expected["labels"].shape[-1]
-    panels = []
-    if observed is not None:
-        seen = np.where(observed.sum(-1) == 1, observed.argmax(-1), -1)
-        panels.append(("observed", seen))
-    panels += [(f"{title(r.name)} ({r.by})", r.expected["labels"].argmax(-1)) for r in results]
-    colours = ListedColormap(["#bbbbbb", *(PALETTE * 4)[:K]])
-    figure, axes = _small_multiples(len(panels))
-    for axis, (heading, labels) in zip(axes, panels, strict=True):
-        axis.imshow(labels, cmap=colours, vmin=-1.5, vmax=K - 0.5, interpolation="nearest")
-        wrong = "" if clean is None else f"\n{100 * (labels != clean).mean():.2f}% wrong"
-        axis.set_title(heading + wrong, fontsize=8)
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colours(k + 1)) for k in range(K)]
-    words = [f"label {k}" for k in range(K)]
-    if any((labels == -1).any() for _, labels in panels):
-        handles.append(plt.Rectangle((0, 0), 1, 1, color=colours(0)))
-        words.append("no label, or several")
-    figure.legend(handles, words, loc="outside lower center", ncols=min(K + 1, 6))
-    figure.suptitle(f"{name}: most probable label of each pixel")
-    return save(figure, folder / "denoised.png")
 
 
 def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
@@ -50,7 +21,7 @@ def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
     results = [r for r in results if "labels" in r.expected and r.family != "point"]
     if not results:
         return None
-    figure, axes = _small_multiples(len(results))
+    figure, axes = small_multiples(len(results))
     K = results[0].expected["labels"].shape[-1]
     maps = [pixel_entropy(r.expected["labels"]) for r in results]
     floor = min((float(m[m > SURE].min()) for m in maps if (m > SURE).any()), default=SURE)
@@ -58,6 +29,7 @@ def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
     for axis, result, values in zip(axes, results, maps, strict=True):
         shown = axis.imshow(np.maximum(values, floor), cmap="magma", interpolation="nearest",
                             norm=plt.matplotlib.colors.LogNorm(floor, math.log(K)))
+        borders(axis, values.shape)
         axis.set_title(f"{title(result.name)}\nmean {values.mean():.2g} nats", fontsize=8)
     figure.colorbar(shown, ax=axes, label=f"entropy of the pixel (nats; log {K} = {math.log(K):.2f} is no idea)",
                     shrink=0.8)
@@ -97,7 +69,7 @@ def marginals(folder: Path, name: str, exact: Result, results: Sequence[Result])
         return None
     p = exact.expected["labels"].ravel()
     low = max(min(float(p[p > 0].min()), 1e-3) / 10, 1e-18)
-    figure, axes = _small_multiples(len(results), ticks=True)
+    figure, axes = small_multiples(len(results), ticks=True)
     for axis, r in zip(axes, results, strict=True):
         q = np.clip(r.expected["labels"].ravel(), low, 1.0)
         axis.plot([low, 1], [low, 1], color="0.6", lw=1)
@@ -142,17 +114,3 @@ def symmetric_decades(least: float, most: float) -> list[float]:
         math.log10(least))) + 1)
     side = [10.0**k for k in powers][:: -(-len(powers) // 3)]
     return [*(-x for x in reversed(side)), 0.0, *side]
-
-
-def _small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:
-    columns = min(n, 4)
-    rows = -(-n // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(max(2.6 * columns + 0.6, 5.5), 2.8 * rows + 0.7), squeeze=False)
-    axes = list(grid.ravel())
-    for axis in axes[n:]:
-        axis.remove()
-    if not ticks:
-        for axis in axes[:n]:
-            axis.set(xticks=[], yticks=[])
-            axis.grid(False)
-    return figure, axes[:n]

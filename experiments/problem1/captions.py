@@ -22,6 +22,12 @@ def denoised(entries: Sequence[GridEntry], results: Sequence[Result]) -> str:
             f"{100 * (labels == labels[0]).all(0).mean():.1f}% of {labels[0].size:,} pixels.")
 
 
+def wrong(entries: Sequence[GridEntry]) -> str:
+    """How many pixels are wrong."""
+    found = span({e.name: None if e.share_wrong is None else 100 * e.share_wrong for e in entries}, "%")
+    return f"The pixels whose most probable label is not the true one: {found} of them."
+
+
 def entropy(results: Sequence[Result]) -> str:
     """How unsure each method is."""
     means = {r.name: float(pixel_entropy(r.expected["labels"]).mean()) for r in results

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from data import grid_files, images
+from data import beside, grid_files, images
+from data.pictures import Picture
 from errors import InputError
-from experiments.problem1.request import GRIDS, Request
+from experiments.problem1.request import Request
 from inference.job import Plan
 from inference.method import Family
-from models.grid import GridMRF
+from models.grid import GridMRF, distinct, pair_table
 from runs.options import Fit
 from runs.task import Task, trial
 
 LARGE = ("mean_field", "loopy_bp", "gibbs")  # what runs on an image of any size
 DEFAULT = (("small", ()), ("spiral", LARGE))  # images, and their methods where they are not all
-EXPORTS = (".npy", ".png", ".uai")
 LARGE_PIXELS = 10_000
 
 
@@ -30,13 +31,44 @@ class Case:
     name: str
     model: GridMRF
     observed: Tensor | None  # (H, W, K) indicators; None for a grid file
-    clean: np.ndarray | None  # (H, W) labels, where the truth is known
+    clean: np.ndarray | None  # (H, W) labels, where the truth is known; -1 where it is not
     folder: Path  # below the run's own
+    palette: tuple[str, ...] = ()  # '#rrggbb' of every label, where the image has colours of its own
+    said: tuple[str, ...] = ()  # what was made of the image
+    beta: float = 1.0  # by which the potentials have been multiplied
 
     @property
     def large(self) -> bool:
         H, W, _ = self.model.shape
         return H * W > LARGE_PIXELS
+
+    def share_wrong(self, marginals: np.ndarray | None, unobserved: bool = False) -> float | None:
+        """Of the pixels whose truth is known, all or the unobserved, the share whose most probable label is not it."""
+        if self.clean is None or marginals is None or (unobserved and self.observed is None):
+            return None
+        counted = self.clean >= 0
+        if unobserved and self.observed is not None:
+            counted &= ~self.observed.any(-1).numpy()
+        return float((marginals.argmax(-1) != self.clean)[counted].mean()) if counted.any() else None
+
+    @property
+    def favour(self) -> float:
+        """By how many nats equal neighbours are likelier than others, on average over edges and labels."""
+        K = self.model.shape[2]
+        tables = [distinct(t) for t in (self.model.right, self.model.down) if t.numel()]
+        if not tables or any(self.model.forbids[name] for name in ("right", "down")):
+            return 0.0
+        gaps = [(t.diagonal(dim1=-2, dim2=-1).mean(-1) * K - t.mean((-2, -1)) * K).mean() / (K - 1) for t in tables]
+        return float(sum(gaps) / len(gaps))
+
+    @property
+    def beta_that_mixes(self) -> float | None:
+        """The --beta at which neighbours are just below the transition of a Potts grid, log(1 + sqrt K) nats; None
+        where they are weaker already. Source: F. Wu, Rev. Mod. Phys. 54 (1982) 235."""
+        transition = np.log1p(np.sqrt(self.model.shape[2]))
+        if self.favour <= transition:
+            return None
+        return float(f"{0.95 * self.beta * transition / self.favour:.1g}")
 
     def plan(self, fit: Fit, request: Request) -> Plan:
         """How long a method runs, unless the request says it."""
@@ -66,33 +98,64 @@ class Case:
 
 def cases(request: Request) -> list[tuple[Case, list[Fit]]]:
     """The images, with the methods to run on each."""
-    coupling, device = request.table, request.place
-    found: list[tuple[Case, list[Fit]]] = []
-    for name, methods in ((request.image, ()),) if request.image else DEFAULT:
-        observed, clean = None, None
-        if Path(name).suffix.lower() in GRIDS:
-            model = grid_files.read_grid(name)
-        else:
-            observed = images.load_image(name, request.labels, list(request.palette) or None, request.seed_of_data)
-            clean = images.clean(name).numpy() if name in images.BUILTIN and name != "small" else None
-            model = GridMRF.potts(observed, request.evidence, coupling)
-        stem = Path(name).stem
-        case = Case(stem, model.scaled(request.beta).to(device), observed, clean, Path(stem if found else ""))
-        found.append((case, request.chosen(methods)))
-    return found
+    named = str(request.image or request.unary or "")
+    return [(made(name, Path(Path(name).stem if k else ""), request), request.chosen(methods))
+            for k, (name, methods) in enumerate(((named, ()),) if named else DEFAULT)]
 
 
-def export(case: Case, path: Path) -> str:
-    """Write the image or the model; says where it is."""
-    if path.exists():
-        raise InputError(f"{path} exists already: give --export the name of a new file")
-    if path.suffix.lower() not in EXPORTS:
-        raise InputError(f"--export {path}: end its name in .npy or .png (the image) or .uai (the model)")
-    scale = 0.0
-    if path.suffix.lower() == ".uai":
-        scale = grid_files.write_grid(path, case.model)
-    elif case.observed is None:
-        raise InputError(f"{case.name} is a grid without an image: export it as .uai")
+def made(name: str, folder: Path, request: Request) -> Case:
+    """The model of an image, a grid file or log-potentials, with what goes with it."""
+    picture = None
+    if request.unary:
+        model = of_unary(request.unary, request)
+    elif grid_files.is_grid(name):
+        model = grid_files.read_grid(name)
     else:
-        images.write_image(path, case.observed)
-    return f"{case.name} is in {path}" + (f"; log Z = log Z of the file + {scale}" if scale else "")
+        picture = pictured(name, request)
+        model = GridMRF.potts(picture.image, request.evidence, request.table)
+    like = picture or Picture(model.unary.new_zeros(model.shape))
+    said, model = tuple(picture.said()) if picture else (), model.scaled(request.beta)
+    if request.clamp:
+        known = clamps(request.clamp, like, model)
+        model, share = model.clamped(known), int((known >= 0).sum()) / known.numel()
+        said += (f"{int((known >= 0).sum())} of {known.numel()} pixels ({100 * share:.3g}%) are known for certain.",)
+    elif Path(f"{name}.evid").is_file():
+        said += (f"{name}.evid beside it is not used; --clamp {name}.evid does.",)
+    return Case(grid_files.stem(name), model.to(request.place), picture.image if picture else None,
+                truth(name, like, request), folder, picture.palette if picture else (), said, request.beta)
+
+
+def of_unary(path: Path, request: Request) -> GridMRF:
+    """A grid whose pixels have the log-potentials of a .npy (H, W, K), with --coupling between neighbours."""
+    unary = images.named(path, lambda: images.read_array(path))
+    if unary.ndim != 3 or unary.dtype.kind not in "fiu":
+        raise InputError(f"{path}: log-potentials are (H, W, K) numbers, in nats, not {unary.dtype} of shape "
+                         f"{unary.shape}")
+    H, W, K = unary.shape
+    pair = pair_table(request.table, K)
+    return GridMRF(torch.from_numpy(unary.astype(np.float64)), pair.expand(H, max(W - 1, 0), K, K),
+                   pair.expand(max(H - 1, 0), W, K, K))
+
+
+def clamps(path: Path, like: Picture, model: GridMRF) -> Tensor:
+    """Labels (H, W) that are known for certain, -1 elsewhere. Errors: InputError where there are none."""
+    known = (grid_files.read_evidence(path, model) if path.suffix.lower() == ".evid"
+             else torch.from_numpy(beside.read_labels(path, like)))
+    if not bool((known >= 0).any()):
+        raise InputError(f"--clamp {path} would change nothing: no pixel has a label in it")
+    return known
+
+
+def pictured(name: str, request: Request) -> Picture:
+    """The image, with what is masked taken out of it."""
+    picture = images.load_picture(name, request.labels, list(request.palette) or None, request.seed_of_data)
+    return picture.without(beside.read_mask(request.mask)) if request.mask else picture
+
+
+def truth(name: str, picture: Picture, request: Request) -> np.ndarray | None:
+    """The clean image: somebody's file, or what was drawn here."""
+    if request.truth:
+        return beside.read_labels(request.truth, picture)
+    if name not in images.BUILTIN or (name == "small" and not request.mask):
+        return None
+    return images.clean(name).numpy()

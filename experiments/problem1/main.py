@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from errors import InputError
-from experiments.problem1 import cases, checkpoints, report
+from experiments.problem1 import cases, checkpoints, conformance, export, report
 from experiments.problem1.request import Request
 from experiments.problem1.study import Study, best, exact
 from experiments.problem1.takeaway import take_away
@@ -20,9 +20,11 @@ __all__ = ["Request", "run"]
 def run(request: Request) -> int:
     """Exit status 0 if every checkpoint passed, 1 if one failed. Errors: InputError, before anything is written."""
     console = tables.console()
+    if request.conformance:
+        return conformance.run(request, request.conformance, console)
     found = cases.cases(request)
     if request.export:
-        console.print(cases.export(found[0][0], request.export), soft_wrap=True, highlight=False, markup=False)
+        console.print(export.export(found[0][0], request.export), soft_wrap=True, highlight=False, markup=False)
         return 0
     tried = [(case, *case.tasks(fits, request)) for case, fits in found]
     if not any(tasks for _, tasks, _ in tried):
@@ -37,7 +39,7 @@ def run(request: Request) -> int:
         studies = [Study(case, results, refused, exact(case, results), best(case, results))
                    for case, results, refused in ran]
         begin(r.name for study in studies for r in study.results)
-        entries = [entry for study in studies for entry in report.show(this, study)]
+        entries = [entry for study in studies for entry in report.show(this, study, request.posterior)]
         said = [take_away(study.case.name, [e for e in entries if e.image == study.case.name]) for study in studies]
         return this.conclude(checkpoints.run({fit.method.name for _, fits in found for fit in fits},
                                              request.reference, request.outside), entries, " ".join(filter(None, said)))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.markup import escape
 
+from data.colours import filled
+from data.pictures import write_array, write_labels
+from data.png import MOST_COLOURS
 from experiments.problem1 import captions, words
+from experiments.problem1.cases import Case
 from experiments.problem1.study import GridEntry, Study
+from inference.result import Result
 from runs.run import Run
-from views import chains
+from views import chains, pictures
 from views import grid as views
 from views.numbers import decimals, three, whole
 
 
-def show(this: Run, study: Study) -> list[GridEntry]:
+def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
     """The table, the sentences and the figures; returns the lines of `summary.json`."""
     case, results, judge = study.case, study.results, study.judge
     entries = [GridEntry.on(study, result) for result in results]
@@ -36,13 +42,15 @@ def show(this: Run, study: Study) -> list[GridEntry]:
                      "none is above", "wrong pixels", "sweeps", "seconds"),
                     [point_row(entry) for entry in sorted(points, key=lambda e: -(e.objective or 0.0))],
                    ("by", "sweeps", "none is above"))
-    this.story.doubt(*words.unsettled(results, (H, W)), *words.unmixed(entries))
-    this.say(*(words.comparison(judge, results) if judge else []))
+    this.story.doubt(*words.unsettled(results, (H, W)), *words.unmixed(entries),
+                     *words.stranded(entries, case.beta_that_mixes, case.favour))
+    this.say(*case.said, *words.filled_in(entries), *(words.comparison(judge, results) if judge else []))
     left = words.left_out(study.refused)
     this.story.keep(said=left)
     for line in left:
         this.console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
     this.console.print()
+    this.say(*leave(this.folder / case.folder, case, results, posterior))
     figures(this, study, entries)
     return entries
 
@@ -52,7 +60,11 @@ def figures(this: Run, study: Study, entries: Sequence[GridEntry]) -> None:
     case, results, judge = study.case, study.results, study.judge
     place, story = this.folder / case.folder, this.story
     observed = None if case.observed is None else case.observed.numpy()
-    story.figure(views.denoised(place, case.name, observed, case.clean, results), captions.denoised(entries, results))
+    notes = words.notes(entries, case.beta_that_mixes)
+    story.figure(pictures.denoised(place, case.name, observed, case.clean, results, case.palette, notes),
+                 captions.denoised(entries, results))
+    if case.clean is not None:
+        story.figure(pictures.wrong(place, case.name, observed, case.clean, results), captions.wrong(entries))
     story.figure(views.entropy(place, case.name, results), captions.entropy(results))
     story.figure(views.convergence(place, case.name, results), captions.convergence(entries))
     lit = {r.name: (r.draws["labels"] > 0).mean((2, 3)) for r in results if r.family == "mcmc" and "labels" in r.draws}
@@ -60,6 +72,22 @@ def figures(this: Run, study: Study, entries: Sequence[GridEntry]) -> None:
     if judge:
         story.figure(views.marginals(place, case.name, judge, results), captions.marginals(entries))
         story.figure(views.evidence_ladder(place, case.name, judge, results), captions.ladder(results, judge))
+
+
+def leave(place: Path, case: Case, results: Sequence[Result], posterior: bool) -> list[str]:
+    """Each method's most probable labels as a PNG in the image's colours, and its marginals as .npy if asked."""
+    found = {r.name: r.expected["labels"] for r in results if "labels" in r.expected}
+    H, W, K = case.model.shape
+    said = [f"Every method's most probable labels are in NAME.png, like {next(iter(found))}.png, a pixel a pixel"
+            + (", in the image's own colours." if case.palette else ".")] if found and K <= MOST_COLOURS else []
+    for name, marginals in found.items():
+        if K <= MOST_COLOURS:
+            write_labels(place / f"{name}.png", marginals.argmax(-1), filled(case.palette, K))
+        if posterior:
+            write_array(place / f"{name}.npy", marginals)
+    if posterior and found:
+        said.append(f"Their marginals, ({H}, {W}, {K}), are in NAME.npy, {8e-6 * H * W * K:.2g} MB each.")
+    return said
 
 
 def row(e: GridEntry) -> tuple[object, ...]:

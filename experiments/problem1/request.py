@@ -10,6 +10,7 @@ import numpy as np
 
 from checks import planted
 from data.builtin_images import BUILTIN
+from data.grid_files import is_grid
 from errors import InputError
 from experiments.problem1 import checkpoints
 from inference import load
@@ -18,7 +19,8 @@ from runs import options, request
 from runs.options import Fit
 from runs.request import HELD, option
 
-GRIDS = (".uai", ".fg")  # whole models
+MODELLED = ("image", "unary", "labels", "palette", "truth", "mask", "clamp", "posterior", "export", "evidence",
+            "coupling", "beta", "outside", "data_seed", "bare")
 IMAGE, MODEL, METHODS = "the image", "the model", "the methods"
 
 
@@ -28,15 +30,27 @@ class Request(request.Request):
 
     problem: ClassVar[str] = "1"
     kind: ClassVar[str] = "grid"
-    reads: ClassVar[tuple[str, ...]] = ("image", "outside")
+    reads: ClassVar[tuple[str, ...]] = ("image", "unary", "truth", "mask", "clamp", "conformance", "outside")
     names: ClassVar[tuple[str, ...]] = BUILTIN
-    image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .uai or .fg file (default: "
-                               "small, then spiral)", metavar="IMAGE", group=IMAGE)
-    labels: int | None = option(None, "number of labels (default: what the image has)", metavar="K", group=IMAGE)
+    image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .jpg, .uai or .fg file, the last "
+                               "two also as .gz (default: small, then spiral)", metavar="IMAGE", group=IMAGE)
+    labels: int | None = option(None, "number of labels (default: what the image has); a photograph's colours become "
+                                "so many by k-means", metavar="K", group=IMAGE)
     palette: tuple[str, ...] = option((), "colours of the labels of a PNG, as '#rrggbb' '#rrggbb' ...",
                                       metavar="COLOUR", group=IMAGE, several=True)
-    export: Path | None = option(None, "write the image as .npy or .png, or the whole model as .uai, and stop",
-                                 metavar="FILE", group=IMAGE)
+    truth: Path | None = option(None, "the clean image, for the share of wrong pixels and a map of them",
+                                metavar="FILE", group=IMAGE)
+    mask: Path | None = option(None, "pixels to fill in: white in an image file, 1 in a .npy", metavar="FILE",
+                               group=IMAGE)
+    clamp: Path | None = option(None, "pixels known for certain: a .npy with -1 for the others, an image file that is "
+                                "transparent there, or a .uai.evid", metavar="FILE", group=IMAGE)
+    posterior: bool = option(False, "write every method's marginals too, as (H, W, K) in NAME.npy", group=IMAGE)
+    export: Path | None = option(None, "write the image as .npy or .png, the whole model as .uai or .fg, or its exact "
+                                 "marginals as .MAR, and stop", metavar="FILE", group=IMAGE)
+    conformance: Path | None = option(None, "run every .uai and .fg below that folder that has a .MAR beside it, and "
+                                      "print the largest error of every method", metavar="DIR", group=METHODS)
+    unary: Path | None = option(None, "log-potentials of every label at every pixel, (H, W, K) nats in a .npy, in the "
+                                "place of --image and --evidence", metavar="FILE", group=MODEL)
     evidence: float = option(10.0, "log-potential of a label that was observed (default 10)", group=MODEL)
     coupling: str = option("10,2", "log-potentials of neighbours by label distance 0, 1, ... (default 10,2), or the "
                            "whole table, rows separated by semicolons", metavar="A,B,...", group=MODEL)
@@ -53,6 +67,13 @@ class Request(request.Request):
                                   "checkpoints that use them", metavar="DIR")
 
     def __post_init__(self) -> None:
+        for name in ("truth", "mask", "clamp"):
+            if getattr(self, name) and not (self.image or self.unary or self.conformance):
+                raise InputError(f"--{name} goes with --image FILE, which says of what image")
+        if self.image and self.unary:
+            raise InputError("give one of --image and --unary: each says what is known of the pixels")
+        if self.conformance and not self.conformance.is_dir():
+            raise InputError(f"--conformance {self.conformance} is not a folder")
         if not all(np.isfinite([self.evidence, self.beta])):
             raise InputError("--evidence and --beta must be finite numbers")
         if self.outside and not checkpoints.available(self.outside):
@@ -62,21 +83,34 @@ class Request(request.Request):
     @property
     def reference(self) -> bool:
         """Whether the run is about the reference's image."""
-        return self.image in (None, "small")
+        return self.image == "small" or not (self.image or self.unary)
 
     def idle(self) -> dict[str, str]:
         found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}
         if self.outside and not {fit.method.name for fit in self.chosen()} & checkpoints.METHODS_OUTSIDE:
             found["outside"] = f"its checkpoints are of {', '.join(sorted(checkpoints.METHODS_OUTSIDE))}"
-        if self.image and Path(self.image).suffix.lower() in GRIDS:
-            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling"),
+        if self.bare:
+            found["truth"] = "--bare compares nothing"
+            found["posterior"] = "under --bare the .nc files alone are written, and hold it (group expected)"
+        if self.unary:
+            found |= dict.fromkeys(("labels", "palette", "evidence", "mask"), f"{self.unary} says it of every pixel")
+            found["data_seed"] = "nothing is made at random"
+        if self.conformance:
+            found |= dict.fromkeys(MODELLED, f"the files of {self.conformance} are the models, and their answers")
+        if self.image and is_grid(self.image):
+            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling", "mask"),
                                    f"{self.image} is a whole model with potentials of its own (--beta scales them)")
+            found["truth"] = f"{self.image} is a model without an image"
+        if self.image in BUILTIN and self.image != "small":
+            found["truth"] = f"the clean image of {self.image} is known"
         if self.image and (self.image == "small" or self.image not in BUILTIN):
             found["data_seed"] = f"nothing of {self.image} is made at random"
         if self.export:
             others = [f.name for f in fields(self) if f.metadata.get("group") in (METHODS, HELD)]
             found |= dict.fromkeys(set(others) - {"data_seed", "device"}, "--export writes the image and stops")
-            if self.export.suffix.lower() != ".uai":
+            found["truth"] = found["posterior"] = "--export writes the image and stops"
+            if self.export.suffix.lower() in (".npy", ".png"):
+                found["clamp"] = "an image holds what was observed (a .uai holds what is certain)"
                 found |= dict.fromkeys(("evidence", "coupling", "beta"), "an image has no potentials (a .uai has)")
         families = {fit.method.family for fit in self.chosen()} if {"sweeps", "chains"} & self.given else set()
         if families == {Family.EXACT}:

@@ -78,7 +78,8 @@ class GridEntry(Entry):
     """A method's line of `summary.json` on one image."""
 
     image: str
-    share_wrong: float | None  # of the pixels, where the truth is known
+    share_wrong: float | None  # of the pixels whose truth is known
+    share_wrong_unobserved: float | None  # of those among them of which nothing was observed
     max_error: float | None  # of a marginal, against the judge
     mean_error: float | None
     oscillating: bool
@@ -91,13 +92,13 @@ class GridEntry(Entry):
 
     @classmethod
     def on(cls, study: Study, result: Result) -> Self:
-        judge, clean, marginals = study.judge, study.case.clean, result.expected.get("labels")
+        judge, marginals = study.judge, result.expected.get("labels")
         point, most = result.family == "point", study.least_upper
         error = None if judge is None or marginals is None or point else np.abs(marginals - judge.expected["labels"])
         objective = result.final("objective") if point else None
         return cls.of(result, image=study.case.name,
-                      share_wrong=None if clean is None or marginals is None else
-                      float((marginals.argmax(-1) != clean).mean()),
+                      share_wrong=study.case.share_wrong(marginals),
+                      share_wrong_unobserved=study.case.share_wrong(marginals, unobserved=True),
                       max_error=None if error is None else float(error.max()),
                       mean_error=None if error is None else float(error.mean()),
                       oscillating=bool(result.facts.get("oscillating")), **chains_of_labels(result),

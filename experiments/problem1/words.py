@@ -14,6 +14,7 @@ from views.grid import pixel_entropy
 
 BOUNDED = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp", "annealed_importance_sampling")
 SCANS = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp")  # they have no --schedule
+RIGHT = 0.01  # error of the worst marginal that leaves nothing to say
 SETTLED = 1e-6  # a change that no figure would show
 
 
@@ -66,6 +67,35 @@ def unmixed(entries: Sequence[GridEntry]) -> list[str]:
             said.append(f"{e.name}'s draws that were kept are all the same: either nothing else is likely, "
                         f"or the chains are stuck.")
     return said
+
+
+def is_stranded(e: GridEntry) -> bool:
+    """Whether a sampler's chains disagree, or stand still and are wrong."""
+    moved = e.rhat is not None and e.rhat > MIXED
+    return e.family == "mcmc" and (moved or e.ess is None) and (e.max_error is None or e.max_error > RIGHT)
+
+
+def stranded(entries: Sequence[GridEntry], beta: float | None, favour: float) -> list[str]:
+    """What to do where the weights strand the samplers; they would mix at `beta`, the weights are `favour`."""
+    names = [e.name for e in entries if is_stranded(e)]
+    if beta is None or not names:
+        return []
+    return [f"The weights strand {', '.join(names)}: equal neighbours are {favour:.3g} nats likelier than others, so a "
+            f"pixel hardly ever leaves its neighbours; --beta {beta:g} is about where chains still mix."]
+
+
+def notes(entries: Sequence[GridEntry], beta: float | None) -> dict[str, str]:
+    """A line for the picture of each sampler that is stranded."""
+    advice = "" if beta is None else f"; try --beta {beta:g}"
+    return {e.name: ("chains disagree" if e.ess is not None else "never moved") + advice
+            for e in entries if is_stranded(e)}
+
+
+def filled_in(entries: Sequence[GridEntry]) -> list[str]:
+    """How the pixels of which nothing was observed came out, where their truth is known."""
+    shares = [f"{e.name} has {100 * e.share_wrong_unobserved:.3g}% wrong" for e in entries
+              if e.share_wrong_unobserved is not None]
+    return [f"Of the pixels of which nothing was observed, {', '.join(shares)}."] if shares else []
 
 
 def left_out(refused: Mapping[str, str]) -> list[str]:

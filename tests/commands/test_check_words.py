@@ -8,6 +8,7 @@ import pytest
 
 from checks.verdict import Finding, Outcome, Verdict
 from commands import check
+from runs.story import Story
 from views import tables
 
 FINDING = Finding("the energy", "pixel (0, 1)", "too large", -0.5, 8.04, 1.5, 1.25, "a problem")
@@ -17,31 +18,36 @@ FINDING = Finding("the energy", "pixel (0, 1)", "too large", -0.5, 8.04, 1.5, 1.
 def shown(monkeypatch):
     """Titles and rows by the names of their columns."""
     found: dict[str, list[dict[str, object]]] = {}
-    monkeypatch.setattr(tables, "show", lambda console, title, columns, rows: found.update(
+    monkeypatch.setattr(Story, "table", lambda self, title, columns, rows, spare=(): found.update(
         {title: [dict(zip(columns, row, strict=True)) for row in rows]}))
     return found
 
 
-def test_every_cell_of_a_verdict(shown):
+@pytest.fixture
+def story(tmp_path):
+    return Story(tables.console(), tmp_path, "check")
+
+
+def test_every_cell_of_a_verdict(shown, story):
     """Of kernels place and spread are scored, of guides the place of their samples alone."""
     tested: Any = [{"problem": "3 x 3", "replicates": 500, "functions": 9}]
-    check.show(tables.console(), Verdict("gibbs", Outcome.WRONG, 1e-3, findings=[FINDING], tested=tested))
+    check.show(story, Verdict("gibbs", Outcome.WRONG, 1e-3, findings=[FINDING], tested=tested))
     assert shown["What is off, worst first"] == [{
         "quantity": "the energy", "where": "pixel (0, 1)", "is": "too large", "sd": 0.5, "z": "+8.0", "mean": 1.5,
         "should be": 1.25}]
     assert shown["Tested"] == [{"problem": "3 x 3", "replicates": 500, "functions": 9, "scores": 18}]
-    check.show(tables.console(), Verdict("svi", Outcome.RIGHT, 1e-3, tested=[tested[0] | {"unit": "samples"}]))
+    check.show(story, Verdict("svi", Outcome.RIGHT, 1e-3, tested=[tested[0] | {"unit": "samples"}]))
     assert shown["Tested"] == [{"problem": "3 x 3", "samples": 500, "functions": 9, "scores": 9}]
 
 
-def test_every_cell_of_the_summary(shown):
+def test_every_cell_of_the_summary(shown, story):
     tested: Any = [{"problem": name, "replicates": n, "functions": 9} for name, n in (("a", 500), ("b", 2000))]
     right = Verdict("gibbs", Outcome.RIGHT, 1e-3, tested=tested, seconds=2.5)
     biased = Verdict("sgld", Outcome.WRONG, 1e-3, faults=["off"], by_design=True)
-    check.summary(tables.console(), [right, biased])
+    check.summary(story, [right, biased])
     assert shown["Everything that samples"] == [
-        {"method": "gibbs", "verdict": "right", "replicates": 2500, "seconds": 2.5, "because": None},
-        {"method": "sgld", "verdict": "wrong, by design", "replicates": 0, "seconds": 0.0,
+        {"method": "gibbs", "verdict": "right", "replicates": 2500, "seconds": "2.5", "because": None},
+        {"method": "sgld", "verdict": "wrong, by design", "replicates": 0, "seconds": "0",
          "because": "sgld is approximate, as its file says (EXACT = False): off"}]
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from data.grid_files import read_grid, read_marginals, write_grid
+from data.grid_files import read_grid, read_marginals
+from data.grid_written import write_grid
 from data.images import load_image
 from errors import InputError
 from models.grid import GridMRF

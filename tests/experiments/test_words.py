@@ -1,12 +1,14 @@
 """What a run says of its results, on results made by hand."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from experiments.problem1 import cases as cases1
 from experiments.problem1 import report as report1
 from experiments.problem1 import study as study1
 from experiments.problem1 import words as words1
@@ -152,7 +154,7 @@ def test_wrong_pixels_are_those_that_are_wrong():
     for i, j in ((1, 1), (2, 0), (0, 0)):
         found[i, j] = (0.25, 0.75)
     judge = grids("strip", np.where(found == 0.75, 1.0, np.where(found == 0.25, 0.0, found)))
-    case: Any = SimpleNamespace(name="small", clean=clean)
+    case = cases1.Case("small", mixed(3, 3, 2), None, clean, Path())
     study = Study(case, [grids("mean_field", found), judge], {})
     line = GridEntry.on(study, study.results[0])
     assert line.share_wrong == pytest.approx(3 / 9) and line.max_error == pytest.approx(0.25)
@@ -199,7 +201,7 @@ def test_what_a_labelling_lacks_of_the_best():
     point = result("trw_s", family="point", trace=trace, expected={"labels": np.array([[[0.0, 1.0]]])})
     other = result("max_product", family="point", trace={"objective": [4.0, 4.0]})
     judge = grids("strip", [[[0.1, 0.9]]])
-    unknown: Any = SimpleNamespace(name="small", clean=None)
+    unknown: Any = SimpleNamespace(name="small", share_wrong=lambda *_, **__: None)
     known, bounded = (Study(unknown, [point, other, judge], {}, best=best) for best in (6.0, None))
     lines = [GridEntry.on(known, point), GridEntry.on(known, other), GridEntry.on(bounded, other)]
     assert [line.below_best for line in lines] == [1.0, 2.0, 3.0] and lines[0].dual_bound == 7.0
@@ -221,6 +223,6 @@ def test_an_estimate_of_log_z_has_its_standard_error():
     found = replace(found, log_evidence=9.5, log_evidence_kind="estimate")
     assert words1.comparison(exact, [found]) == [
         "annealed_importance_sampling's estimate of log Z is -0.5 nats from exact, with a standard error of 0.25."]
-    case: Any = SimpleNamespace(name="", clean=None)
+    case: Any = SimpleNamespace(name="", share_wrong=lambda *_, **__: None)
     entry = GridEntry.on(Study(case, [found, exact], {}), found)
     assert report1.row(entry)[2:4] == ("9.5", "estimate ± 0.25")

@@ -10,12 +10,14 @@ from rich.console import Console
 from runs.options import given, parse
 from runs.records import Checkpoint, Entry
 from runs.run import Run
+from runs.story import Story
 from tests.support.results import made
 
 
 @pytest.fixture
 def this(tmp_path):
-    return Run("1", tmp_path, 7, ("--problem", "1"), Console(width=500))
+    console = Console(width=500)
+    return Run("1", tmp_path, 7, ("--problem", "1"), console, Story(console, tmp_path, "grid"))
 
 
 def test_checkpoints_are_counted_and_one_that_failed_is_exit_status_1(this, capsys):

@@ -8,7 +8,7 @@ import pytest
 
 from inference.result import Result
 from tests.support.results import made
-from views import compare, factorization, grid
+from views import compare, factorization, grid, pictures
 from views.figures import PALETTE, Decimal, begin, plain_log, styles
 
 
@@ -59,7 +59,7 @@ def test_how_sure_where_all_users_have_rated_as_much(drawn, tmp_path):
 
 def test_titles_of_pictures_stay_apart(drawn, tmp_path):
     square = result("mean_field", labels=np.full((64, 64, 2), 0.5))
-    grid.denoised(tmp_path, "spiral", np.ones((64, 64, 2)), np.zeros((64, 64), int), [square] * 3)
+    pictures.denoised(tmp_path, "spiral", np.ones((64, 64, 2)), np.zeros((64, 64), int), [square] * 3)
     drawn[0].canvas.draw()
     renderer = drawn[0].canvas.get_renderer()
     above = drawn[0]._suptitle.get_window_extent(renderer)

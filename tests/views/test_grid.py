@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.results import made
-from views import grid
+from views import grid, pictures
 
 LABELS = np.array([[0, 1], [2, 2]])
 MARGINALS = np.eye(3)[LABELS]
@@ -14,11 +14,13 @@ def test_labels_are_drawn_in_the_colours_of_the_legend(drawn, tmp_path):
     """One of four pixels is not the clean image's, and one of the observed has no label."""
     observed = MARGINALS.copy()
     observed[1, 1] = 0
-    grid.denoised(tmp_path, "small", observed, np.array([[0, 1], [2, 0]]), [made("loopy_bp", expected={
+    pictures.denoised(tmp_path, "small", observed, np.array([[0, 1], [2, 0]]), [made("loopy_bp", expected={
         "labels": 0.1 + 0.7 * MARGINALS})])
-    seen, found = (axis.images[0] for axis in drawn[0].axes)
+    seen, clean, found = (axis.images[0] for axis in drawn[0].axes)
+    assert clean.get_array().tolist() == [[0, 1], [2, 0]]
     assert seen.get_array().tolist() == [[0, 1], [2, -1]] and found.get_array().tolist() == LABELS.tolist()
-    assert [axis.get_title() for axis in drawn[0].axes] == ["observed\n25.00% wrong", "loopy bp (hand)\n25.00% wrong"]
+    assert [axis.get_title() for axis in drawn[0].axes] == ["observed\n25.00% wrong", "clean",
+                                                               "loopy bp (hand)\n25.00% wrong"]
     legend = drawn[0].legends[0]
     words = [text.get_text() for text in legend.get_texts()]
     assert words == ["label 0", "label 1", "label 2", "no label, or several"]

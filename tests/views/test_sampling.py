@@ -15,13 +15,13 @@ def lines(axis):
 
 
 def test_sweeps_are_of_all_draws_so_far_and_of_the_last(drawn, tmp_path):
-    """Means over two chains, their sign turned, the training ratings on the left."""
+    """Means over two chains, the training ratings on the left."""
     sampling.sweeps(tmp_path, [made("row_gibbs", "mcmc", trace=NLL, facts={"warmup": 1})], 2)
     left, right = drawn[0].axes
     assert (left.get_title(), right.get_title()) == ("training ratings", "test ratings")
-    assert lines(left)["row gibbs, all draws so far"] == pytest.approx([-2.1, -1.6])
-    assert lines(left)["the last draw alone"] == [-3.0, -2.5]
-    assert lines(right)["row gibbs, all draws so far"] == [-2.4, -1.9]
+    assert lines(left)["row gibbs, all draws so far"] == pytest.approx([2.1, 1.6])
+    assert lines(left)["the last draw alone"] == [3.0, 2.5]
+    assert lines(right)["row gibbs, all draws so far"] == [2.4, 1.9]
     assert left.get_lines()[0].get_xdata().tolist() == [1, 2] and left.get_lines()[2].get_xdata()[0] == 1.5
 
 
@@ -30,7 +30,7 @@ def test_ranks_are_those_of_the_whole_training_set(drawn, tmp_path):
                (1.0, 1): made("g", "mcmc", trace={"test_nll": [[3.0, 2.0]]}),
                (0.1, 1): made("g", "mcmc", trace={"test_nll": [[9.0, 9.0]]})}
     sampling.ranks(tmp_path, by_rank, "test")
-    assert lines(drawn[0].axes[0]) == {"K = 1": [-3.0, -2.0], "K = 3": [-2.0, -1.0]}
+    assert lines(drawn[0].axes[0]) == {"K = 1": [3.0, 2.0], "K = 3": [2.0, 1.0]}
 
 
 def ends(test, train):

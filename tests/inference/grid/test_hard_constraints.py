@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from data.grid_files import read_grid, write_grid
+from data.grid_files import read_grid
+from data.grid_written import write_grid
 from errors import InputError
 from inference import load
 from inference.drive import drive
