@@ -61,7 +61,7 @@ def main_tasks(request: Request, fits: list[Fit], parts: Split, ask: Pairs | Non
     """Every fit at --rank."""
     at = model(request, parts, request.rank)
     return [tasks.task(fit, at, parts, tasks.plan(fit.method, request.epochs, request.seed), samples=request.samples,
-                       ask=ask) for fit in fits]
+                       ask=ask, predicts=True) for fit in fits]
 
 
 def ranked_tasks(request: Request, fit: Fit, parts: Split) -> Iterator[tuple[int, Task]]:
