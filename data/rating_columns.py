@@ -64,7 +64,7 @@ def asked(sheet: Sheet, text: str) -> dict[str, int]:
         if not equals or role not in ROLES or role in found or not name:
             raise InputError(f"--columns is like user=reviewer,item=asin,rating=overall, and time= if there is one, "
                              f"each once, not {shown(text)}")
-        found[role] = _place(sheet, name)
+        found[role] = place_of(sheet, name)
     missing = [role for role in ROLES[:3] if role not in found]
     if missing:
         raise InputError(f"--columns names no {' and no '.join(missing)}: it is like "
@@ -74,7 +74,7 @@ def asked(sheet: Sheet, text: str) -> dict[str, int]:
     return found
 
 
-def _place(sheet: Sheet, name: str) -> int:
+def place_of(sheet: Sheet, name: str) -> int:
     """Of a column, by its name as it is written, by its name whatever its case, or by its number."""
     header = sheet.header or []
     if name in header:
