@@ -44,11 +44,11 @@ def run(request: Request) -> int:
             ladder = fits[0] if request.asked else options.parse("factorization", RANKED)
             ranked = {K: runner(task) for K, task in ranked_tasks(request, ladder, parts)}
         study = Study(request, parts, results, ranked)
-        entries = [] if request.bare else report.show(this, study)
+        entries = report.scores(this, study) if request.bare else report.show(this, study)
         if request.recommend and ask is not None:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.best)
         if request.bare:
-            return this.bare([*results, *ranked.values()])
+            return this.bare([*results, *ranked.values()], entries)
         return this.conclude(checkpoints.run([fit.name for fit in fits], request.reference, request.outside)
                              + checkpoints.of_run(study), entries)
 

@@ -57,11 +57,11 @@ def run(request: Request) -> int:
             real, ladder = on_real(runner, request, this)
         kernels = len(request.kernels)
         study = Study(request.rank, parts, small, results[:kernels], results[kernels:], gibbs, point, real, ladder)
-        entries = [] if request.bare else report.show(this, study)
+        entries = report.bare(this, study) if request.bare else report.show(this, study)
         if request.recommend and ask is not None:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.main[0])
         if request.bare:
-            return this.bare(study.main)
+            return this.bare(study.main, entries)
         return this.conclude(checkpoints.run(study, request.reference), entries)
 
 

@@ -6,35 +6,34 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import torch
 
 from experiments.problem3 import measures, words
 from experiments.problem3.entries import ChainEntry, LadderEntry, RealEntry
 from experiments.problem3.study import Study
+from experiments.ratings import learned
+from experiments.ratings.calibration import calibration
 from experiments.ratings.entries import RatingsEntry, score
 from experiments.ratings.words import doubts
 from inference.diagnostics import KEPT
 from inference.result import Result
 from runs.run import Run
-from views import sampling, tables
+from views import ratings, sampling, tables
 from views.figures import begin
 from views.numbers import decimals, whole, with_error
 
-EDGES = (0, 5, 10, 20, 40, 80, 10**6)  # ratings of a user
 digits = partial(decimals, below=1e4)  # what a fit that diverged reaches is no wider than the others
 
 
 def show(this: Run, study: Study) -> list[RatingsEntry]:
     """Everything but the checkpoints; returns the lines of `summary.json`."""
-    N = len(study.parts.train)
     begin(r.name for r in (*study.main, *study.compared))
-    test = study.parts.test.rating.cpu().numpy()
-    entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
-    methods(this, entries, study.rank)
-    this.say(*words.unmixed(entries), *doubts(study.main[0], test))
+    entries = scores(this, study)
+    learned.show(this, study.main[0])
+    ratings.overview(this.folder, study.main[0])
+    ratings.items(this.folder, study.main[0])
     sampling.sweeps(this.folder, list(study.main), study.rank)
     if len(study.parts.test):
-        calibration(this, study)
+        calibration(this, study.main[0], study.parts)
         crosscheck(this, study)
     found: list[RatingsEntry] = list(entries)
     if study.gibbs:
@@ -43,6 +42,23 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
         this.console.print()
     found += [RealEntry.fitted(r, K, 1, share=1.0, data="jester-5k") for K, r in study.real.items()]
     return found + (ladder(this, study) if study.ladder else [])
+
+
+def scores(this: Run, study: Study) -> list[ChainEntry]:
+    """The table of the methods at --rank, and what should be doubted of it."""
+    test = study.parts.test.rating.cpu().numpy()
+    entries = [entry(r, study.rank, len(study.parts.train), test=test) for r in (*study.main, *study.compared)]
+    methods(this, entries, study.rank)
+    this.say(*words.unmixed(entries), *doubts(study.main[0], test))
+    return entries
+
+
+def bare(this: Run, study: Study) -> list[ChainEntry]:
+    """The scores alone."""
+    begin(r.name for r in study.main)
+    entries = scores(this, study)
+    learned.show(this, study.main[0], pictures=False)
+    return entries
 
 
 def entry(result: Result, rank: int, num_ratings: int, share: float = 1.0, test: np.ndarray | None = None
@@ -60,20 +76,6 @@ def methods(this: Run, entries: Sequence[ChainEntry], rank: int) -> None:
                   with_error(e.test_rmse, e.test_rmse_error, below=1e4), digits(e.rhat, 3), whole(e.ess_bulk),
                   whole(e.ess_tail), e.ess_per_second, digits(e.rhat_log_joint, 2), e.steps, e.seconds)
                  for e in entries])
-
-
-def calibration(this: Run, study: Study) -> None:
-    judge, parts = study.main[0], study.parts
-    counts = torch.bincount(parts.train.user, minlength=parts.train.num_users)
-    count = counts[parts.test.user].cpu().numpy()
-    edges = np.array(EDGES)
-    shares, sizes = measures.coverage(judge, count, edges)
-    sampling.calibration(this.folder, judge, count, edges, shares, sizes, measures.LEVEL)
-    tables.show(this.console, f"{judge.name}: test ratings inside their central {100 * measures.LEVEL:.0f}% interval, "
-                "by training ratings of the user", ("ratings", "pairs", "inside", "mean PIT"),
-                [(sampling.bin_name(edges, b), int(sizes[b]), f"{100 * shares[b]:.1f}%",
-                  f"{judge.expected['test_pit'][np.digitize(count, edges) - 1 == b].mean():.3f}")
-                 for b in range(len(sizes)) if sizes[b]])
 
 
 def crosscheck(this: Run, study: Study) -> None:
