@@ -41,7 +41,8 @@ def recommend(this: Run, user: str, top: int, train: Ratings, pairs: Pairs, resu
     ids = train.item_ids if train.item_ids is not None else range(train.num_items)
     best = np.argsort(-mean, kind="stable")[:top]
     why = "" if known else ", who has no rating in the training set: the items' means, and how users differ"
-    tables.show(this.console, f"For user {user}{why}, by {result.name if known else 'all users'}", ("item", "predicted rating", "90% interval"),
+    by = result.name if known else "all users' ratings"
+    tables.show(this.console, f"For user {user}{why}, by {by}", ("item", "predicted rating", "90% interval"),
                 [(plain(ids[int(pairs[1][n])], WHOLE), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}")
                  for n in best])
 
