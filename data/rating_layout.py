@@ -84,8 +84,10 @@ def _without_marks(sheet: Sheet, places: dict[str, int], found: Triples, say: Sa
     """Anime's -1 and Book-Crossing's 0 say that somebody watched or read, and did not rate."""
     named = {role: simple((sheet.header or [])[place]) for role, place in places.items()}
     mark = -1.0 if named["item"] == "animeid" else 0.0 if named["rating"] == "bookrating" else None
+    if mark is None:
+        return found
     marked = found.rating == mark
-    if mark is None or not marked.any() or marked.all() or found.rating[~marked].min() < 1:
+    if not marked.any() or marked.all() or found.rating[~marked].min() < 1:
         return found
     say(f"{sheet.name}: {int(marked.sum()):,} rows with a rating of {mark:g} are left out: there it says that nothing "
         f"was rated (to keep them, give --columns)")
