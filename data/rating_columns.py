@@ -32,6 +32,16 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 NOT_ITEMS = ("reviewid", "ratingid", "sessionid", "rowid", "categoryid", "genreid", "orderid", "id")
 
 
+def item_first(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first columns, which nothing names, are of an Amazon product and a reviewer, not the reverse.
+
+    >>> item_first([("B00004Y2UT", "A3EDIHS8DWQPEO", "5")]), item_first([("A3EDIHS8DWQPEO", "B00004Y2UT", "5")])
+    (True, False)
+    """
+    return bool(rows) and all(len(row) > 2 and re.fullmatch(r"[B0-9][A-Z0-9]{9}", row[0].strip())
+                              and re.fullmatch(r"A[A-Z0-9]{10,20}", row[1].strip()) for row in rows)
+
+
 def simple(name: str) -> str:
     """
     >>> simple("User-ID"), simple("reviewerID"), simple("Book Rating")

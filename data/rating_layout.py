@@ -26,6 +26,9 @@ def triples(sheet: Sheet, columns: str | None, say: Say) -> Triples:
         places = rating_columns.by_name(sheet.header)
     elif places is None and sheet.width in (3, 4):
         places = dict(zip(rating_columns.ROLES, range(sheet.width), strict=False))
+        if rating_columns.item_first(sheet.sample):
+            places |= {"user": 1, "item": 0}
+            say(f"{sheet.name}: the ids look like Amazon's, with the item before the user")
     if places:
         return long(sheet, places, say, certain=bool(columns))
     if not is_matrix(sheet):
