@@ -23,7 +23,7 @@ def parser_for(problem: str | None) -> Parser:
     parser = Parser(listed=f"python run.py {f'--problem {problem} ' if problem else ''}--help", prog="run.py",
                     description="One model, many ways to infer it, each judged against the others.",
                     epilog="--problem N --help lists the options of problem N; compare --help those of the "
-                    "comparison of saved results")
+                    "comparison of saved results, predict --help those of predictions from one")
     add = parser.add_argument_group("what to do").add_argument
     add("--problem", metavar="N|all|FILE.py", help="; ".join(f"{n}: {what}" for n, what in PROBLEMS.items())
         + "; all: these, and one report; or a file with a Pyro program of your own")
@@ -61,7 +61,7 @@ def command(name: str) -> ModuleType:
 
 
 def own_door(name: str, prog: str, description: str, argv: list[str]) -> int:
-    """`--check NAME` and `compare RESULT...` have arguments of their own."""
+    """`--check NAME`, `compare RESULT...` and `predict RESULT` have arguments of their own."""
     inside = command(name)
     parser = Parser(listed=f"python run.py {'--check' if name == 'check' else name} --help", prog=prog,
                     description=description)
@@ -76,6 +76,9 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["compare"]:
         return own_door("compare", "run.py compare", "Saved results of one problem in one table and one set of "
                         "figures.", argv[1:])
+    if argv[:1] == ["predict"]:
+        return own_door("predict", "run.py predict", "Predictions from a saved fit of ratings, without refitting.",
+                        argv[1:])
     first = Parser(listed="python run.py --help", add_help=False)
     first.add_argument("--problem")
     first.add_argument("--resume", type=Path)

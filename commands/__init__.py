@@ -1,1 +1,1 @@
-"""The other doors: --check, compare, --sweep, --list."""
+"""The other doors: --check, compare, predict, --sweep, --list."""

@@ -66,7 +66,7 @@ def _of(result: Result, path: Path | None = None) -> Saved:
         raise InputError(f"{path or result.name} does not say of what model and data it is, as an older version wrote "
                          f"it: run it again to compare it")
     light = {name: value for name, value in result.expected.items() if name not in FACTORS}
-    return Saved(path, replace(result, draws={}, expected=light), measures.quantities(result))
+    return Saved(path, replace(result, draws={}, groups={}, expected=light), measures.quantities(result))
 
 
 def cells(folder: Path) -> Mapping[str, Mapping[str, str]]:

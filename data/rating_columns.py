@@ -32,6 +32,16 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 NOT_ITEMS = ("reviewid", "ratingid", "sessionid", "rowid", "categoryid", "genreid", "orderid", "id")
 
 
+def item_first(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first columns, which nothing names, are of an Amazon product and a reviewer, not the reverse.
+
+    >>> item_first([("B00004Y2UT", "A3EDIHS8DWQPEO", "5")]), item_first([("A3EDIHS8DWQPEO", "B00004Y2UT", "5")])
+    (True, False)
+    """
+    return bool(rows) and all(len(row) > 2 and re.fullmatch(r"[B0-9][A-Z0-9]{9}", row[0].strip())
+                              and re.fullmatch(r"A[A-Z0-9]{10,20}", row[1].strip()) for row in rows)
+
+
 def simple(name: str) -> str:
     """
     >>> simple("User-ID"), simple("reviewerID"), simple("Book Rating")
@@ -64,7 +74,7 @@ def asked(sheet: Sheet, text: str) -> dict[str, int]:
         if not equals or role not in ROLES or role in found or not name:
             raise InputError(f"--columns is like user=reviewer,item=asin,rating=overall, and time= if there is one, "
                              f"each once, not {shown(text)}")
-        found[role] = _place(sheet, name)
+        found[role] = place_of(sheet, name)
     missing = [role for role in ROLES[:3] if role not in found]
     if missing:
         raise InputError(f"--columns names no {' and no '.join(missing)}: it is like "
@@ -74,7 +84,7 @@ def asked(sheet: Sheet, text: str) -> dict[str, int]:
     return found
 
 
-def _place(sheet: Sheet, name: str) -> int:
+def place_of(sheet: Sheet, name: str) -> int:
     """Of a column, by its name as it is written, by its name whatever its case, or by its number."""
     header = sheet.header or []
     if name in header:

@@ -36,7 +36,8 @@ def decoded(name: str, raw: bytes) -> tuple[str, str]:
     if not printed(text):
         raise InputError(f"{name} is not text, gzip, zip or Parquet (nor bzip2 or xz): save it as CSV")
     said = f"{name} is not UTF-8: read as {remark}" if remark else ""
-    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a"), said
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return text.rstrip("\x1a"), said
 
 
 def readable(raw: bytes, encoding: str) -> bool:

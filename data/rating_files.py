@@ -92,8 +92,8 @@ def sheet_of(name: str, raw: bytes, say: Callable[[str], None]) -> Sheet:
 
 def check_repeats(found: Triples) -> None:
     """Errors: InputError where no user has a second rating, as when the users' column is an index."""
-    count, N = len(np.unique(found.user.codes)), len(found.rating)
-    if not found.certain and N >= FEW and count == N:
+    N = len(found.rating)
+    if not found.certain and FEW <= N <= len(found.user.words) and len(np.unique(found.user.codes)) == N:
         index = np.array_equal(found.user.codes, np.arange(N)) and found.user[0] in ("0", "1")
         why = " (they look like the numbers of the rows)" if index else ""
         raise InputError(f"{found.name}: every user has one rating{why}; taken were {found.columns}; "

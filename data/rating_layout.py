@@ -26,6 +26,9 @@ def triples(sheet: Sheet, columns: str | None, say: Say) -> Triples:
         places = rating_columns.by_name(sheet.header)
     elif places is None and sheet.width in (3, 4):
         places = dict(zip(rating_columns.ROLES, range(sheet.width), strict=False))
+        if rating_columns.item_first(sheet.sample):
+            places |= {"user": 1, "item": 0}
+            say(f"{sheet.name}: the ids look like Amazon's, with the item before the user")
     if places:
         return long(sheet, places, say, certain=bool(columns))
     if not is_matrix(sheet):
@@ -84,8 +87,10 @@ def _without_marks(sheet: Sheet, places: dict[str, int], found: Triples, say: Sa
     """Anime's -1 and Book-Crossing's 0 say that somebody watched or read, and did not rate."""
     named = {role: simple((sheet.header or [])[place]) for role, place in places.items()}
     mark = -1.0 if named["item"] == "animeid" else 0.0 if named["rating"] == "bookrating" else None
+    if mark is None:
+        return found
     marked = found.rating == mark
-    if mark is None or not marked.any() or marked.all() or found.rating[~marked].min() < 1:
+    if not marked.any() or marked.all() or found.rating[~marked].min() < 1:
         return found
     say(f"{sheet.name}: {int(marked.sum()):,} rows with a rating of {mark:g} are left out: there it says that nothing "
         f"was rated (to keep them, give --columns)")

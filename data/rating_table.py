@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
-from data.rating_sheet import FILE, LONGEST, Words, plain, shown
+from data.rating_sheet import FILE, LONGEST, Words, number, plain, shown
 from data.rating_text import SAMPLE, TextSheet, cut
 from errors import InputError
 
+REAL = ("real", "integer", "double")  # the fields of a MatrixMarket file that are ratings
 EXACT = 2.0**53  # whole numbers beyond it are not all float64's
 
 
@@ -137,10 +138,35 @@ def from_folder(folder: Path) -> TableSheet:
     return TableSheet(plain(folder.name, FILE) or "the folder", table, tuple(places))
 
 
+def _coordinates(name: str, text: str) -> str:
+    """An `array` file as a `coordinate` one. Errors: InputError for sizes or values that are none."""
+    words = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("%")]
+    sizes = words[0] if words else []
+    if len(sizes) != 2 or not all(w.isdecimal() for w in sizes):
+        raise InputError(f"{name}: after its remarks a MatrixMarket array says rows and columns; this one says "
+                         f"{shown(' '.join(sizes))}")
+    rows, values = int(sizes[0]), [w for line in words[1:] for w in line]
+    if len(values) != rows * int(sizes[1]):
+        raise InputError(f"{name} says that it has {rows} x {sizes[1]} values, and has {len(values)}: it is damaged or "
+                         f"cut short")
+    wrong = next((w for w in values if number(w) is None), None)
+    if wrong is not None:
+        raise InputError(f"{name}: {shown(wrong)} stands where a number belongs")
+    lines = [f"{i + 1} {j + 1} {values[j * rows + i]}" for i in range(rows) for j in range(int(sizes[1]))
+             if number(values[j * rows + i]) != 0]
+    return "\n".join([f"{rows} {sizes[1]} {len(lines)}", *lines])
+
+
 def from_matrix_market(name: str, text: str) -> TextSheet:
-    """`%%MatrixMarket matrix coordinate real general`: row, column and value a line, counted from 1."""
+    """`%%MatrixMarket matrix coordinate real general`: row, column and value a line, counted from 1; or `array`: the
+    values alone, a column after the other, 0 where nothing was rated."""
     first = text.partition("\n")[0].lower().split()
-    if len(first) != 5 or first[2] != "coordinate" or first[3] not in ("real", "integer", "double"):
+    if len(first) == 5 and first[3] == "pattern":
+        raise InputError(f"{name} is a pattern MatrixMarket file: it says who rated what, and not how; write it with "
+                         f"the ratings, as 'matrix coordinate real general'")
+    if len(first) == 5 and first[2] == "array" and first[3] in REAL and first[4] == "general":
+        text = _coordinates(name, text)
+    elif len(first) != 5 or first[2] != "coordinate" or first[3] not in REAL:
         raise InputError(f"{name} is MatrixMarket, but not 'matrix coordinate real general' or 'integer', which is "
                          f"what is read: its first line says {shown(' '.join(first[1:]))}")
     if first[4] != "general":

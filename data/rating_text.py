@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -84,7 +83,7 @@ class TextSheet:
 
 def read(text: str, separator: str, first_line: int = 1, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, and their lines; a quoted field may hold line ends."""
-    rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator,
+    rows = csv.reader(_each(text, ends=True), delimiter=separator,
                       quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
     while True:
         try:
@@ -99,7 +98,8 @@ def read(text: str, separator: str, first_line: int = 1, quoted: bool = True) ->
 
 def cut(name: str, text: str) -> TextSheet:
     """Find the separator and the header, if any; remarks that begin with # or % come before them."""
-    text = re.sub(r"(?m)^[ \t\f\v]+$", "", text)
+    if any(blank + "\n" in text or text.endswith(blank) for blank in " \t\f\v"):  # ten times as fast as the search
+        text = re.sub(r"(?m)^[ \t\f\v]+$", "", text)
     last = text.find("\n", len(text.rstrip(" \t\n,;|")))  # a spreadsheet's empty last rows begin there
     text = text[:last + 1] if last >= 0 else text
     begin = re.match(r"(\s*\n|[ \t]*[#%].*(\n|\Z))*", text)
@@ -149,13 +149,13 @@ def separator_of(body: str) -> str:
     return found or ","
 
 
-def _each(text: str) -> Iterator[str]:
-    """Its lines, one at a time."""
+def _each(text: str, ends: bool = False) -> Iterator[str]:
+    """Its lines, one at a time, with their ends or without."""
     at = 0
     while at < len(text):
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
-        yield text[at:end]
+        yield text[at:end + ends]
         at = end + 1
 
 

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from errors import Interrupted
 from inference import finite
+from inference import latents as kept_latents
 from inference.interrupt import finish_step_first
 from inference.job import Job, Observer, Plan, Run, generator, resume, save
+from inference.latents import Keeper
 from inference.method import Family, Kind, Latents, Method
 from inference.options import typed
 from inference.result import Result
@@ -37,11 +40,13 @@ CONVERGED = 1e-8  # a residual that counts as a fixed point
 def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping[str, Any] | None = None, *,
           save_to: Path | None = None, save_every: float = 5.0,
           on_step: Callable[[int, Mapping[str, float]], None] | None = None,
-          record: Callable[[Latents], Latents] = lambda latents: latents, observer: Observer | None = None) -> Result:
+          record: Callable[[Latents], Latents] = lambda latents: latents, observer: Observer | None = None,
+          keeper: Keeper | None = None) -> Result:
     """Run `method` to the end of `plan` and return its Result.
 
     save_to   a file to save to every `save_every` seconds, and to go on from when it exists
     record    what to keep of a draw
+    keeper    somebody for whom all of it is kept, thinned as `inference/latents.py` says
     Errors: Interrupted after Ctrl-C; InputError for options or inputs that the method refuses.
     """
     from inference.loading import rehearse, watched  # imports numba, which listing has no use for
@@ -50,7 +55,8 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
     rngs, observer_rngs = (
         [generator(plan.seed, f"{method.name}/{role}/{chain}", device) for chain in range(plan.chains)]
         for role in ("method", "observer"))
-    job = Job(method, model, data, plan, typed(method, options or {}), record, observer, rngs, observer_rngs)
+    job = Job(method, model, data, plan, typed(method, options or {}), record, observer, rngs, observer_rngs,
+              keeper)
     run = resume(save_to, job, device) if save_to and save_to.exists() else _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
     saved, cost = time.monotonic(), 0.0
@@ -122,24 +128,41 @@ def _numbers(info: Any, words: dict[str, Any]) -> dict[str, float]:
 
 
 def _keep(run: Run, job: Job, index: int) -> None:
-    """Append draw number `index` of every chain, if thinning keeps it."""
-    if run.draws and index % run.thin:
+    """Append draw number `index` of every chain, if thinning keeps it, and all its latents if their own does."""
+    due = not run.draws or not index % run.thin
+    whole = job.keeper is not None and (not run.latents or not index % run.apart)
+    if not due and not whole:
         return
-    each = [job.record(job.method.draw(rng, state, job.model)) for rng, state in zip(job.rngs, run.states, strict=True)]
-    kept = {site: torch.stack([latents[site].detach().cpu() for latents in each]) for site in each[0]}
-    if not run.draws:
-        size = sum(t.numel() * t.element_size() for t in kept.values())
-        run.thin = max(job.plan.thin, -(-size * (job.plan.steps - job.plan.warmup) // KEPT_BYTES))
-    for site, value in kept.items():
-        run.draws.setdefault(site, []).append(value)
+    each = [job.method.draw(rng, state, job.model) for rng, state in zip(job.rngs, run.states, strict=True)]
+    if whole:
+        run.latents.append([kept_latents.light(latents) for latents in each])
+        run.apart = kept_latents.every([_bytes(t) for t in run.latents[0][0].values()], _draws(job), len(each))
+    if due:
+        recorded = [job.record(latents) for latents in each]
+        kept = {site: torch.stack([latents[site].detach().cpu() for latents in recorded]) for site in recorded[0]}
+        if not run.draws:
+            run.thin = max(job.plan.thin, -(-sum(map(_bytes, kept.values())) * _draws(job) // KEPT_BYTES))
+        for site, value in kept.items():
+            run.draws.setdefault(site, []).append(value)
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _draws(job: Job) -> int:
+    """How many a chain has to keep, or are made from q."""
+    if job.method.family is Family.POINT:
+        return 1
+    return job.plan.steps - job.plan.warmup if job.method.family is Family.MCMC else job.plan.draws
 
 
 def _finish(run: Run, job: Job) -> Result:
     method, plan = job.method, job.plan
     if method.family is not Family.MCMC:
-        for index in range(1 if method.family is Family.POINT else plan.draws):
+        for index in range(_draws(job)):
             run.thin = 1
-            if sum(t.numel() * t.element_size() for site in run.draws.values() for t in site) < KEPT_BYTES:
+            if sum(_bytes(t) for site in run.draws.values() for t in site) < KEPT_BYTES:
                 _keep(run, job, index)
     draws = {site: torch.stack(values, 1).numpy() for site, values in run.draws.items()}
     names = dict.fromkeys(name for row in run.trace for chain in row for name in chain)
@@ -147,7 +170,8 @@ def _finish(run: Run, job: Job) -> Result:
     expected = _expected(run, job, draws)
     if job.observer:
         expected.update(job.observer.finish(run.memories))
-    finite.check([expected, draws], job, f"after step {run.step}, the last")
+    groups = _groups(run, job)
+    finite.check([expected, draws, *groups.values()], job, f"after step {run.step}, the last")
     evidence = trace.get("log_evidence")
     converged = run.words.get("converged")
     if converged is None and method.family is Family.VARIATIONAL and "residual" in trace:
@@ -158,10 +182,20 @@ def _finish(run: Run, job: Job) -> Result:
         log_evidence=None if evidence is None else float(evidence[:, -1].mean()),
         log_evidence_kind=run.words.get("kind"), converged=converged,
         seed=plan.seed, options=dict(job.options), dims=job.model.dims,
-        coords={k: v for part in (job.data, job.observer) for k, v in getattr(part, "coords", {}).items()},
+        groups=groups,
+        coords={k: v for part in (job.data, job.observer, job.keeper) for k, v in getattr(part, "coords", {}).items()},
         facts={"chains": plan.chains, "warmup": plan.warmup, "thin": run.thin, "device": str(job.rngs[0].device),
                "oscillating": run.words.get("oscillating", False),
                **job.facts})
+
+
+def _groups(run: Run, job: Job) -> dict[str, dict[str, np.ndarray]]:
+    """The kept latents, and what their keeper makes of them."""
+    if job.keeper is None or not run.latents:
+        return {}
+    latents = kept_latents.stacked(run.latents)
+    rng = generator(job.plan.seed, f"{job.method.name}/keeper")
+    return kept_latents.named({"latents": latents} | dict(job.keeper.groups(rng, latents)))
 
 
 def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference import checkpoint, identity
+from inference.latents import Keeper
 from inference.method import Latents, Method
 from models.model import Data, Model
 
@@ -77,6 +78,8 @@ class Run:
     words: dict[str, Any]  # what Info said in words, the latest
     thin: int = 1
     loading: float = 0.0  # seconds, none of them in `seconds`
+    latents: list[list[Latents]] = field(default_factory=list)  # [kept draw][chain], where somebody wants them
+    apart: int = 1  # one draw in so many has its latents kept
 
     @property
     def step(self) -> int:
@@ -96,6 +99,7 @@ class Job:
     observer: Observer | None
     rngs: list[torch.Generator]  # [chain]
     observer_rngs: list[torch.Generator]
+    keeper: Keeper | None = None
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -151,7 +155,9 @@ def _sound(run: dict[str, Any], job: Job) -> bool:
         and isinstance(draws, dict) and all(isinstance(kept, list) and all(isinstance(t, Tensor) for t in kept)
                                             for kept in draws.values())
         and isinstance(run["words"], dict) and isinstance(run["thin"], int) and run["thin"] >= 1
-        and isinstance(run["loading"], float))
+        and isinstance(run["loading"], float) and rows(run["latents"], dict)
+        and all(isinstance(t, Tensor) for row in run["latents"] for one in row for t in one.values())
+        and isinstance(run["apart"], int) and run["apart"] >= 1)
 
 
 def _like(state: Tensor, rng: torch.Generator) -> bool:

@@ -1,7 +1,7 @@
 """What a run of one method leaves behind, in memory and on disk.
 
-On disk: `<name>.nc` (NetCDF through ArviZ; groups `posterior`, `expected`, `trace`) holds everything;
-`<name>.json` is the part that people read.
+On disk: `<name>.nc` (NetCDF through ArviZ; groups `posterior`, `expected`, `trace`, and what `groups` has) holds
+everything, see docs/results.md; `<name>.json` is the part that people read.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ SAID = 0.05  # seconds of loading that are worth a word
 HEADER = {"name": str, "family": str, "by": str, "seed": int, "options": dict, "log_evidence": float | int | None,
           "log_evidence_kind": str | None, "converged": bool | None, "steps": int, "seconds": float | int,
           "loading": float | int, "facts": dict, "versions": dict, "dims": dict}  # what `header` says, by type
+OWN = ("posterior", "expected", "trace")  # the groups that every result has
+DRAWN = ("latents", "log_likelihood", "posterior_predictive")
+FURTHER = (*DRAWN, "observed_data", "constant_data")  # the groups that a result may have besides its own three
 LIBRARIES = ("torch", "pyro-ppl", "pgmpy", "numpy", "numba", "arviz")
 
 
@@ -39,6 +42,7 @@ class Result:
     expected  {quantity: array}, the method's own answer; for MCMC the mean over chains
     trace     {field of Info: (chain, step)}, nan where the method was silent
     seconds   (chain, step), wall time of each step
+    groups    further groups of the file by name; those in DRAWN are (chain, draw, *event)
     coords    {name: (dim, labels)}, names of what stands along a dim, for whoever reads the file
     loading   seconds of compiling and loading, none of them in `seconds`; most of it once a process
 
@@ -68,6 +72,7 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)  # anything else worth a line of JSON
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     loading: float = 0.0
+    groups: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     coords: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
 
     @property
@@ -124,7 +129,7 @@ class Result:
         def dataset(values: Mapping[str, np.ndarray], lead: tuple[str, ...], kind: str) -> xr.Dataset:
             columns = {}
             for name, array in values.items():
-                rest = self.dims.get(f"{kind}/{name}", ())
+                rest = self.dims.get(f"{kind}/{name}", self.dims.get(f"posterior/{name}", ()))
                 if len(rest) != array.ndim - len(lead):
                     rest = tuple(f"{name}_{k}" for k in range(array.ndim - len(lead)))
                 columns[name] = (lead + tuple(rest), array)
@@ -133,6 +138,8 @@ class Result:
                                         if sizes.get(dim) == len(names)})
 
         groups = {
+            **{group: dataset(values, ("chain", "draw") if group in DRAWN else (), group)
+               for group, values in self.groups.items()},
             "posterior": dataset(self.draws, ("chain", "draw"), "posterior"),
             "expected": dataset(self.expected, (), "expected"),
             "trace": dataset({**self.trace, "seconds": self.seconds}, ("chain", "step"), "trace"),
@@ -140,8 +147,17 @@ class Result:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ArviZ remarks on groups that are not its own
             idata = az.InferenceData(**groups)
+        for group in ("posterior", *(g for g in FURTHER if g in self.groups)):
+            idata[group].attrs.update(self._attrs())
         idata.attrs["header"] = json.dumps(self.header() | {"dims": {k: list(v) for k, v in self.dims.items()}})
         return idata
+
+    def _attrs(self) -> dict[str, Any]:
+        """What ArviZ looks for beside a group's arrays."""
+        libraries = {"pyro": "pyro-ppl"}
+        return {"inference_library": self.by, "sampling_time": float(self.seconds.sum()), "method": self.name,
+                "inference_library_version": self.versions.get(libraries.get(self.by, self.by), ""),
+                "tuning_steps": int(self.facts.get("warmup", 0)), "seed": self.seed}
 
     def save(self, folder: Path) -> Path:
         """Write `<name>.nc` and `<name>.json` into `folder`, as one: there is never a `.nc` without `.json`, and after
@@ -180,11 +196,11 @@ class Result:
             raise InputError(f"{path} is not a saved result: it is damaged, was changed since, or another program or "
                              f"version wrote it; give a .nc file that a run wrote")
         try:
-            header, groups = _read(path)
+            header, groups, coords = _read(path)
         except MemoryError:
             raise
         except Exception as error:  # HDF5, h5netcdf, xarray and ArviZ, which say nowhere what they raise
-            header, groups, fault = {}, {}, short(error)
+            header, groups, coords, fault = {}, {}, {}, short(error)
         else:
             fault = _fault(header, groups)
         if fault:
@@ -194,18 +210,21 @@ class Result:
         for derived in ("steps", "seconds"):
             header.pop(derived)
         return cls(draws=groups["posterior"], expected=groups["expected"], trace=groups["trace"],
+                   groups={name: groups[name] for name in FURTHER if groups[name]}, coords=coords,
                    seconds=seconds, dims=dims, **header)
 
 
-def _read(path: Path) -> tuple[Any, dict[str, dict[str, np.ndarray]]]:
-    """The header and the arrays of every group of ours."""
+def _read(path: Path) -> tuple[Any, dict[str, dict[str, np.ndarray]], dict[str, tuple[str, np.ndarray]]]:
+    """The header, the arrays of every group of ours, and the names along their dims."""
     az = import_arviz()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         idata = az.from_netcdf(str(path), engine="h5netcdf")
-    return json.loads(idata.attrs["header"]), {
-        g: {str(n): v.values for n, v in idata[g].data_vars.items()} if g in idata.groups() else {}
-        for g in ("posterior", "expected", "trace")}
+    ours = [g for g in (*OWN, *FURTHER) if g in idata.groups()]
+    coords = {str(n): (str(c.dims[0]), c.values) for g in ours for n, c in idata[g].coords.items() if c.ndim == 1}
+    arrays = {g: {str(n): v.values for n, v in idata[g].data_vars.items()} if g in ours else {}
+              for g in (*OWN, *FURTHER)}
+    return json.loads(idata.attrs["header"]), arrays, coords
 
 
 def _fault(header: Any, groups: Mapping[str, Mapping[str, np.ndarray]]) -> str:
@@ -218,10 +237,10 @@ def _fault(header: Any, groups: Mapping[str, Mapping[str, np.ndarray]]) -> str:
         return f"in its header '{wrong or 'dims'}' is {short(header[wrong or 'dims'])}"
     if seconds is None or seconds.ndim != 2 or not seconds.size or seconds.dtype.kind not in "fiu":
         return "it does not say how many seconds it took"
-    least = {"posterior": 2, "expected": 0, "trace": 2}  # axes: chain and draw, none, chain and step
+    least = {"posterior": 2, "trace": 2} | dict.fromkeys(DRAWN, 2)  # axes: chain and draw, chain and step
     for group, values in groups.items():
         for name, array in values.items():
-            if array.dtype.kind not in "biuf" or array.ndim < least[group]:
+            if array.dtype.kind not in "biuf" or array.ndim < least.get(group, 0):
                 return f"'{short(name)}' of its {group} is {array.dtype} of shape {array.shape}"
             if group == "trace" and array.shape != seconds.shape:
                 return f"'{short(name)}' of its trace has shape {array.shape}, its seconds {seconds.shape}"

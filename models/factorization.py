@@ -42,7 +42,13 @@ class Factorization:
     kind: ClassVar[str] = "factorization"
     labels: ClassVar[dict[str, int]] = {}
     dims: ClassVar[dict[str, tuple[str, ...]]] = {
-        "posterior/U": ("user", "factor"), "posterior/V": ("item", "factor"),
+        "posterior/U": ("user", "factor"), "posterior/V": ("item", "factor"), "posterior/prediction": ("pair",),
+        "posterior/user_bias": ("user",), "posterior/item_bias": ("item",),
+        **{f"{group}/r": ("rating",) for group in ("log_likelihood", "posterior_predictive", "observed_data")},
+        **{f"constant_data/{side}_{what}": (side,) for side in ("user", "item") for what in ("count", "mean")},
+        "constant_data/rated_item": ("rated",), "constant_data/level": ("star",), "constant_data/range": ("end",),
+        "constant_data/level_count": ("star",),
+        **{f"constant_data/{what}": ("test",) for what in ("test_of_user", "test_of_item", "test_rating")},
         "expected/U_mean": ("user", "factor"), "expected/U_var": ("user", "factor"),
         "expected/V_mean": ("item", "factor"), "expected/V_var": ("item", "factor"),
         "expected/prediction": ("pair",), "expected/prediction_var": ("pair",),

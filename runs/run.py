@@ -62,9 +62,11 @@ class Run:
             self.console.print(take_away, soft_wrap=True, highlight=False, markup=False)
         return 1 if failed else 0
 
-    def bare(self, results: Sequence[Result]) -> int:
-        """The end under --bare: no checkpoints, no figures; exit status 0."""
-        folder.write_summary(self.folder, self.problem, self.argv, self.seed, [], [Entry.of(r) for r in results])
+    def bare(self, results: Sequence[Result], entries: Sequence[Entry] | None = None) -> int:
+        """The end under --bare: no checkpoints, no figures; exit status 0. `entries` are what is said of the results
+        in `summary.json`, if it is more than what every result has."""
+        lines = [Entry.of(r) for r in results] if entries is None else entries
+        folder.write_summary(self.folder, self.problem, self.argv, self.seed, [], lines)
         print(f"{len(results)} result{'s' * (len(results) > 1)} in {self.folder}; "
               f"`python run.py compare {self.folder}` shows them")
         return 0

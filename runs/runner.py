@@ -45,7 +45,7 @@ class Runner:
                                      total=1 if task.method.family is Family.EXACT else task.plan.steps)
         pulse = Pulse()
         result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
-                       record=task.record, observer=task.observer,
+                       record=task.record, observer=task.observer, keeper=task.keeper,
                        on_step=lambda step, said: self._show(bar, pulse, step, said))
         self.progress.update(bar, total=result.steps, completed=result.steps)
         self.loading += result.loading

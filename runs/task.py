@@ -11,6 +11,7 @@ from checks.contract.preflight import at_size, preflight
 from inference import identity
 from inference.finite import arithmetic
 from inference.job import Observer, Plan, generator
+from inference.latents import Keeper
 from inference.method import Latents, Method
 from inference.options import typed
 from models.model import Data, Model
@@ -29,6 +30,7 @@ class Task:
     label: str = ""
     observer: Observer | None = None
     record: Callable[[Latents], Latents] = lambda latents: latents  # what to keep of a draw
+    keeper: Keeper | None = None  # for whom all of some draws is kept
 
     @property
     def identity(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 import run
-from commands import check, compare
+from commands import check, compare, predict
 from tests.support import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -76,8 +76,8 @@ def test_every_command_is_understood(line):
     """Arguments that parse; the files of `examples/` are there."""
     words = shlex.split(line)[2:]
     assert all((ROOT / word.partition(".py:")[0]).exists() for word in words if word.startswith("examples/"))
-    if words[0] == "compare":
-        parser(compare).parse_args(words[1:])
+    if words[0] in ("compare", "predict"):
+        parser({"compare": compare, "predict": predict}[words[0]]).parse_args(words[1:])
     elif "--check" in words:
         parser(check).parse_args(words)
     else:
@@ -93,7 +93,8 @@ def parser(door) -> argparse.ArgumentParser:
 
 def options() -> set[str]:
     """Every option that one of the doors has."""
-    parsers = [run.parser_for(problem) for problem in (*run.PROBLEMS, "mine.py")] + [parser(check), parser(compare)]
+    parsers = [run.parser_for(problem) for problem in (*run.PROBLEMS, "mine.py")] + [
+        parser(door) for door in (check, compare, predict)]
     return {word for made in parsers for word in made._option_string_actions if word.startswith("--")}
 
 

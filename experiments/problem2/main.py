@@ -45,11 +45,11 @@ def run(request: Request) -> int:
             ladder = fits[0] if request.asked else options.parse("factorization", RANKED)
             ranked = {K: runner(task) for K, task in ranked_tasks(request, ladder, parts)}
         study = Study(request, parts, results, ranked)
-        entries = [] if request.bare else report.show(this, study)
+        entries = report.scores(this, study) if request.bare else report.show(this, study)
         if request.recommend and ask is not None:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.best)
         if request.bare:
-            return this.bare([*results, *ranked.values()])
+            return this.bare([*results, *ranked.values()], entries)
         with this.busy("checkpoints"):
             found = checkpoints.run([fit.name for fit in fits], request.reference, request.outside)
         said = (takeaway.predicts(results), takeaway.bounds(results, study.num_ratings))
@@ -64,7 +64,7 @@ def main_tasks(request: Request, fits: list[Fit], parts: Split, ask: Pairs | Non
     """Every fit at --rank."""
     at = model(request, parts, request.rank)
     return [tasks.task(fit, at, parts, tasks.plan(fit.method, request.epochs, request.seed), samples=request.samples,
-                       ask=ask) for fit in fits]
+                       ask=ask, predicts=True) for fit in fits]
 
 
 def ranked_tasks(request: Request, fit: Fit, parts: Split) -> Iterator[tuple[int, Task]]:

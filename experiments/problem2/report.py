@@ -11,12 +11,14 @@ from experiments.problem2.checkpoints import TRAJECTORY
 from experiments.problem2.request import RANKED_SCORES
 from experiments.problem2.study import Study
 from experiments.ratings import captions
+from experiments.ratings.calibration import calibration
 from experiments.ratings.entries import RatingsEntry
 from experiments.ratings.words import doubts
 from inference.job import generator
 from inference.result import Result
 from runs.run import Run
 from views import factorization as views
+from views import ratings
 from views.figures import begin
 from views.numbers import decimals, three, with_error
 
@@ -29,15 +31,22 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
     told = [r for r in results if "elbo" in r.trace and r.by != "hand"] or [r for r in results if "elbo" in r.trace]
     for result in told if request.method else told[:1]:
         epochs(this, result, N, request.samples)
+    entries = scores(this, study)
+    figures(this, study)
+    return entries
+
+
+def scores(this: Run, study: Study) -> list[RatingsEntry]:
+    """The tables of scores: every fit at --rank, and one of them at each rank."""
+    request, results, N = study.request, study.results, study.num_ratings
     test = study.parts.test.rating.cpu().numpy()
     entries = [RatingsEntry.fitted(r, request.rank, N, test) for r in results]
-    comparison(this, entries, request.rank)
+    if entries:
+        comparison(this, entries, request.rank)
     ladder = [RatingsEntry.fitted(r, K, N) for K, r in study.ranked.items()]
     if ladder:
         ranks(this, ladder, request.ranked_samples)
-    figures(this, study)
-    entries += [e for e in ladder if e.rank != request.rank or e.name not in [r.name for r in results]]
-    return entries
+    return entries + [e for e in ladder if e.rank != request.rank or e.name not in [r.name for r in results]]
 
 
 def comparison(this: Run, entries: Sequence[RatingsEntry], rank: int) -> None:
@@ -71,6 +80,10 @@ def figures(this: Run, study: Study) -> None:
     this.console.print()
     reference = TRAJECTORY if request.recipe == "reference" else None
     story.figure(views.learning(this.folder, results, N, reference), captions.learning(results, N))
+    story.figure(ratings.overview(this.folder, study.best), captions.overview(parts.train))
+    story.figure(ratings.items(this.folder, study.best), captions.items(study.best))
+    if len(parts.test):
+        calibration(this, study.best, parts)
     story.figure(views.predictions(this.folder, test, results), captions.predictions(results))
     count = torch.bincount(parts.train.user, minlength=parts.train.num_users)
     story.figure(views.uncertainty(this.folder, count[parts.test.user].cpu().numpy(), results),

@@ -58,11 +58,11 @@ def run(request: Request) -> int:
             real, ladder = on_real(runner, request, this)
         kernels = len(request.kernels)
         study = Study(request.rank, parts, small, results[:kernels], results[kernels:], gibbs, point, real, ladder)
-        entries = [] if request.bare else report.show(this, study)
+        entries = report.bare(this, study) if request.bare else report.show(this, study)
         if request.recommend and ask is not None:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.main[0])
         if request.bare:
-            return this.bare(study.main)
+            return this.bare(study.main, entries)
         with this.busy("checkpoints"):
             found = checkpoints.run(study, request.reference)
         return this.conclude(found, entries, takeaway.predicts([*study.main, *study.compared]))
@@ -72,11 +72,11 @@ def task(fit: Fit, model: Factorization, parts: Split, request: Request, ask: Pa
     """A method at --rank; `ask` is for the kernels, whose draws recommend."""
     chain = fit.method.family is Family.MCMC
     return scored(fit, model, parts, request.plan, label=f"K={request.rank}" if chain else "", samples=request.samples,
-                   ask=ask if chain else None)
+                  ask=ask if chain else None, predicts=True)
 
 
 def scored(fit: Fit, model: Factorization, parts: Split, plan: Plan, place: Path = Path(), label: str = "",
-            samples: int = 100, ask: Pairs | None = None) -> Task:
+            samples: int = 100, ask: Pairs | None = None, predicts: bool = False) -> Task:
     """The method on `parts.train`. `plan` is for chains; other methods run until they have converged.
 
     Of variational fits the training set is not scored: a hundred draws after every epoch would cost more than the
@@ -84,9 +84,9 @@ def scored(fit: Fit, model: Factorization, parts: Split, plan: Plan, place: Path
     """
     if fit.method.family is not Family.MCMC:
         steps = POINT_SWEEPS if fit.method.family is Family.POINT else tasks.default_epochs(fit.method)
-        plan = Plan(steps, tolerance=tasks.TOLERANCE, draws=0, seed=plan.seed)
+        plan = Plan(steps, tolerance=tasks.TOLERANCE, draws=tasks.DRAWS, seed=plan.seed)
     return tasks.task(fit, model, parts, plan, place=place, label=label, samples=samples, ask=ask, joint=True,
-                      train_every=None if fit.method.family is Family.VARIATIONAL else 1)
+                      predicts=predicts, train_every=None if fit.method.family is Family.VARIATIONAL else 1)
 
 
 def climb(runner: Callable[[Task], Result], request: Request, kernel: Fit, model: Factorization, parts: Split,

@@ -7,8 +7,6 @@ import numpy as np
 from inference.diagnostics import least_ess, worst_rhat
 from inference.result import Result
 
-LEVEL = 0.9  # of the predictive intervals whose coverage is counted
-
 
 def log_joint(result: Result, num_ratings: int) -> np.ndarray:
     """log p(latents, r) of every kept draw, (chain, draw), nats: the prior's part and what the scorer saw of it."""
@@ -32,19 +30,6 @@ def diagnose(result: Result, num_ratings: int) -> dict[str, float | None]:
         None if worst is None else worst / float(result.seconds.sum()),
         worst_rhat(joint), least_ess(joint, still=count),
     ), strict=True))
-
-
-def coverage(result: Result, count: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of test ratings inside the central 90% of their predictive distribution, and how many; by bins of `count`.
-
-    count    (test pairs,) training ratings of the user of each
-    """
-    pit = result.expected["test_pit"]
-    inside = np.abs(pit - 0.5) <= LEVEL / 2
-    place = np.digitize(count, edges) - 1
-    sizes = np.array([(place == b).sum() for b in range(len(edges) - 1)])
-    shares = np.array([inside[place == b].mean() if sizes[b] else np.nan for b in range(len(edges) - 1)])
-    return shares, sizes
 
 
 def apart(judge: Result, other: Result) -> dict[str, float]:

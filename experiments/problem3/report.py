@@ -6,40 +6,38 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import torch
 
 from experiments.problem3 import measures, words
 from experiments.problem3.entries import ChainEntry, LadderEntry, RealEntry
 from experiments.problem3.study import Study
-from experiments.ratings import captions
+from experiments.ratings import captions, learned
+from experiments.ratings.calibration import calibration
 from experiments.ratings.entries import RatingsEntry, score
 from experiments.ratings.words import doubts
 from inference.diagnostics import KEPT
 from inference.result import Result
 from runs.run import Run
-from views import chains, sampling
+from views import chains, ratings, sampling
 from views.figures import begin
 from views.numbers import decimals, three, whole, with_error
 
-EDGES = (0, 5, 10, 20, 40, 80, 10**6)  # ratings of a user
 digits = partial(decimals, below=1e4)  # what a fit that diverged reaches is no wider than the others
 
 
 def show(this: Run, study: Study) -> list[RatingsEntry]:
     """Everything but the checkpoints; returns the lines of `summary.json`."""
-    N = len(study.parts.train)
     begin(r.name for r in (*study.main, *study.compared))
-    test = study.parts.test.rating.cpu().numpy()
-    entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
-    this.story.part(f"{N:,} ratings, K = {study.rank}")
-    methods(this, entries, study.rank)
-    this.story.doubt(*words.unmixed(entries), *doubts(study.main[0], test))
-    this.story.figure(sampling.sweeps(this.folder, list(study.main), study.rank), captions.sweeps(study.main[0]))
+    entries, judge = scores(this, study), study.main[0]
+    this.story.figure(sampling.sweeps(this.folder, list(study.main), study.rank), captions.sweeps(judge))
+    N = len(study.parts.train)
     joints = {r.name: measures.log_joint(r, N) / N for r in study.main if "log_prior" in r.draws}
     this.story.figure(chains.traces(this.folder / "chains.png", joints, "log joint\n(nats per rating)"),
                       captions.chains(entries))
+    learned.show(this, judge)
+    this.story.figure(ratings.overview(this.folder, judge), captions.overview(study.parts.train))
+    this.story.figure(ratings.items(this.folder, judge), captions.items(judge))
     if len(study.parts.test):
-        calibration(this, study)
+        calibration(this, study.main[0], study.parts)
         crosscheck(this, study)
     found: list[RatingsEntry] = list(entries)
     if study.gibbs:
@@ -48,6 +46,25 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
         this.console.print()
     found += [RealEntry.fitted(r, K, 1, share=1.0, data="jester-5k") for K, r in study.real.items()]
     return found + (ladder(this, study) if study.ladder else [])
+
+
+def scores(this: Run, study: Study) -> list[ChainEntry]:
+    """The table of the methods at --rank, and what should be doubted of it."""
+    test = study.parts.test.rating.cpu().numpy()
+    N = len(study.parts.train)
+    entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
+    this.story.part(f"{N:,} ratings, K = {study.rank}")
+    methods(this, entries, study.rank)
+    this.story.doubt(*words.unmixed(entries), *doubts(study.main[0], test))
+    return entries
+
+
+def bare(this: Run, study: Study) -> list[ChainEntry]:
+    """The scores alone."""
+    begin(r.name for r in study.main)
+    entries = scores(this, study)
+    learned.show(this, study.main[0], pictures=False)
+    return entries
 
 
 def entry(result: Result, rank: int, num_ratings: int, share: float = 1.0, test: np.ndarray | None = None
@@ -65,21 +82,6 @@ def methods(this: Run, entries: Sequence[ChainEntry], rank: int) -> None:
                   with_error(e.test_rmse, e.test_rmse_error, below=1e4), digits(e.rhat, 3), whole(e.ess_bulk),
                   whole(e.ess_tail), three(e.ess_per_second), digits(e.rhat_log_joint, 3), e.steps, three(e.seconds))
                  for e in entries], ("tail ESS", "validation", "steps", "ESS/s", "train NLL"))
-
-
-def calibration(this: Run, study: Study) -> None:
-    judge, parts = study.main[0], study.parts
-    counts = torch.bincount(parts.train.user, minlength=parts.train.num_users)
-    count = counts[parts.test.user].cpu().numpy()
-    edges = np.array(EDGES)
-    shares, sizes = measures.coverage(judge, count, edges)
-    this.story.figure(sampling.calibration(this.folder, judge, count, edges, shares, sizes, measures.LEVEL),
-                      captions.predictions([judge]))
-    this.table(f"{judge.name}: test ratings inside their central {100 * measures.LEVEL:.0f}% interval, "
-                "by training ratings of the user", ("ratings", "pairs", "inside", "mean PIT"),
-                [(sampling.bin_name(edges, b), int(sizes[b]), f"{100 * shares[b]:.1f}%",
-                  f"{judge.expected['test_pit'][np.digitize(count, edges) - 1 == b].mean():.3f}")
-                 for b in range(len(sizes)) if sizes[b]])
 
 
 def crosscheck(this: Run, study: Study) -> None:

@@ -11,6 +11,7 @@ from experiments.problem3.entries import ChainEntry
 from experiments.ratings.entries import score
 from experiments.ratings.words import LEVEL
 from inference.result import Result
+from models.ratings import Ratings
 
 
 def learning(results: Sequence[Result], num_ratings: int) -> str:
@@ -60,3 +61,22 @@ def ranks(gibbs: Mapping[tuple[float, int], Result], name: str, what: str) -> st
     """Where the chains end at each K."""
     ends = {f"K = {K}": score(r, f"{name}_nll") for (share, K), r in gibbs.items() if share == 1}
     return f"Gibbs on {what}, by number of factors: the NLL ends {span(ends)}."
+
+
+def overview(train: Ratings) -> str:
+    """What was given."""
+    users = np.bincount(train.user.cpu().numpy(), minlength=train.num_users)
+    items = np.bincount(train.item.cpu().numpy(), minlength=train.num_items)
+    return (f"The training set: {len(train):,} ratings; half of the users have at most {np.median(users):g}, half of "
+            f"the items at most {np.median(items):g}.")
+
+
+def items(result: Result) -> str:
+    """What is near what."""
+    return (f"The items' map by {result.name}: posterior means of their two factors, turned onto each other, the most "
+            f"rated by name. Items near each other are liked by the same users.")
+
+
+def learned(found: Mapping[str, np.ndarray]) -> str:
+    """What was learned besides the factors."""
+    return "Learned: " + ", ".join(f"{name} {x.mean():.3g} (sd {x.std():.2g})" for name, x in found.items()) + "."

@@ -8,6 +8,8 @@ import torch
 from data.rating_sheet import plain
 from data.ratings import Ratings
 from errors import InputError
+from experiments.ratings.calibration import LEVEL
+from inference.factorization.fitted.fit import Fit
 from inference.result import Result
 from models.ratings import Pairs
 from runs.run import Run
@@ -33,15 +35,27 @@ def unrated(train: Ratings, user: str) -> Pairs:
 
 def recommend(this: Run, user: str, top: int, train: Ratings, pairs: Pairs, result: Result) -> None:
     """The items with the highest predictive mean, by original id, with 90% predictive intervals."""
+    known = bool((train.user == pairs[0][0]).any())
+    mean, low, high = interval(result, train) if known else by_means(result, pairs)
+    ids = train.item_ids if train.item_ids is not None else range(train.num_items)
+    best = np.argsort(-mean, kind="stable")[:top]
+    why = "" if known else ", who has no rating in the training set: the items' means, and how users differ"
+    by = result.name if known else "all users' ratings"
+    this.table(f"For user {user}{why}, by {by}", ("item", "predicted rating", "90% interval"),
+                [(plain(ids[int(pairs[1][n])], WHOLE), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}")
+                 for n in best])
+
+
+def interval(result: Result, train: Ratings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predictive means and the ends of their intervals, at the pairs that the fit was asked for."""
     mean = result.expected["ask_mean"]
     sd = np.sqrt(result.expected["ask_spread"] ** 2 + result.expected["noise_variance"])
     low, high = mean - NORMAL_90 * sd, mean + NORMAL_90 * sd
-    if train.scale:
-        low, high = np.clip(low, *train.scale), np.clip(high, *train.scale)
-    ids = train.item_ids if train.item_ids is not None else range(train.num_items)
-    best = np.argsort(-mean, kind="stable")[:top]
-    known = bool((train.user == pairs[0][0]).any())
-    why = "" if known else ", who has no rating in the training set: from the prior, which prefers nothing"
-    this.table(f"For user {user}{why}, by {result.name}", ("item", "predicted rating", "90% interval"),
-                [(plain(ids[int(pairs[1][n])], WHOLE), f"{mean[n]:.2f}", f"{low[n]:.2f} to {high[n]:.2f}")
-                 for n in best])
+    return (mean, np.clip(low, *train.scale), np.clip(high, *train.scale)) if train.scale else (mean, low, high)
+
+
+def by_means(result: Result, pairs: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for somebody of whom nothing is known, by the items' means."""
+    user, item = (side.cpu().numpy() for side in pairs)
+    found = Fit.of(result, result.name).predict(user, item, LEVEL)
+    return found.mean, found.low, found.high

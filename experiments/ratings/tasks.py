@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import torch
@@ -10,8 +11,10 @@ import torch
 from data.ratings import Split
 from errors import InputError
 from inference.diagnostics import KEPT
+from inference.factorization.fitted.groups import Holding
 from inference.factorization.predictive import Predictive
 from inference.job import Plan
+from inference.latents import FEW
 from inference.method import Family, Latents, Method
 from models.factorization import Factorization
 from models.ratings import Pairs
@@ -20,15 +23,19 @@ from runs.task import Task
 
 TOLERANCE = 1e-5  # of the residual: nats per rating that a sweep gains, or rating units that a point moves
 EPOCHS = {Family.MCMC: 100, Family.VARIATIONAL: 50, Family.POINT: 50}  # at most; less where TOLERANCE is reached
+OF_ROWS = ("U", "V", "user_bias", "item_bias")
+DRAWS = 100  # of q that a result holds
 EPOCHS_OF_SVI = 10  # as in the reference
 
 
 def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Path = Path(), label: str = "",
-         samples: int = 100, ask: Pairs | None = None, train_every: int | None = 1, joint: bool = False) -> Task:
+         samples: int = 100, ask: Pairs | None = None, train_every: int | None = 1, joint: bool = False,
+         predicts: bool = False) -> Task:
     """The fit on `parts.train`, scored after every step on all three sets.
 
     train_every    one in so many of the training ratings is scored; None for none of them
     joint          keep the log prior of every draw too, so that the chains of the log joint can be diagnosed
+    predicts       keep all latents too, thinned, so that `run.py predict` can use the saved fit
     """
     kept = parts.test if len(parts.test) else parts.train
     model = replace(model, pairs=kept.pairs)
@@ -36,7 +43,7 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     nothing = model.blank()
 
     def record(latents: Latents) -> Latents:
-        found = model.quantities(latents, first)
+        found = model.quantities(latents, first) | {site: latents[site] for site in shared(model)}
         return found | {"log_prior": model.log_joint(latents, nothing)} if joint else found
 
     sets = {"validation": parts.validation, "test": parts.test}
@@ -44,7 +51,14 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
         few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
         sets = {"train": parts.train.take(few) if train_every > 1 else parts.train} | sets
     observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask)
-    return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record)
+    keeper = Holding(model, parts.train, parts.test) if predicts else None
+    return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record, keeper)
+
+
+def shared(model: Factorization) -> list[str]:
+    """The sites that all rows share: noise, and the priors of the rows."""
+    return [site for site, shape in model.sites.items()
+            if site not in OF_ROWS and prod(shape) <= max(FEW, model.width**2)]
 
 
 def plan(method: Method, epochs: int | None, seed: int) -> Plan:
@@ -53,7 +67,7 @@ def plan(method: Method, epochs: int | None, seed: int) -> Plan:
         raise InputError(f"--epochs must be at least 1, not {epochs}")
     steps = default_epochs(method) if epochs is None else epochs
     warmup = steps // 5 if method.family is Family.MCMC else 0
-    return Plan(steps, warmup=warmup, draws=0, tolerance=TOLERANCE, seed=seed)
+    return Plan(steps, warmup=warmup, draws=DRAWS, tolerance=TOLERANCE, seed=seed)
 
 
 def default_epochs(method: Method) -> int:

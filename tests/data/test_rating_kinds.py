@@ -38,6 +38,8 @@ BYTES = {
     "a mark of inches": FRAME.assign(text='12" disco').to_csv(index=False, sep="\t", quoting=3).encode(),
     "MatrixMarket": ("%%MatrixMarket matrix coordinate real general\n% of ours\n"
                      f"8 16 {len(FORTY)}\n" + "".join(f"{u} {i} {r}\n" for u, i, r in FORTY)).encode(),
+    "MatrixMarket, array": ("%%MatrixMarket matrix array real general\n% of ours\n8 16\n" + "".join(
+        f"{({(u, i): r for u, i, r in FORTY}).get((u, i), 0)}\n" for i in range(1, 17) for u in range(1, 9))).encode(),
     "a matrix": PIVOT.to_csv().encode(), "a matrix with NaN": PIVOT.to_csv(na_rep="NaN").encode(),
     "a matrix with 99": PIVOT.fillna(99).to_csv().encode(),
     "a matrix, decimal commas": PIVOT.to_csv(sep=";", decimal=",").encode(),
@@ -127,7 +129,12 @@ REFUSED = {
     "Excel": ("\xd0\xcf\x11\xe0", "is an Excel workbook"), "PDF": ("%PDF-1.5", "is a PDF"),
     "pickle": ("\x80\x04\x95", "is a Python pickle"), "noise": ("".join(map(chr, range(256))), "is not text"),
     "escapes": ("user,item,rating\n1,2,\x1b[31mgood" + "x" * 400, r"line 2: '\?\[31mgoodx+\.\.\.' in column 3"),
-    "a pattern": ("%%MatrixMarket matrix coordinate pattern general\n1 1 1\n1 1\n", "is MatrixMarket, but not"),
+    "a pattern": ("%%MatrixMarket matrix coordinate pattern general\n1 1 1\n1 1\n", "says who rated what"),
+    "of complex numbers": ("%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 2 0\n", "but not 'matrix"),
+    "an array cut short": ("%%MatrixMarket matrix array real general\n2 2\n1\n2\n3\n", "2 x 2 values, and has 3"),
+    "an array of words": ("%%MatrixMarket matrix array real general\n1 1\ngood\n", "'good' stands where a number"),
+    "an array of no size": ("%%MatrixMarket matrix array real general\n1\n", "array says rows and columns"),
+    "zstd": ("\x28\xb5\x2f\xfdabc", "packed by zstd: unpack it"),
     "cut short": ("%%MatrixMarket matrix coordinate real general\n2 2 3\n1 1 5\n", "has 3 entries, and has 1"),
 }
 
@@ -165,6 +172,18 @@ def test_what_says_that_nothing_was_rated(tmp_path):
     assert "1 rows with a rating of -1 are left out" in said[0]
     kept = read_ratings(tmp_path / "anime.csv", how=Reading("user=user_id,item=anime_id,rating=rating"))
     assert kept.rating.tolist() == [-1, 7, 8, 9]
+
+
+def test_amazons_file_without_a_header(tmp_path):
+    """Of 2014 user, item; of 2018 item, user: https://nijianmo.github.io/amazon/ ("item, user, rating, timestamp")."""
+    rows = [(f"A{u:013d}", f"B{i:09d}", 1 + (u + i) % 5) for u in range(6) for i in range(4)]
+    said: list[str] = []
+    for name, order in (("first", (0, 1)), ("second", (1, 0))):
+        (tmp_path / name).write_text("".join(f"{r[order[0]]},{r[order[1]]},{r[2]}.0,13{k:08d}\n"
+                                             for k, r in enumerate(rows)))
+        found = read_ratings(tmp_path / name, how=Reading(say=said.append))
+        assert sorted(ids(found)) == sorted(rows)
+    assert sum("the item before the user" in line for line in said) == 1
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="needs shared/cases/ratings beside the repository")

@@ -80,8 +80,9 @@ def test_a_run_leaves_what_the_readme_says(quick, tmp_path, monkeypatch, capsys)
         assert {"by", "family", "seconds", "seconds_to_1_percent", "elbo_per_rating", "train_nll", "validation_nll",
                 "test_nll", "test_rmse", "converged", "steps"} <= line.keys()
         assert -4 < line["elbo_per_rating"] < -1 and 1 < line["train_nll"] < line["test_nll"] < 3
-    assert {"learning.png", "ranks.png", "predictions.png", "uncertainty.png", "gradients.png", "run.json",
-            "coordinate_ascent.nc", "elbo_by_hand.nc"} <= {p.name for p in out.iterdir()}
+    assert {"learning.png", "ranks.png", "predictions.png", "uncertainty.png", "gradients.png", "run.json", "data.png",
+            "items.png", "calibration.png"} <= {p.name for p in out.iterdir()}
+    assert {"coordinate_ascent.nc", "elbo_by_hand.nc"} <= {p.name for p in out.iterdir()}
     assert (out / "rank4" / "coordinate_ascent.nc").is_file() and not list(out.rglob("*.npz"))
     result = Result.load(out / "elbo_by_hand.nc")
     assert float(result.expected["test_nll"]) == pytest.approx(lines["elbo_by_hand", 2]["test_nll"])

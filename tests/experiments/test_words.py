@@ -13,9 +13,9 @@ from experiments.problem1 import report as report1
 from experiments.problem1 import study as study1
 from experiments.problem1 import words as words1
 from experiments.problem1.study import GridEntry, Study
-from experiments.problem3 import measures
 from experiments.problem3 import words as words3
 from experiments.problem3.entries import ChainEntry
+from experiments.ratings import calibration
 from experiments.ratings.entries import RatingsEntry, errors
 from experiments.ratings.words import doubts
 from inference.result import Result
@@ -180,7 +180,7 @@ def test_coverage_of_a_uniform_pit_is_its_level():
     """Central 90% intervals: of 1,000 values evenly spread 900 lie inside, in each bin of users too."""
     pit = np.tile((np.arange(1000) + 0.5) / 1000, 2)
     found = result(expected={"test_pit": pit})
-    shares, sizes = measures.coverage(found, np.repeat([3, 30], 1000), np.array([0, 10, 99]))
+    shares, sizes = calibration.coverage(found, np.repeat([3, 30], 1000), np.array([0, 10, 99]))
     assert shares == pytest.approx([0.9, 0.9]) and list(sizes) == [1000, 1000]
 
 

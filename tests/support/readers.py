@@ -166,8 +166,8 @@ def a_model() -> GridMRF:
 def a_job(name: str) -> job.Job:
     """Of a small run, as `drive` makes it."""
     method, plan = load.method("grid", name), Plan(steps=6, chains=2, warmup=2, draws=3)
-    rngs = [[job.generator(0, f"{role}/{c}") for c in range(2)] for role in ("method", "observer")]
-    return job.Job(method, a_model(), None, plan, {}, lambda latents: latents, None, *rngs)
+    own, observers = ([job.generator(0, f"{role}/{c}") for c in range(2)] for role in ("method", "observer"))
+    return job.Job(method, a_model(), None, plan, {}, lambda latents: latents, None, own, observers)
 
 
 CHECKPOINTED = ("gibbs", "mean_field", "loopy_bp")

@@ -38,7 +38,7 @@ def test_by_rank_shows_the_ends_and_the_ways(drawn, tmp_path):
     factorization.by_rank(tmp_path, results, 100)
     ends, elbo, test, train = drawn[0].axes
     assert {line.get_label(): xy(line) for line in ends.get_lines()} == {
-        "ELBO per rating": ([1, 2], [-1.0, -2.0]), "test NLL": ([1, 2], [2.0, 3.0]),
+        "minus the ELBO per rating": ([1, 2], [1.0, 2.0]), "test NLL": ([1, 2], [2.0, 3.0]),
         "train NLL": ([1, 2], [1.5, 2.5])}
     assert [axis.get_title() for axis in (elbo, test, train)] == [
         "ELBO per rating, on the way", "test NLL, on the way", "train NLL, on the way"]

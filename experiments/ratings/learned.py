@@ -1,0 +1,66 @@
+"""What a fit has learned besides the factors: the noise, and the priors of the rows.
+
+U and V are known up to rotation, and biases up to what the other side's mean takes of them. What the learned priors
+say whatever these are: of a user x = (u, b) ~ N(a, A) and an item y = (v, c) ~ N(d, D), both new,
+
+    mean of a rating     a_u . d_v + a_b + d_c
+    sd between users     of its mean over items: variance  (d_v, 1)' A (d_v, 1)
+    sd between items     of its mean over users: variance  (a_u, 1)' D (a_u, 1)
+    sd of a pair         of what is left, user by item: variance  tr(A_uu D_vv)
+
+without the bias terms where there are no biases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from experiments.ratings import captions
+from inference.result import Result
+from runs.run import Run
+from views import ratings as views
+
+Draws = Mapping[str, np.ndarray]  # (chain, draw)
+
+
+def learned(result: Result) -> dict[str, np.ndarray]:
+    """Draws of what was learned, (chain, draw), rating units; nothing where nothing was."""
+    draws, found = result.draws, {}
+    if "sigma2" in draws:
+        found["sd of the noise"] = np.sqrt(draws["sigma2"])
+    if "precision_U" in draws:
+        found |= _priors(draws, int(result.facts["model"]["rank"]))
+    return found
+
+
+def _priors(draws: Draws, K: int) -> dict[str, np.ndarray]:
+    A, D = (np.linalg.inv(draws[f"precision_{side}"]) for side in "UV")
+    a, d = (draws[f"mean_{side}"] for side in "UV")
+    biased = a.shape[-1] > K
+    overall = (a[..., :K] * d[..., :K]).sum(-1) + (a[..., K] + d[..., K] if biased else 0.0)
+    against = [np.concatenate([other[..., :K], np.ones_like(other[..., K:])], -1) for other in (d, a)]
+    return {"mean of a rating": overall, "sd between users": np.sqrt(_form(against[0], A)),
+            "sd between items": np.sqrt(_form(against[1], D)),
+            "sd of a pair": np.sqrt((A[..., :K, :K] * D[..., :K, :K]).sum((-2, -1)))}
+
+
+def _form(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """x' M x of each."""
+    found: np.ndarray = np.einsum("...k,...kl,...l->...", x, matrix, x)
+    return found
+
+
+def show(this: Run, result: Result, pictures: bool = True) -> None:
+    """The table, and the figure; nothing where nothing was learned."""
+    found = learned(result)
+    if not found or not next(iter(found.values())).size:
+        return
+    ends = {name: np.quantile(x, (0.05, 0.95)) for name, x in found.items()}
+    this.table(f"{result.name}: learned noise and priors, of a new user and item; rating units",
+                ("what", "mean", "sd", "5%", "95%"),
+                [(name, f"{x.mean():.4f}", f"{x.std():.4f}", *(f"{end:.4f}" for end in ends[name]))
+                 for name, x in found.items()])
+    if pictures:
+        this.story.figure(views.learned(this.folder, result, found), captions.learned(found))

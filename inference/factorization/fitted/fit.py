@@ -1,0 +1,158 @@
+"""A saved fit as what predicts: its model, its kept draws, its ids, and what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from errors import InputError
+from inference.factorization.fitted.effects import Effects
+from inference.factorization.fitted.fold_in import Rows, components, fold_in, noise_of
+from inference.factorization.fitted.mixture import Predicted, predicted
+from inference.method import Latents
+from inference.result import Result
+from models.factorization import Factorization
+from models.ladder import Ladder
+from models.ratings import Ratings
+
+BLOCK = 2**23  # numbers of a table at a time
+KINDS: Mapping[str, type[Factorization]] = {"Factorization": Factorization, "Ladder": Ladder}
+NOBODY = -1  # the number of a user or item that the fit does not know
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Users and items are numbers here, of their places among `user_ids` and `item_ids`; NOBODY is none of them.
+
+    draws      of all latents, in double precision
+    training   the group `constant_data`, see `groups`
+    """
+
+    name: str
+    family: str
+    model: Factorization
+    draws: list[Latents]
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    training: Mapping[str, np.ndarray]
+    bounded: bool = False  # whether the scale is known to end where `training["range"]` does
+
+    @classmethod
+    def of(cls, result: Result, where: str) -> Fit:
+        """From a result. Errors: InputError, which says `where` it is, for one that does not hold its draws."""
+        said, latents, training = result.facts.get("model"), *(result.groups.get(g) for g in (
+            "latents", "constant_data"))
+        if result.facts.get("problem") != "factorization" or not isinstance(said, dict):
+            raise InputError(f"{where} is no fit of ratings: predictions are made from a result of Problem 2 or 3")
+        if not latents or training is None or not {"user", "item"} <= result.coords.keys():
+            raise InputError(f"{where} does not hold draws of its factors: take a result of a run's own folder, not of "
+                             f"rank1, rank2 and so on below it, or fit again with this version")
+        model = _model(said, where)
+        if set(latents) != set(model.sites):
+            raise InputError(f"{where} holds draws of {', '.join(sorted(latents))}, and its model has "
+                             f"{', '.join(sorted(model.sites))}: fit again with this version")
+        flat = {site: torch.from_numpy(np.ascontiguousarray(value.reshape(-1, *value.shape[2:]), dtype=np.float64))
+                for site, value in latents.items()}
+        draws = [{site: value[d] for site, value in flat.items()} for d in range(len(next(iter(flat.values()))))]
+        return cls(result.name, result.family, model, draws, result.coords["user"][1], result.coords["item"][1],
+                   training, "bounded" in training and bool(training["bounded"]))
+
+    @cached_property
+    def levels(self) -> np.ndarray:
+        """The stars; none where ratings are on no scale of a few levels."""
+        return self.training.get("level", np.empty(0))
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        return (float(self.training["range"][0]), float(self.training["range"][1])) if self.bounded else None
+
+    @cached_property
+    def by_item(self) -> Effects:
+        """What somebody new is predicted from."""
+        return Effects.of(self.training, "item")
+
+    @cached_property
+    def by_user(self) -> Effects:
+        """What something new is predicted from."""
+        return Effects.of(self.training, "user")
+
+    def known(self, side: str, index: np.ndarray) -> np.ndarray:
+        """Which of these have a rating in the training set."""
+        return (index != NOBODY) & (self.training[f"{side}_count"][index] > 0)
+
+    def rated(self, user: int) -> np.ndarray:
+        """The items that a user rated in the training set."""
+        ends = self._ends
+        return self.training["rated_item"][ends[user]:ends[user + 1]].astype(np.int64)
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self.training["user_count"])]).astype(np.int64)
+
+    @cached_property
+    def factors(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The two matrices of every draw whose rows' inner products are predictions."""
+        return [(a.numpy(), b.numpy()) for a, b in (self.model.product(latents) for latents in self.draws)]
+
+    @cached_property
+    def noise(self) -> np.ndarray:
+        """Noise variance of every draw."""
+        return np.array([noise_of(self.model, latents) for latents in self.draws])
+
+    def folded(self, new: Ratings) -> Rows:
+        """The rows of the users of `new`, see `fold_in`."""
+        return fold_in(self.model, self.draws, new)
+
+    def predict(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None = None) -> Predicted:
+        """At pairs of users and items; `rows`: the users are new ones, by their numbers in these."""
+        parts = []
+        for here in self._blocks(len(user)):
+            u, i = user[here], item[here]
+            some = self.known("item", i) if rows is not None else self.known("user", u) & self.known("item", i)
+            part = predicted(*self._others(u, i, rows), self.levels, inside, self.limits)
+            if some.any():
+                good = predicted(*self._components(u[some], i[some], rows), self.levels, inside, self.limits)
+                for name in ("mean", "sd", "low", "high", "probability"):
+                    getattr(part, name)[some] = getattr(good, name)
+            parts.append(part)
+        return Predicted.joined(parts, self.levels)
+
+    def basis(self, user: np.ndarray, item: np.ndarray, new: bool = False) -> np.ndarray:
+        """What each pair is predicted from, in words."""
+        who = np.ones(len(user), bool) if new else self.known("user", user)
+        what = self.known("item", item)
+        return np.select([who & what, what, who & (not new)], ["new user" if new else "fit", "item mean", "user mean"],
+                         "mean").astype(object)
+
+    def _components(self, user: np.ndarray, item: np.ndarray, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
+        if rows is not None:
+            return components(self.model, self.draws, rows, user, item)
+        m = np.stack([np.einsum("pk,pk->p", A[user], B[item]) for A, B in self.factors])
+        return m, np.broadcast_to(self.noise[:, None], m.shape)
+
+    def _others(self, user: np.ndarray, item: np.ndarray, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
+        """By the means of whichever side is known; one component."""
+        m, s = np.full(len(user), self.by_item.overall), np.full(len(user), self.by_item.total)
+        sides = [(self.by_item, item, self.known("item", item))]
+        if rows is None:
+            sides.insert(0, (self.by_user, user, self.known("user", user)))
+        for effects, index, some in sides:
+            m[some], s[some] = effects.mean[index[some]], effects.variance[index[some]]
+        return m[None], np.maximum(s, np.finfo(float).tiny)[None]
+
+    def _blocks(self, count: int) -> Iterator[slice]:
+        size = max(1, BLOCK // (len(self.draws) * (self.model.width + 4)))
+        return (slice(k, k + size) for k in range(0, count, size))
+
+
+def _model(said: Mapping[str, Any], where: str) -> Factorization:
+    """The model that a result's facts tell of."""
+    kind = KINDS.get(str(said.get("class")))
+    if kind is None or not {f.name for f in fields(kind)} >= said.keys() - {"class"}:
+        raise InputError(f"{where} is of a model that this version does not know: fit again with it")
+    return kind(**{name: value for name, value in said.items() if name != "class"})

@@ -1,0 +1,76 @@
+"""New users without refitting: each one's row given their ratings, for every kept draw of the items.
+
+    u | V_d, theta_d, r ~ N(mu_d, Sigma_d)        as `row_conditional`
+    r_j | d ~ N(w_j . mu_d + c_j, w_j' Sigma_d w_j + noise_d),        w_j, c_j the regressors of item j
+
+Exact given V_d and the other latents theta_d: what a refit that holds them fixed gives. What new ratings say about V
+is left out; draws of V are those of the fit, from q where it is variational. Cost of a user: D (n K^2 + K^3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from inference.factorization.parts.by_row import by_user_and_item
+from inference.factorization.parts.row_conditional import Prior, posterior
+from inference.method import Latents
+from models.factorization import Factorization
+from models.ladder import Ladder
+from models.ratings import Ratings
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The new users' conditionals, a component for every draw."""
+
+    mean: Float64[Tensor, "draws users D"]
+    covariance: Float64[Tensor, "draws users D D"]
+
+
+def prior_of(model: Factorization, latents: Latents, side: str) -> Prior:
+    """Of one side's rows, given what is learned of it."""
+    if isinstance(model, Ladder) and model.hierarchical:
+        return Prior(latents[f"mean_{side}"], latents[f"precision_{side}"])
+    return Prior.of(model)
+
+
+def noise_of(model: Factorization, latents: Latents) -> float:
+    return float(latents.get("sigma2", model.noise_variance))
+
+
+def fold_in(model: Factorization, draws: list[Latents], new: Ratings) -> Rows:
+    """The rows of the users of `new`, whose items are the fit's."""
+    users = by_user_and_item(new)[0]
+    found = []
+    for latents in draws:
+        table, offset = model.regressors(model.rows(latents, "V"))
+        found.append(posterior(users, table.contiguous(), prior_of(model, latents, "U"), noise_of(model, latents),
+                               column_offset=offset))
+    return Rows(torch.stack([f.mean for f in found]), torch.stack([f.spread for f in found]))
+
+
+def components(model: Factorization, draws: list[Latents], rows: Rows, user: np.ndarray, item: np.ndarray
+               ) -> tuple[np.ndarray, np.ndarray]:
+    """Means and variances of the predictive mixture at pairs (P,), each (draws, P)."""
+    m, s = np.empty((len(draws), len(user))), np.empty((len(draws), len(user)))
+    for d, latents in enumerate(draws):
+        table, offset = model.regressors(model.rows(latents, "V"))
+        w = table.numpy()[item]
+        mean, covariance = rows.mean[d].numpy()[user], rows.covariance[d].numpy()[user]
+        m[d] = np.einsum("pk,pk->p", w, mean) + (0.0 if offset is None else offset.numpy()[item])
+        s[d] = (np.matmul(covariance, w[:, :, None])[:, :, 0] * w).sum(1) + noise_of(model, latents)
+    return m, s
+
+
+def means(model: Factorization, draws: list[Latents], rows: Rows, user: np.ndarray) -> np.ndarray:
+    """Predictive means of users (U,) at every item, (U, items)."""
+    total = np.zeros((len(user), model.num_items))
+    for d, latents in enumerate(draws):
+        table, offset = model.regressors(model.rows(latents, "V"))
+        total += rows.mean[d].numpy()[user] @ table.numpy().T + (0.0 if offset is None else offset.numpy())
+    return total / len(draws)

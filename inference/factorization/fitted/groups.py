@@ -1,0 +1,100 @@
+"""What a saved fit holds beside its draws: for ArviZ, and for predictions afterwards.
+
+    log_likelihood, posterior_predictive, observed_data   r, at OBSERVED training ratings, evenly spaced; the same ones
+                                                          for every fit of the same ratings
+    constant_data                                         counts and means of users and items, who rated what, the
+                                                          levels and range of the ratings, the test set
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference.latents import Groups
+from inference.method import Latents
+from models.factorization import Factorization
+from models.ratings import Ratings, label_array
+
+OBSERVED = 1000
+MOST_LEVELS = 21  # distinct ratings that are stars
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A `Keeper` (see inference/latents.py) of a fit to `train`."""
+
+    model: Factorization
+    train: Ratings
+    test: Ratings
+
+    @property
+    def observed(self) -> Ratings:
+        step = max(1, -(-len(self.train) // OBSERVED))
+        return self.train.take(torch.arange(0, len(self.train), step, device=self.train.device))
+
+    @property
+    def coords(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Ids, numbers from 0 where the source has none; and who and what each observed rating is of."""
+        found: dict[str, tuple[str, np.ndarray]] = {}
+        for side, ids, count, index in (
+                ("user", self.train.user_ids, self.model.num_users, self.observed.user),
+                ("item", self.train.item_ids, self.model.num_items, self.observed.item)):
+            names = np.arange(count) if ids is None else label_array(ids)
+            found |= {side: (side, names), f"rating_{side}": ("rating", names[index.cpu().numpy()])}
+        return found
+
+    def groups(self, rng: torch.Generator, latents: Latents) -> Groups:
+        observed = self.observed.to("cpu")
+        mean, variance = predictions(self.model, latents, observed)
+        z = torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=rng.device).cpu()
+        return {
+            "log_likelihood": {"r": torch.distributions.Normal(mean, variance.sqrt()).log_prob(observed.rating).float(
+                ).numpy()},
+            "posterior_predictive": {"r": (mean + variance.sqrt() * z).float().numpy()},
+            "observed_data": {"r": observed.rating.numpy()},
+            "constant_data": constants(self.train.to("cpu"), self.test.to("cpu"))}
+
+
+def predictions(model: Factorization, latents: Latents, at: Ratings) -> tuple[Tensor, Tensor]:
+    """Predictions at these pairs, (chain, draw, N), and their noise variances, (chain, draw, 1)."""
+    chains, draws = next(iter(latents.values())).shape[:2]
+    mean = torch.empty(chains, draws, len(at), dtype=torch.float64)
+    variance = torch.full((chains, draws, 1), float(model.noise_variance), dtype=torch.float64)
+    for c in range(chains):
+        for d in range(draws):
+            one = {site: value[c, d].double() for site, value in latents.items()}
+            mean[c, d] = model.quantities(one, at.pairs)["prediction"]
+            variance[c, d] = one.get("sigma2", variance[c, d])
+    return mean, variance
+
+
+def constants(train: Ratings, test: Ratings) -> dict[str, np.ndarray]:
+    """Of the training ratings, and the test set by the numbers of its users and items."""
+    rating, order = train.rating.numpy(), np.lexsort((train.item.numpy(), train.user.numpy()))
+    found = {"rated_item": smallest(train.item.numpy()[order], train.num_items),
+             "rating_mean": rating.mean(), "rating_variance": rating.var(),
+             "bounded": np.array(train.scale is not None)}
+    for side, index, count in (("user", train.user, train.num_users), ("item", train.item, train.num_items)):
+        number = np.bincount(index.numpy(), minlength=count)
+        total = np.bincount(index.numpy(), rating, minlength=count)
+        mean = np.where(number, total / np.maximum(number, 1), rating.mean())
+        found |= {f"{side}_count": number, f"{side}_mean": mean}
+    levels, counts = np.unique(rating, return_counts=True)
+    found["range"] = np.array(train.scale or (levels[0], levels[-1]), dtype=np.float64)
+    if len(levels) <= MOST_LEVELS:
+        found |= {"level": levels, "level_count": counts}
+    return found | {"test_of_user": smallest(test.user.numpy(), test.num_users),
+                    "test_of_item": smallest(test.item.numpy(), test.num_items), "test_rating": test.rating.numpy()}
+
+
+def smallest(index: np.ndarray, count: int) -> np.ndarray:
+    """Numbers below `count` in as few bytes as hold them.
+
+    >>> smallest(np.array([3, 0]), 200).dtype
+    dtype('uint8')
+    """
+    return index.astype(np.min_scalar_type(max(count - 1, 0)))

@@ -1,0 +1,135 @@
+"""`predict` at the door: the run's own predictions again, ids as they were, and what it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+import run
+from inference.result import Result
+
+USERS, ITEMS = 40, 9
+
+
+def door(*argv: object) -> int:
+    return run.guarded([str(a) for a in argv])
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory) -> Path:
+    """A chain, a q and a point of ratings whose ids are text: users u00 to u39, items 007 and so on."""
+    folder = tmp_path_factory.mktemp("fits")
+    rng = np.random.default_rng(0)
+    U, V = rng.normal(size=(USERS, 2)), rng.normal(size=(ITEMS, 2))
+    lines = ["user,item,rating"]
+    for i in range(USERS):
+        for j in sorted(rng.permutation(ITEMS)[: rng.integers(3, ITEMS - 1)]):
+            lines.append(f"u{i:02d},00{j},{np.clip(round(3 + 0.8 * U[i] @ V[j] + 0.7 * rng.normal()), 1, 5):.0f}")
+    (folder / "ratings.csv").write_text("\n".join(lines))
+    words = ["--ratings", folder / "ratings.csv", "--scale", "1,5", "--split", "0.8,0.05,0.15", "--bare"]
+    assert door("--problem", 3, *words, "--model", "noise+hierarchical+biases", "--sweeps", 40, "--out",
+                folder / "chain") == 0
+    assert door("--problem", 2, *words, "--method", "coordinate_ascent", "--method", "maximum_likelihood", "--out",
+                folder / "others") == 0
+    return folder
+
+
+def files(fits: Path) -> list[Path]:
+    return [fits / "chain" / "ladder_gibbs.nc", *(fits / "others").glob("*.nc")]
+
+
+def test_the_runs_own_predictions_again(fits, tmp_path):
+    """Of the chain all draws are kept; of a q they are others, of which a hundred tell a mean to some posterior sds
+    over ten."""
+    for path in files(fits):
+        result = Result.load(path)
+        users, items = (result.coords[f"test_{side}"][1] for side in ("user", "item"))
+        (tmp_path / "pairs.csv").write_text("\n".join(["item,user", *map(",".join, zip(items, users, strict=True))]))
+        out = tmp_path / f"{path.stem}.parquet"
+        assert door("predict", path, "--pairs", tmp_path / "pairs.csv", "--out", out) == 0
+        found = pyarrow.parquet.read_table(out)
+        assert found["user"].to_pylist() == users.tolist() and found["item"].to_pylist() == items.tolist()
+        known = np.array(found["by"].to_pylist()) == "fit"
+        mean, spread = (result.expected[f"test_{name}"] for name in ("mean", "spread"))
+        off = np.abs(found["mean"].to_numpy() - mean)[known]
+        assert (off <= (0.6 * spread[known] if result.family == "variational" else 1e-5)).all() and known.sum() > 10
+        stars = np.array([found[f"p_{k}"].to_numpy() for k in range(1, 6)])
+        assert np.allclose(stars.sum(0), 1) and (stars >= 0).all()
+        assert (found["low"].to_numpy() >= 1).all() and (found["high"].to_numpy() <= 5).all()
+
+
+def test_who_and_what_is_unknown_is_counted(fits, tmp_path, capsys):
+    (tmp_path / "pairs.tsv").write_text("u00\t001\nnobody\t001\nu00\tnothing\nnobody\tnothing\nu00\t1\n")
+    assert door("predict", fits / "chain", "--pairs", tmp_path / "pairs.tsv", "--out", tmp_path / "out.csv") == 0
+    said = capsys.readouterr().out
+    assert "1 of 5 predictions have no draws behind them, as their user is not in" in said and "2 of 5" in said
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "user,item,mean,sd,low,high,p_1,p_2,p_3,p_4,p_5,by"
+    by = [line.rpartition(",")[2] for line in lines[1:]]
+    assert by == ["fit", "item mean", "user mean", "mean", "user mean"]  # 1 is not 001
+    found = pyarrow.csv.read_csv(tmp_path / "out.csv")
+    assert all((found["high"].to_numpy() - found["low"].to_numpy()) > 1)
+
+
+def test_new_users_and_recommendations(fits, tmp_path, capsys):
+    new = tmp_path / "new.csv"
+    new.write_text("user,item,rating\nann,001,5\nann,002,1\nbob,003,4\nbob,unheard,2\n")
+    assert door("predict", fits / "chain", "--recommend", "all", "--new-users", new, "--top", 3, "--out",
+                tmp_path / "a.csv") == 0
+    assert "1 of 4 ratings are of items without a training rating" in capsys.readouterr().out
+    found = pyarrow.csv.read_csv(tmp_path / "a.csv").to_pylist()
+    assert [row["user"] for row in found] == ["ann"] * 3 + ["bob"] * 3 and {row["by"] for row in found} == {"new user"}
+    assert not {row["item"] for row in found if row["user"] == "ann"} & {"001", "002"}
+    (tmp_path / "users.txt").write_text("u03\nu01\n")
+    assert door("predict", fits / "chain", "--recommend", tmp_path / "users.txt", "--top", 2, "--out",
+                tmp_path / "b.csv") == 0
+    rows = pyarrow.csv.read_csv(tmp_path / "b.csv").to_pylist()
+    assert [(r["user"], r["rank"]) for r in rows] == [("u03", 1), ("u03", 2), ("u01", 1), ("u01", 2)]
+    assert door("predict", fits / "chain", "--recommend", "all", "--out", tmp_path / "c.csv") == 0
+    said = capsys.readouterr().out
+    assert all(f"{name}@10" in said for name in ("precision", "recall", "NDCG", "coverage"))
+
+
+def test_a_saved_fit_is_small(fits):
+    for path in files(fits):
+        assert path.stat().st_size < 4 * 2**20
+        assert Result.load(path).groups["latents"]["V"].shape[2:] == (ITEMS, 2)
+
+
+@pytest.mark.parametrize("words, why", [
+    (["--out", "{0}/o.csv"], "--pairs FILE, or --recommend"),
+    (["--pairs", "{0}/p.csv"], "--out predictions.csv"),
+    (["--pairs", "{0}/p.csv", "--out", "{0}/o.xls"], "or .parquet"),
+    (["--pairs", "{0}/p.csv", "--out", "{0}/nowhere/o.csv"], "there is no folder"),
+    (["--pairs", "{0}/p.csv", "--out", "{0}/p.csv"], "is there already"),
+    (["--pairs", "{0}/absent.csv", "--out", "{0}/o.csv"], "there is no file"),
+    (["--pairs", "{0}/p.csv", "--top", "3", "--out", "{0}/o.csv"], "--top would change nothing"),
+    (["--pairs", "{0}/p.csv", "--level", "1.5", "--out", "{0}/o.csv"], "--level lie between 0 and 1"),
+    (["--pairs", "{0}/q.csv", "--out", "{0}/o.csv"], "none is known as item"),
+    (["--pairs", "{0}/r.csv", "--out", "{0}/o.csv"], "line 3 has no item id"),
+    (["--recommend", "{0}/p.csv", "--out", "{0}/o.csv"], "there is no user zed in the fit"),
+    (["--recommend", "all", "--new-users", "{0}/old.csv", "--out", "{0}/o.csv"], "is in the fit already"),
+    (["--recommend", "all", "--new-users", "{0}/far.csv", "--out", "{0}/o.csv"], "off the scale 1 to 5"),
+    (["--recommend", "all", "--new-users", "{0}/twice.csv", "--out", "{0}/o.csv"], "rates an item twice"),
+    (["--recommend", "all", "--new-users", "{0}/other.csv", "--out", "{0}/o.csv"], "knows none of these items"),
+])
+def test_what_is_refused(fits, tmp_path, words, why, capsys):
+    for name, text in {"p": "user,item\nzed,001\n", "q": "user,colour\nu00,red\n", "r": "user,item\nu00,001\nu01,\n",
+                       "old": "user,item,rating\nu00,001,3\n", "far": "user,item,rating\nann,001,9\n",
+                       "twice": "user,item,rating\nann,001,3\nann,001,4\n",
+                       "other": "user,item,rating\nann,x,3\n"}.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    assert door("predict", fits / "chain", *(w.format(tmp_path) for w in words)) == 2
+    said = capsys.readouterr().err
+    assert why in said and said.count("\n") == 1 and not (tmp_path / "o.csv").exists()
+
+
+def test_what_is_no_fit_is_refused(fits, tmp_path, capsys):
+    assert door("--problem", 1, "--image", "small", "--method", "strip", "--bare", "--out", tmp_path / "grid") == 0
+    (tmp_path / "p.csv").write_text("user,item\nu00,001\n")
+    for what, why in ((tmp_path / "grid", "is no fit of ratings"), (fits / "others", "several fits"),
+                      (tmp_path, "no saved fit"), (tmp_path / "absent.nc", "no result at")):
+        assert door("predict", what, "--pairs", tmp_path / "p.csv", "--out", tmp_path / "o.csv") == 2
+        assert why in capsys.readouterr().err
