@@ -59,8 +59,8 @@ def test_marginals_of_an_image(shown, no_figures):
                                 clean=np.array([[1, 1, 1]]))
     judge = made("strip", "exact", expected={"labels": [[[0.1, 0.9], [0.6, 0.4], [0.1, 0.9]]]}, log_evidence=10.0,
                  log_evidence_kind="exact", seconds=[[0.5]])
-    fit = made("mean_field", expected={"labels": [[[0.3, 0.7], [0.65, 0.35], [0.1, 0.9]]]}, log_evidence=9.5, seconds=[[1.0, 3.0]],
-               log_evidence_kind="lower bound", trace={"residual": [[0.5, 0.25]]})
+    fit = made("mean_field", expected={"labels": [[[0.3, 0.7], [0.65, 0.35], [0.1, 0.9]]]}, log_evidence=9.5,
+               log_evidence_kind="lower bound", seconds=[[1.0, 3.0]], trace={"residual": [[0.5, 0.25]]})
     report1.show(RUN, Study1(case, [judge, fit], {}))
     title, rows = shown[0]
     assert title == "three: 1 x 3, 2 labels; errors are against strip"
