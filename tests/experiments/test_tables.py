@@ -59,19 +59,20 @@ def filled(kind, **values) -> Any:
 
 
 def test_marginals_of_an_image(shown, no_figures):
-    """Two pixels, whose marginals are off by 0.2 and by 0.1; the second is labelled wrongly by both."""
-    case = Case("two", GridMRF.potts(torch.zeros(1, 2, 2)), None, np.array([[1, 1]]), Path())
-    judge = made("strip", "exact", expected={"labels": [[[0.1, 0.9], [0.6, 0.4]]]}, log_evidence=10.0,
+    """Three pixels, whose marginals are off by 0.2, 0.05 and nothing; the second is labelled wrongly by both."""
+    case = Case("three", GridMRF.potts(torch.zeros(1, 3, 2)), None, np.array([[1, 1, 1]]), Path())
+    judge = made("strip", "exact", expected={"labels": [[[0.1, 0.9], [0.6, 0.4], [0.1, 0.9]]]}, log_evidence=10.0,
                  log_evidence_kind="exact", seconds=[[0.5]])
-    fit = made("mean_field", expected={"labels": [[[0.3, 0.7], [0.7, 0.3]]]}, log_evidence=9.5, seconds=[[1.0, 3.0]],
-               log_evidence_kind="lower bound", trace={"residual": [[0.5, 0.25]]})
+    fit = made("mean_field", expected={"labels": [[[0.3, 0.7], [0.65, 0.35], [0.1, 0.9]]]}, log_evidence=9.5,
+               log_evidence_kind="lower bound", seconds=[[1.0, 3.0]], trace={"residual": [[0.5, 0.25]]})
     report1.show(RUN, Study1(case, [judge, fit], {}))
     title, rows = shown[0]
-    assert title == "two: 1 x 2, 2 labels; errors are against strip"
+    assert title == "three: 1 x 3, 2 labels; errors are against strip"
     assert rows[1] | {"max error": None, "mean error": None} == {
-        "method": "mean_field", "by": "hand", "log Z": "9.5", "kind": "lower bound", "max error": None, "mean error": None,
-        "wrong pixels": "50.00%", "residual": 0.25, "R-hat": None, "ESS": None, "sweeps": 2, "seconds": "4"}
-    assert (rows[1]["max error"], rows[1]["mean error"]) == pytest.approx((0.2, 0.15))
+        "method": "mean_field", "by": "hand", "log Z": "9.5", "kind": "lower bound", "max error": None,
+        "mean error": None, "wrong pixels": "33.33%", "residual": 0.25, "R-hat": None, "ESS": None, "sweeps": 2,
+        "seconds": "4"}
+    assert (rows[1]["max error"], rows[1]["mean error"]) == pytest.approx((0.2, 0.25 / 3))
     assert (rows[0]["log Z"], rows[0]["max error"]) == ("10", 0.0)
     entry = filled(report1.GridEntry, name="gibbs", rhat=1.02, ess=99.6, oscillating=False, log_evidence_se=0.125,
                    log_evidence=9.0, log_evidence_kind="estimate")
