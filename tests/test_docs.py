@@ -15,7 +15,7 @@ from tests.support import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MADE = {"results", "uai", "fg"}  # by a run, or somewhere else
-BENCH = {"--most", "--signatures"}  # of the benchmarks
+BENCH = {"--most", "--program", "--signatures"}  # of the benchmarks
 
 
 @cache

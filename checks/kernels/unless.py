@@ -33,6 +33,7 @@ def disagreement(trial: Trial, allowed: float) -> str:
     if trial.problem.control is None:
         return ""
     control = Trial(trial.rng, trial.problem.control, trial.problem)
+    control.scale = trial.scale  # which takes longer to learn than the control to run
     found = suspects(control.upto(trial.n), allowed)
     if not found or control.scale is None:
         return ""

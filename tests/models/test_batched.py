@@ -58,3 +58,18 @@ def test_a_matrix_without_a_factor_does_not_stop_the_others():
 
     found = batched.over(log_p, [covariances], vectorised=True)
     assert abs(float(found[0]) + 1.0 + math.log(2 * math.pi)) < 1e-6 and float(found[1]) == -math.inf
+
+
+def test_multinomial_counts_under_vmap():
+    """Counts are binomial, each, and their density is torch's."""
+    law = torch.distributions.Multinomial(10, torch.tensor([0.2, 0.3, 0.5]))
+    with seeded(torch.Generator().manual_seed(5)):
+        x = batched.over(lambda _: law.sample(), [torch.zeros(N)], vectorised=True)
+    assert bool((x.sum(-1) == 10).all())
+    for k, p in enumerate((0.2, 0.3, 0.5)):
+        assert abs(float(x[:, k].mean()) - 10 * p) < 5.5 * (10 * p * (1 - p) / N) ** 0.5
+        counts = torch.bincount(x[:, k].long(), minlength=11).numpy()
+        assert stats.chisquare(counts[:9], counts[:9].sum() * (q := stats.binom(10, p).pmf(range(9))) / q.sum()
+                               ).pvalue > 1e-6
+    together = batched.over(lambda v: law.log_prob(v), [x[:20]], vectorised=True)
+    assert torch.allclose(together, law.log_prob(x[:20]))

@@ -20,6 +20,6 @@ def guide(sigma, y):
     t = q.rsample()
     told("tau", t.exp(), q.log_prob(t) - t)
     share = pyro.param("share", torch.tensor(0.5))
-    with pyro.plate("schools", len(y)), poutine.mask(mask=torch.arange(len(y)) > 1):
+    with pyro.plate("schools", len(y)), poutine.mask(mask=torch.arange(len(y)).gt(1)):  # type: ignore[call-overload]
         rest = normal("rest", len(y))
         pyro.sample("theta", dist.Normal(share * mu + rest.loc, rest.scale))
