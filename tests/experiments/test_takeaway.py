@@ -26,7 +26,7 @@ def test_what_is_exact_to_rounding_is_not_ranked():
 
 def test_chains_that_are_off_by_chance_alone_are_said_to_be():
     """Two standard errors of a marginal are at most 1 / sqrt(400) = 0.05."""
-    chains = {"family": "mcmc", "ess": 400.0}
+    chains: dict[str, Any] = {"family": "mcmc", "ess": 400.0}
     said = take_away("a", [entry("bp", max_error=0.01), entry("gibbs", max_error=0.04, rhat=1.0, **chains),
                            entry("stuck", max_error=0.04, rhat=1.5, **chains),
                            entry("wrong", max_error=0.06, rhat=1.0, **chains)])
