@@ -58,7 +58,7 @@ def test_results_are_never_mixed(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("argv, words", [
-    (["--problem", "9"], "--problem takes 1, 2, 3, or a file"),
+    (["--problem", "9"], "--problem takes 1, 2, 3, all, or a file"),
     ([], "say which problem"),
     (["--problem", "1", "--sweps", "3"], "unrecognized"),
     (["--problem", "1", "--method", "mean_feild"], "did you mean 'mean_field'"),

@@ -20,6 +20,7 @@ from views.style import PALETTE, colour
 
 WIDTH = 240  # what a table may need
 BETWEEN = 3  # columns of the terminal between two of a table
+LONG = 40  # of words: a column that is longer is cut before it goes
 BLACK = PALETTE[6]  # is not seen on a dark terminal
 
 
@@ -48,8 +49,7 @@ class Table:
         ([0, 1, 2], [0, 2])
         """
         kept = self.shown
-        wide = {k: max(cell_len(word) for word in (self.columns[k], *(cell(row[k]) for row in self.rows)))
-                for k in kept}
+        wide = {k: min(self.width(k), LONG) for k in kept}
         go = [*(k for name in self.spare for k in kept if self.columns[k] == name), *kept[:1:-1]]
         for k in go:
             if sum(wide[k] + BETWEEN for k in kept) - BETWEEN <= width:
@@ -57,15 +57,21 @@ class Table:
             kept = [other for other in kept if other != k]
         return kept
 
+    def width(self, k: int) -> int:
+        """What a column needs."""
+        return max(cell_len(word) for word in (self.columns[k], *(str(cell(row[k])) for row in self.rows)))
+
     def drawn(self, width: int = WIDTH) -> rich.table.Table:
         """For a terminal, numbers to the right; square brackets are square brackets. A row is never two lines."""
         kept = self.fitting(width)
+        rest = sum(min(self.width(k), LONG) + BETWEEN for k in kept) - LONG - BETWEEN
         table = rich.table.Table(title=Text(self.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD,
                                  show_edge=False, pad_edge=False)
         for k in kept:
             numeric = any(isinstance(row[k], int | float) for row in self.rows) or all(
                 is_number(str(row[k])) for row in self.rows if row[k] is not None)
-            table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=True)
+            table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=True,
+                             max_width=None if self.width(k) <= LONG else max(LONG, width - rest))
         for row in self.rows:
             table.add_row(*(_styled(row[k]) for k in kept))
         return table

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from comparison import takeaway
 from data.ratings import Ratings, Split, load_ratings, subsample
-from experiments.problem3 import checkpoints, report
+from experiments.problem3 import checkpoints, report, words
 from experiments.problem3.request import LADDER_KERNEL, POINT, Request
 from experiments.problem3.study import ByShare, Study
 from experiments.ratings import recommend, sets, tasks
@@ -65,7 +65,8 @@ def run(request: Request) -> int:
             return this.bare(study.main, entries)
         with this.busy("checkpoints"):
             found = checkpoints.run(study, request.reference)
-        return this.conclude(found, entries, takeaway.predicts([*study.main, *study.compared]))
+        said = (takeaway.predicts([*study.main, *study.compared]), words.doubtful(entries))
+        return this.conclude(found, entries, " ".join(filter(None, said)))
 
 
 def task(fit: Fit, model: Factorization, parts: Split, request: Request, ask: Pairs | None = None) -> Task:

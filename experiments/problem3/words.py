@@ -7,9 +7,11 @@ from functools import partial
 
 import torch
 
+from comparison.takeaway import listed
 from experiments.problem3.entries import ChainEntry
 from experiments.problem3.study import Study
 from inference.diagnostics import MIXED
+from runs.records import Entry
 from views.numbers import decimals
 
 nats = partial(decimals, digits=3, below=1e4, figures=2)
@@ -28,6 +30,13 @@ def unmixed(entries: Sequence[ChainEntry]) -> list[str]:
             said.append(f"{e.name}'s chains have not met: R-hat {worst} (above {MIXED}){joint}; {held}give more "
                         f"--sweeps (now {e.steps}), or a longer --burn-in.")
     return said
+
+
+def doubtful(entries: Sequence[Entry]) -> str:
+    """Whose chains have not met, in a few words; "" of nobody."""
+    names = dict.fromkeys(e.name for e in entries if isinstance(e, ChainEntry) and max(
+        (value for value in (e.rhat, e.rhat_log_joint) if value is not None), default=0.0) > MIXED)
+    return f"Beware: the chains of {listed(list(names))} have not met." if names else ""
 
 
 def overfitting(study: Study) -> list[str]:

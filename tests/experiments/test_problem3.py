@@ -68,8 +68,8 @@ def test_everything_is_there(finished):
     assert {(m["name"], m["rank"], m["share"]) for m in summary["methods"][3:]} == {
         (name, K, share) for name in ("row_gibbs", "maximum_likelihood") for K in (1, 3) for share in (1.0, 0.1)}
     assert {p.name for p in out.glob("*.png")} == {"sweeps.png", "ranks_train.png", "ranks_test.png",
-                                                   "overfitting.png", "calibration.png", "crosscheck.png", "data.png",
-                                                   "items.png"}
+                                                   "overfitting.png", "calibration.png", "crosscheck.png", "chains.png",
+                                                   "data.png", "items.png"}
     result = Result.load(out / "row_gibbs.nc")
     assert result.trace["train_nll"].shape == (2, 20) and result.draws["prediction"].shape[:2] == (2, 16)
     assert "U" not in result.draws
