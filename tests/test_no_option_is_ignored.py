@@ -35,7 +35,8 @@ ADDED = {
     "1": ALL | {
         "settings": ("--set", "damping=0.5"), "image": ("--image", "flag"), "labels": ("--labels", "4"),
         "palette": ("--palette", "#000000"), "truth": ("--truth", "nothing.png"), "mask": ("--mask", "nothing.png"),
-        "posterior": ("--posterior",), "clamp": ("--clamp", "nothing.npy"), "unary": ("--unary", "nothing.npy"),
+        "posterior": ("--posterior",), "clamp": ("--clamp", "nothing.npy"), "learn": ("--learn", "nothing.npy"),
+         "unary": ("--unary", "nothing.npy"),
         "conformance": ("--conformance", "nowhere"), "export": ("--export", "image.npy"),
         "evidence": ("--evidence", "1"), "coupling": ("--coupling", "1,0"), "beta": ("--beta", "0.1"),
         "method": ("--method", "gibbs"),

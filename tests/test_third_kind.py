@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import ROOT
 
-ROOMS = ("models", "data", "inference", "checks", "views", "runs", "comparison", "experiments", "commands",
+ROOMS = ("models", "data", "inference", "learning", "checks", "views", "runs", "comparison", "experiments", "commands",
          "crosscheck")
 LIBRARY = """
 import crosscheck as cc

@@ -15,6 +15,7 @@ from errors import InputError
 from experiments.problem1.request import Request
 from inference.job import Plan
 from inference.method import Family
+from learning import potts
 from models.grid import GridMRF, distinct, pair_table
 from runs.options import Fit
 from runs.task import Task, trial
@@ -105,16 +106,19 @@ def cases(request: Request) -> list[tuple[Case, list[Fit]]]:
 
 def made(name: str, folder: Path, request: Request) -> Case:
     """The model of an image, a grid file or log-potentials, with what goes with it."""
-    picture = None
+    picture, told = None, ""
     if request.unary:
         model = of_unary(request.unary, request)
     elif grid_files.is_grid(name):
         model = grid_files.read_grid(name)
     else:
         picture = pictured(name, request)
-        model = GridMRF.potts(picture.image, request.evidence, request.table)
+        E, table = request.evidence, request.table
+        if request.learn:
+            E, table, told = learned(request.learn, picture)
+        model = GridMRF.potts(picture.image, E, table)
     like = picture or Picture(model.unary.new_zeros(model.shape))
-    said, model = tuple(picture.said()) if picture else (), model.scaled(request.beta)
+    said, model = (*(picture.said() if picture else ()), *([told] if told else ())), model.scaled(request.beta)
     if request.clamp:
         known = clamps(request.clamp, like, model)
         model, share = model.clamped(known), int((known >= 0).sum()) / known.numel()
@@ -123,6 +127,16 @@ def made(name: str, folder: Path, request: Request) -> Case:
         said += (f"{name}.evid beside it is not used; --clamp {name}.evid does.",)
     return Case(grid_files.stem(name), model.to(request.place), picture.image if picture else None,
                 truth(name, like, request), folder, picture.palette if picture else (), said, request.beta)
+
+
+def learned(path: Path, picture: Picture) -> tuple[float, list[float], str]:
+    """Evidence and coupling of a noisy image, given its truth, and a sentence that says them."""
+    clean, K = beside.read_labels(path, picture), picture.image.shape[2]
+    observed = np.where(picture.image.sum(-1) == 1, picture.image.argmax(-1), -1)
+    E, J = potts.evidence(observed, clean, K), potts.coupling(clean, K)
+    return E.value, [J.value], (f"Learned from {path}, in nats: evidence {E.value:.4g} ± {E.error:.2g} by {E.by}, "
+                                f"coupling {J.value:.4g} ± {J.error:.2g} by {J.by}; --evidence {E.value:.4g} "
+                                f"--coupling {J.value:.4g} gives them to another image.")
 
 
 def of_unary(path: Path, request: Request) -> GridMRF:

@@ -78,8 +78,8 @@ def leave(place: Path, case: Case, results: Sequence[Result], posterior: bool) -
     """Each method's most probable labels as a PNG in the image's colours, and its marginals as .npy if asked."""
     found = {r.name: r.expected["labels"] for r in results if "labels" in r.expected}
     H, W, K = case.model.shape
-    said = [f"Every method's most probable labels are in NAME.png, like {next(iter(found))}.png, a pixel a pixel"
-            + (", in the image's own colours." if case.palette else ".")] if found and K <= MOST_COLOURS else []
+    said = [f"Every method's most probable labels are in NAME.png ({next(iter(found))}.png), one pixel for each of the "
+            f"image's" + (", in its colours." if case.palette else ".")] if found and K <= MOST_COLOURS else []
     for name, marginals in found.items():
         if K <= MOST_COLOURS:
             write_labels(place / f"{name}.png", marginals.argmax(-1), filled(case.palette, K))

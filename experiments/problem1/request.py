@@ -19,7 +19,7 @@ from runs import options, request
 from runs.options import Fit
 from runs.request import HELD, option
 
-MODELLED = ("image", "unary", "labels", "palette", "truth", "mask", "clamp", "posterior", "export", "evidence",
+MODELLED = ("image", "unary", "learn", "labels", "palette", "truth", "mask", "clamp", "posterior", "export", "evidence",
             "coupling", "beta", "outside", "data_seed", "bare")
 IMAGE, MODEL, METHODS = "the image", "the model", "the methods"
 
@@ -30,7 +30,7 @@ class Request(request.Request):
 
     problem: ClassVar[str] = "1"
     kind: ClassVar[str] = "grid"
-    reads: ClassVar[tuple[str, ...]] = ("image", "unary", "truth", "mask", "clamp", "conformance", "outside")
+    reads: ClassVar[tuple[str, ...]] = ("image", "unary", "truth", "mask", "learn", "clamp", "conformance", "outside")
     names: ClassVar[tuple[str, ...]] = BUILTIN
     image: str | None = option(None, "small, spiral, flag, bullseye, or a .npy, .png, .jpg, .uai or .fg file, the last "
                                "two also as .gz (default: small, then spiral)", metavar="IMAGE", group=IMAGE)
@@ -55,6 +55,8 @@ class Request(request.Request):
     coupling: str = option("10,2", "log-potentials of neighbours by label distance 0, 1, ... (default 10,2), or the "
                            "whole table, rows separated by semicolons", metavar="A,B,...", group=MODEL)
     beta: float = option(1.0, "inverse temperature: multiplies all log-potentials (default 1)", group=MODEL)
+    learn: Path | None = option(None, "learn evidence and coupling from the image and this truth of it, and use them",
+                                metavar="FILE", group=MODEL)
     method: tuple[str, ...] = option((), "a method by name or from a file, with options of its own (--list NAME shows "
                                      "them); repeatable", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     schedule: str | None = option(None, "order of the updates, for methods that have a choice (see --list NAME)",
@@ -67,6 +69,8 @@ class Request(request.Request):
                                   "checkpoints that use them", metavar="DIR")
 
     def __post_init__(self) -> None:
+        if self.learn and not self.image:
+            raise InputError("--learn TRUTH goes with --image FILE, the noisy image of that truth")
         for name in ("truth", "mask", "clamp"):
             if getattr(self, name) and not (self.image or self.unary or self.conformance):
                 raise InputError(f"--{name} goes with --image FILE, which says of what image")
@@ -92,13 +96,15 @@ class Request(request.Request):
         if self.bare:
             found["truth"] = "--bare compares nothing"
             found["posterior"] = "under --bare the .nc files alone are written, and hold it (group expected)"
+        if self.learn:
+            found |= dict.fromkeys(("evidence", "coupling"), "--learn says it")
         if self.unary:
             found |= dict.fromkeys(("labels", "palette", "evidence", "mask"), f"{self.unary} says it of every pixel")
             found["data_seed"] = "nothing is made at random"
         if self.conformance:
             found |= dict.fromkeys(MODELLED, f"the files of {self.conformance} are the models, and their answers")
         if self.image and is_grid(self.image):
-            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling", "mask"),
+            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling", "mask", "learn"),
                                    f"{self.image} is a whole model with potentials of its own (--beta scales them)")
             found["truth"] = f"{self.image} is a model without an image"
         if self.image in BUILTIN and self.image != "small":
@@ -111,7 +117,8 @@ class Request(request.Request):
             found["truth"] = found["posterior"] = "--export writes the image and stops"
             if self.export.suffix.lower() in (".npy", ".png"):
                 found["clamp"] = "an image holds what was observed (a .uai holds what is certain)"
-                found |= dict.fromkeys(("evidence", "coupling", "beta"), "an image has no potentials (a .uai has)")
+                found |= dict.fromkeys(("evidence", "coupling", "beta", "learn"),
+                                       "an image has no potentials (a .uai has)")
         families = {fit.method.family for fit in self.chosen()} if {"sweeps", "chains"} & self.given else set()
         if families == {Family.EXACT}:
             found["sweeps"] = "an exact method takes one step"
