@@ -50,7 +50,7 @@ def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, leve
                     raise Unfit(found[0])
                 tick("density, objective and gradient")
                 _ask(rng, guide, where, verdict)
-                if not verdict.findings:
+                if not verdict.findings and where.answers:
                     _fit(rng, guide, where, verdict, fits)
         except Unfit as error:
             verdict.outcome, verdict.faults = Outcome.UNFIT, [str(error)]

@@ -67,7 +67,9 @@ def questions(rng: torch.Generator, guide: Guide, model: Model, data: Data) -> l
         params = {name: size * x + 0.3 * torch.randn(x.shape, generator=rng, dtype=x.dtype)
                   for name, x in guide.start(rng, model, data).items()}
         found += [*density(rng, guide, model, params), objective(rng, guide, model, data, params),
-                  *gradients(rng, guide, model, data, params), batches(rng, guide, model, data, params)]
+                  *gradients(rng, guide, model, data, params)]
+        if guide.batches:
+            found.append(batches(rng, guide, model, data, params))
     return found
 
 
@@ -127,7 +129,8 @@ def objective(rng: torch.Generator, guide: Guide, model: Model, data: Data, para
 
 def log_ratio(guide: Guide, model: Model, data: Data, params: Params, latents: Latents) -> Tensor:
     """log p(latents, ratings) - log q(latents), in nats."""
-    return (model.log_joint(latents, data) - guide.log_density(params, guide.drawn(latents))).detach()
+    log_q = guide.log_q(params, latents) if guide.log_q else guide.log_density(params, guide.drawn(latents))
+    return (model.log_joint({site: latents[site] for site in model.sites}, data) - log_q).detach()
 
 
 def gradients(rng: torch.Generator, guide: Guide, model: Model, data: Data, params: Params) -> list[Mean]:
