@@ -28,8 +28,8 @@ def held(file: UserFile, wanted: ProblemSet | None, module: ModuleType | None = 
     methods = load.own(Program.kind, file).values()
     if not methods:
         raise InputError(f"{file.path} holds a model and nothing to check: add a function `kernel(model)` that makes a "
-                         f"Pyro kernel, or a function `transition(latents, *arguments)`; or a guide; or name a method of ours, as "
-                         f"in --check nuts_pyro --problem {file.path}")
+                         f"Pyro kernel, or a function `transition(latents, *arguments)`, or a guide; or name a "
+                         f"method of ours, as in --check nuts_pyro --problem {file.path}")
     kernels = [method for method in methods if method.family is Family.MCMC]
     alone = not file.wanted and len(kernels) == 1
     return at_once(kernels[0] if alone else load.in_file(Program.kind, file), problems.problems()[0]), problems

@@ -113,7 +113,7 @@ def stein(rng: torch.Generator, guide: Guide, params: Params, latents: Latents, 
 def normal_density(pilot: Tensor, at: Tensor) -> Tensor:
     """The log density at `at`, (n, D), of a normal with the pilot's mean and its covariance, shrunk."""
     D = pilot.shape[1]
-    covariance = SHRUNK**2 * torch.cov(pilot.mT)
+    covariance = SHRUNK**2 * torch.cov(pilot.mT).reshape(D, D)
     L = torch.linalg.cholesky(covariance + 1e-9 * covariance.diagonal().mean() * torch.eye(D, dtype=pilot.dtype))
     z = torch.linalg.solve_triangular(L, (at - pilot.mean(0)).mT, upper=False)
     return -0.5 * (z**2).sum(0) - L.diagonal().log().sum() - 0.5 * D * math.log(2 * math.pi)
