@@ -77,8 +77,9 @@ def found(what: What, *, kind: str | None = None, problems: str | ProblemSet | N
     else:
         ours = [k for k in judged_kinds() if what.by != "user" and what.name in load.names(k)]
         asked = of_method(what, kind or (ours or [fitting(dict.fromkeys(judged_kinds(), what))])[0], wanted)
-    if isinstance(asked.what, Method) and asked.problems.kind == PROGRAM and asked.what.family not in SAMPLES:
-        raise InputError(f"{asked.name} is fitted, and on a model of your own only kernels can be checked so far: "
+    if isinstance(asked.what, Method) and asked.problems.kind == PROGRAM and not (
+            asked.what.family in SAMPLES or asked.what.guide):
+        raise InputError(f"{asked.name} is fitted, and on a model of your own only kernels and guides can be checked: "
                          f"`python run.py --problem FILE.py` compares it with an exact answer, or with chains")
     if isinstance(asked.what, Method) and asked.what.family is Family.POINT:
         word = what if isinstance(what, str) else asked.name

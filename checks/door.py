@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
-from checks.asked import Asked, What, everything, found
+from checks.asked import PROGRAM, Asked, What, everything, found
 from checks.fits.judge import judge_fit
 from checks.guides.guide import Guide
 from checks.guides.judge import judge_guide
@@ -45,7 +45,8 @@ def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: flo
         raise InputError(f"the budget must be a positive number of seconds, not {budget:g}")
     what, problems = asked.what, asked.problems
     if isinstance(what, Method) and what.guide:
-        what = importlib.import_module("checks.guides.pyro").of(what, options)  # which imports Pyro
+        room = "program" if asked.problems.kind == PROGRAM else "pyro"  # which imports Pyro
+        what = importlib.import_module(f"checks.guides.{room}").of(what, options)
     if isinstance(what, Guide):
         verdict = judge_guide(what, problems, seed=seed, level=level, budget=budget, watch=watch)
     elif what.family is Family.VARIATIONAL:

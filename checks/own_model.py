@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from checks.problems.problem import ProblemSet
 from checks.problems.program.from_program import at_once, problems_of
 from errors import InputError
@@ -18,14 +20,16 @@ def problems_in(word: str) -> ProblemSet:
     return problems_of(program_of(file.module, file.path.name, file.code))
 
 
-def held(file: UserFile, wanted: ProblemSet | None) -> tuple[Method, ProblemSet]:
-    """The kernel or transition that is meant: the one named, or the only one; and the problem it is judged on."""
-    problems = wanted or problems_in(str(file.path))
+def held(file: UserFile, wanted: ProblemSet | None, module: ModuleType | None = None) -> tuple[Method, ProblemSet]:
+    """The kernel, transition or guide that is meant, named or the only one, and the problem it is judged on: of the
+    file, or of a module that is at hand."""
+    here = problems_of(program_of(module, file.path.name)) if module and not wanted else None
+    problems = wanted or here or problems_in(str(file.path))
     methods = load.own(Program.kind, file).values()
     if not methods:
         raise InputError(f"{file.path} holds a model and nothing to check: add a function `kernel(model)` that makes a "
-                         f"Pyro kernel, or a function `transition(latents, *arguments)`; or name a method of ours, as "
-                         f"in --check nuts_pyro --problem {file.path}")
+                         f"Pyro kernel, or a function `transition(latents, *arguments)`, or a guide; or name a "
+                         f"method of ours, as in --check nuts_pyro --problem {file.path}")
     kernels = [method for method in methods if method.family is Family.MCMC]
     alone = not file.wanted and len(kernels) == 1
     return at_once(kernels[0] if alone else load.in_file(Program.kind, file), problems.problems()[0]), problems

@@ -13,6 +13,7 @@
 from checks.verdict import Verdict
 from comparison.compare import Comparison, compare
 from crosscheck.api import check, methods, run, split
+from crosscheck.asserted import assert_right
 from data.grid_files import read_grid
 from data.grid_written import write_grid
 from data.images import load_image, write_image
@@ -30,6 +31,6 @@ from models.ratings import Ratings
 
 __all__ = [
     "Comparison", "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan",
-    "Ratings", "Result", "Split", "Verdict", "check", "compare", "factorization", "load_image", "load_ratings",
-    "methods", "read_grid", "run", "split", "subsample", "write_grid", "write_image",
+    "Ratings", "Result", "Split", "Verdict", "assert_right", "check", "compare", "factorization", "load_image",
+    "load_ratings", "methods", "read_grid", "run", "split", "subsample", "write_grid", "write_image",
 ]

@@ -50,7 +50,7 @@ def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, leve
                     raise Unfit(found[0])
                 tick("density, objective and gradient")
                 _ask(rng, guide, where, verdict)
-                if not verdict.findings:
+                if not verdict.findings and where.answers:
                     _fit(rng, guide, where, verdict, fits)
         except Unfit as error:
             verdict.outcome, verdict.faults = Outcome.UNFIT, [str(error)]
@@ -77,6 +77,8 @@ def _ask(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict) -
     found = [again[k] for k in suspicious
              if again[k].p_value / 2 * len(suspicious) < allowed and again[k].z * first[k].z > 0]
     verdict.findings = [described(mean, where.name) for mean in sorted(found, key=lambda m: -abs(m.z))]
+    if not where.answers:
+        verdict.warnings.append("its density, objective and gradient were asked about; how well it fits was not")
     verdict.tested = [{"problem": where.name, "replicates": guide.samples[0], "functions": len(first),
                        "unit": "samples"}]
     verdict.scores = {where.name: [{"quantity": m.question, "where": m.where, "place": max(-99.0, min(99.0, m.z)),

@@ -174,7 +174,8 @@ def stacked(replicates: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 def seeds(noise: Latents) -> list[int]:
     """A seed for every replicate, from the bits of its first number."""
-    first = next(iter(noise.values())).flatten(1)[:, 0].contiguous()
+    numbers = next(iter(noise.values()))
+    first = numbers.reshape(len(numbers), -1)[:, 0].contiguous()
     return (first.view(torch.int64) & (2**40 - 1)).tolist()
 
 

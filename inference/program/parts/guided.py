@@ -54,6 +54,11 @@ class Guide:
                     value.copy_(params[name])
             yield
 
+    def trace(self) -> poutine.Trace:
+        """One run, within `held`, without gradients."""
+        with torch.no_grad():
+            return poutine.trace(self.call).get_trace(self.data)
+
     def weighed(self) -> tuple[Latents, float]:
         """A draw of q, and log p(latents, data) - log q(latents) in nats; within `held`."""
         with torch.no_grad():
