@@ -6,6 +6,7 @@ Transparent pixels (alpha below one half) are unobserved, label -1.
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,10 @@ Colour = str | tuple[int, int, int]
 # (Color Universal Design, 2008, https://jfly.uni-koeln.de/color/).
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 MAX_GUESSED = 16  # labels: an image that seems to hold more is rather none, so K or the palette must be given
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
-PER_PIXEL, BYTES = 40, 10**8  # of memory: what reading takes, and what a file of any size may take
+PER_PIXEL, PER_LABEL = 40, 8  # bytes of memory that reading takes
+BYTES = 10**8  # that a file of any size may take
 DENSE = 64  # bytes that one of a file may stand for, where they are more than that: noise has fewer, a bomb 1,000
 MARK = "Crosscheck labels"  # the text field by which our own files tell their K and that PALETTE is theirs
 
@@ -36,7 +39,7 @@ def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -
 
     The colours are `palette`, or those of the image itself, from dark to light, if they are at most K.
     """
-    pixels, own_labels = _open(path)
+    pixels, own_labels, bands = _open(path)
     code = pixels.astype(">u4", copy=False)
     observed = code & 255 >= 128
     seen = np.unique(code[observed] >> 8)
@@ -48,6 +51,7 @@ def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -
         colours = _colours(PALETTE[:own_labels])
     else:
         colours = _own_colours(seen, labels)
+    _check_size(pixels.shape, bands, path.stat().st_size, len(colours))
     image = np.full(code.shape, -1)
     if len(seen):
         image[observed] = _nearest(seen, colours)[np.searchsorted(seen, code[observed] >> 8)]
@@ -84,13 +88,15 @@ def write_png(path: Path, labels: Int64[np.ndarray, "H W"], K: int) -> None:
         picture.save(aside, format="PNG", pnginfo=text, transparency=K)
 
 
-def _open(path: Path) -> tuple[UInt32[np.ndarray, "H W"], int | None]:
-    """0xRRGGBBAA; and K where the file is our own."""
+def _open(path: Path) -> tuple[UInt32[np.ndarray, "H W"], int | None, float]:
+    """0xRRGGBBAA; K where the file is our own; and how many bytes a pixel has in it, unpacked."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _check_chunks(path)
             with Image.open(path, formats=FORMATS) as file:
-                _check_size(file, path.stat().st_size)
+                bands = 1 / 8 if file.mode == "1" else len(file.getbands())
+                _check_size((file.height, file.width), bands, path.stat().st_size)
                 pixels, mark = _pixels(file), str(file.info.get(MARK, ""))
     except (InputError, MemoryError):
         raise
@@ -98,7 +104,22 @@ def _open(path: Path) -> tuple[UInt32[np.ndarray, "H W"], int | None]:
         raise InputError(f"is not an image that can be read; expected .npy or {', '.join(FORMATS)}") from None
     except Exception as e:  # Pillow's readers, which say nowhere what they raise for a damaged file
         raise InputError(f"cannot be read as an image: {short(e, 120)}") from None
-    return pixels, int(mark) if mark in map(str, range(2, len(PALETTE) + 1)) else None
+    return pixels, int(mark) if mark in map(str, range(2, len(PALETTE) + 1)) else None, bands
+
+
+def _check_chunks(path: Path) -> None:
+    """Errors: InputError for a chunk that says it is longer than the file; Pillow makes room for what it says."""
+    left = path.stat().st_size - len(SIGNATURE)
+    with open(path, "rb") as file:
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            return
+        while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+            length, left = int.from_bytes(head[:4], "big"), left - 12
+            if length > max(left, 0):
+                raise InputError(f"cannot be read as an image: a part of it says that it has {length} bytes, and "
+                                 f"{max(left, 0)} follow: it is damaged or cut short")
+            left -= length
+            file.seek(length + 4, os.SEEK_CUR)
 
 
 def _pixels(picture: Image.Image) -> UInt32[np.ndarray, "H W"]:
@@ -109,13 +130,12 @@ def _pixels(picture: Image.Image) -> UInt32[np.ndarray, "H W"]:
     return np.asarray(picture.convert("RGBA")).view(">u4")[..., 0]
 
 
-def _check_size(file: Image.Image, size: int) -> None:
+def _check_size(shape: tuple[int, ...], bands: float, size: int, labels: int = 0) -> None:
     """Errors: InputError, before anything is decoded, for a header whose pixels so small a file cannot hold, or holds
     only if it was made to fill the memory."""
-    W, H = file.size
-    raw = W * H * (1 / 8 if file.mode == "1" else len(file.getbands()))
-    takes = PER_PIXEL * W * H
-    if raw > DENSE * size and takes > BYTES + 4 * size:
+    H, W = shape
+    takes = (PER_PIXEL + PER_LABEL * labels) * W * H
+    if bands * W * H > DENSE * size and takes > BYTES + 4 * size:
         raise InputError(f"says that it has {W} x {H} pixels, in a file of {size} bytes: give so large an image as "
                          f".npy")
 
