@@ -16,6 +16,7 @@ MAY = {
     "errors": set(),
     "files": set(),
     "arrays": set(),
+    "room": set(),
     "models": set(),
     "data": {"models"},
     "inference": {"models"},
@@ -28,7 +29,7 @@ MAY = {
     "crosscheck": {"models", "data", "inference", "checks", "views", "runs", "comparison"},
     "run": {"experiments", "commands"},
 }
-FOR_ALL = ("arrays", "errors", "files")
+FOR_ALL = ("arrays", "errors", "files", "room")
 BY_NAME = {"inference.load": METHODS}  # what loads a method by its name
 
 
