@@ -191,6 +191,7 @@ WRONG = {
     "4,000 digits, squared": ("uai", b"MARKOV 2" + 2 * (b" " + b"9" * 4000) + b" 1 2 0 1 1 1", "is no whole number"),
     "escapes": ("uai", b"MARKOV 1 2 1 1 0 2 1 \x1b[2J", "'?[2J' is no number"),
     "a variable of 4,000 digits": ("fg", b"1 2 0 1 " + b"9" * 4000 + b" 2", "is no whole number"),
+    "3,000,000,000 states, two of them listed": ("fg", b"1 1 0 3000000000 2 0 1 1 2", "so empty is not read"),
     "a marginal of 4,000 states": ("mar", b"MAR 1 4000" + b" 7.25" * 4000, "not a distribution"),
     "a chunk of pixels of 4 GB": ("png", png(2, 2, SMALL)[:33] + b"\xff\xff\xff\0IDAT" + SMALL, "damaged or cut short"),
     "16 labels, a million times": ("png", sixteen(1000), "1000 x 1000 pixels, in a file of"),

@@ -274,7 +274,7 @@ def packed_again(unpack: Callable[[bytes], bytes], pack: Callable[[bytes], bytes
             text = unpack(raw)
         except Exception:  # as above
             return raw
-        return pack(b"0" * 3 * 10**8 if rng.random() < 0.002 else one(rng, COMMON)(rng, text))
+        return pack(b"0" * 10**8 if rng.random() < 0.002 else one(rng, COMMON)(rng, text))
     return done
 
 

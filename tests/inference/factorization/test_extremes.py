@@ -14,7 +14,7 @@ from models.ratings import Ratings
 from runs.task import Task, trial
 
 METHODS = load.names("factorization")
-SLOW = tuple(n for n in METHODS if n.endswith("_pyro")) + ("score_function", "elbo_by_hand", "sgld")
+SLOW = (*(n for n in METHODS if n.endswith("_pyro")), "score_function", "elbo_by_hand", "sgld")
 
 
 def ratings(pairs: list[tuple[int, int]], values: list[float], users: int, items: int) -> Ratings:
