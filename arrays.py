@@ -21,8 +21,8 @@ SHAPE = re.compile(r"'shape':\s*\(((?:\d{1,15}\s*(?:,\s*|(?=\)))){0,32})\)")
 
 
 def read_npy(file: BinaryIO, size: int) -> np.ndarray:
-    """The array of a .npy file that has `size` bytes. Errors: InputError for one that is not numbers, has an
-    unusual header, or is cut short: then nothing was allocated for it."""
+    """The array of a .npy file that has `size` bytes, in this machine's byte order. Errors: InputError for one that is
+    not numbers, has an unusual header, or is cut short: then nothing was allocated for it."""
     kind, shape, fortran, start = _header(file.read(min(size, LONGEST + 12)))
     wanted = math.prod(shape) * kind.itemsize
     if wanted > size - start:
@@ -32,7 +32,8 @@ def read_npy(file: BinaryIO, size: int) -> np.ndarray:
     array = np.empty(math.prod(shape), kind)
     if file.readinto(array.view(np.uint8)) != wanted:  # type: ignore[attr-defined]
         raise InputError("is cut short: it has become shorter while it was read")
-    return array.reshape(shape, order="F" if fortran else "C")
+    native = array if kind.isnative else array.byteswap(inplace=True).view(kind.newbyteorder())
+    return native.reshape(shape, order="F" if fortran else "C")
 
 
 def _header(raw: bytes) -> tuple[np.dtype, tuple[int, ...], bool, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import files
+import room
 from commands import streams
 from commands.parser import Parser
 from errors import InputError, Interrupted
@@ -127,6 +128,10 @@ def guarded(argv: list[str]) -> int:
         return streams.unheard()
     except OSError as error:  # full, read-only, gone, not allowed: of the machine, not of ours
         print(f"error: {files.said(error)}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(f"error: the memory was not enough, {room.size(room.free())} are free: end other programs, or ask for "
+              f"less", file=sys.stderr)
         return 2
     except (Interrupted, KeyboardInterrupt) as stopped:
         print(f"\n{str(stopped) or 'stopped'}", file=sys.stderr)

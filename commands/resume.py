@@ -12,7 +12,7 @@ from pathlib import Path
 from errors import InputError, short
 from runs.started import NAME, Started, go_on, mentions
 
-READABLE = 300  # characters of a command
+READABLE = 300  # characters of a sentence
 
 
 def arguments(out: Path, given: Sequence[str]) -> tuple[list[str], Path]:
@@ -23,8 +23,8 @@ def arguments(out: Path, given: Sequence[str]) -> tuple[list[str], Path]:
     if [m.plain for m in before] != [m.plain for m in again]:
         if before and not given:
             names = short(", ".join(str(path) for mention in before for path in mention.paths))
-            raise _readable(f"the run in {out} executes {names}; no file is executed because a folder says so: name it "
-                            f"again, where you have it, as in: ", out, started)
+            raise _readable(f"no file is executed because a folder says so: name {names} again, where you have it, as "
+                            f"in: ", out, started)
         raise _refused(out, started, given)
     named = [m.option for m in again] + [m.value for m in again]
     if any(word not in named and word.partition("=")[0] not in named for word in given):
@@ -36,13 +36,13 @@ def arguments(out: Path, given: Sequence[str]) -> tuple[list[str], Path]:
 
 
 def _refused(out: Path, started: Started, given: Sequence[str]) -> InputError:
-    return _readable(f"--resume {out} goes on with the run as it was started, so {short(given[0], 30)} cannot be given "
+    return _readable(f"--resume goes on with the run as it was started, so {short(given[0], 30)} cannot be given "
                      f"beside it: start a run of its own, or give exactly ", out, started)
 
 
 def _readable(sentence: str, out: Path, started: Started) -> InputError:
     """With the command that goes on, or where to find it if it is too long to be read."""
     command = go_on(out, started.argv)
-    if len(command) > READABLE:
-        command = f"--resume {out} and the words of {NAME} in it that name a .py file"
+    if len(sentence + command) > READABLE:
+        command = f"--resume DIR and the words of {NAME} in it that name a .py file"
     return InputError(sentence + command)

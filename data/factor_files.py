@@ -21,6 +21,8 @@ import numpy as np
 from data.words import Words
 from errors import InputError, short
 
+LARGEST, SPARSE = 10**6, 1000  # entries of a table, beyond which it may not have so many times what is listed
+
 
 @dataclass(frozen=True)
 class Factors:
@@ -93,8 +95,11 @@ def _entries(words: Words, f: int, states: list[int]) -> np.ndarray:
     listed = words.whole(f"the number of entries of factor {f}")
     if listed > size:
         raise InputError(f"factor {f} lists {listed} entries, and its variables have {size} joint states")
+    if size > LARGEST and size > SPARSE * listed:
+        raise InputError(f"factor {f} lists {listed} entries of {short(size)} joint states: a table so large and so "
+                         f"empty is not read")
     numbers = words.numbers(2 * listed, f"the entries of factor {f}")
-    if len(set(numbers[::2])) < listed or not set(numbers[::2]) <= set(range(size)):
+    if len(set(numbers[::2])) < listed or not all(0 <= k < size and k == int(k) for k in numbers[::2]):
         raise InputError(f"the entries of factor {f} are not numbered from 0 to {size - 1}, each at most once")
     table = np.zeros(size)
     table[np.array(numbers[::2], dtype=int)] = numbers[1::2]

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+import room
 from arrays import read_npy
 from data.builtin_images import BUILTIN, builtin, clean
 from data.colours import PALETTE, Colour, filled
@@ -161,6 +162,8 @@ def _indicator(array: np.ndarray, labels: int | None) -> Float64[Tensor, "H W K"
     if low < -1 or high >= K:
         raise InputError(f"labels must be from 0 to {K - 1}, or -1 where unobserved, but go from {low:.6g} to "
                          f"{high:.6g}")
+    room.refuse_beyond(f"an image of {array.shape[1]} x {array.shape[0]} pixels and {K:,} labels", 16 * array.size * K,
+                       K, "labels")
     planes = torch.zeros(*array.shape, K, dtype=torch.float64)
     for label in range(K):
         planes[..., label] = torch.from_numpy(array == label)
@@ -177,6 +180,8 @@ def _with_labels(image: Float64[Tensor, "H W K"], labels: int | None) -> Float64
                          f"{int(image.any(0).any(0).nonzero().max())}")
     if labels == K:
         return image
+    H, W, _ = image.shape
+    room.refuse_beyond(f"an image of {W} x {H} pixels and {labels:,} labels", 16 * H * W * labels, labels, "labels")
     return torch.nn.functional.pad(image, (0, max(labels - K, 0)))[..., :labels].contiguous()
 
 

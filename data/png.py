@@ -6,6 +6,7 @@ Transparent pixels (alpha below one half) are unobserved, label -1.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -24,8 +25,10 @@ from files import whole
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong with a file is said once, by us
 
 MAX_GUESSED = 16  # labels: an image that seems to hold more is rather none, so K or the palette must be given
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
-PER_PIXEL, BYTES = 40, 10**8  # of memory: what reading takes, and what a file of any size may take
+PER_PIXEL, PER_LABEL = 40, 8  # bytes of memory that reading takes
+BYTES = 10**8  # that a file of any size may take
 DENSE = 64  # bytes that one of a file may stand for, where they are more than that: noise has fewer, a bomb 1,000
 MOST_COLOURS = 255  # and one for what is transparent
 MARK = "Crosscheck labels"  # the text field by which our own files tell their K, and their colours if not PALETTE
@@ -46,7 +49,7 @@ def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -
     The colours are `palette`; or those of the image itself, from dark to light, if they are at most K; or K that stand
     for them, where K is given.
     """
-    pixels, own = opened(path)
+    pixels, own, bands = opened(path)
     code = pixels.astype(">u4", copy=False)
     observed = code & 255 >= 128
     seen = np.unique(code[observed] >> 8)
@@ -56,6 +59,7 @@ def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -
     if palette is None and own is None:
         reduced = labels is not None and len(seen) > labels >= 2
         table = colours.quantised(code[observed] >> 8, labels) if reduced and labels else _own_colours(seen)
+    _check_size(pixels.shape, bands, path.stat().st_size, len(table))
     image = np.full(code.shape, -1)
     if len(seen):
         image[observed] = colours.nearest(seen, table)[np.searchsorted(seen, code[observed] >> 8)]
@@ -87,13 +91,15 @@ def _remembered(mark: str) -> tuple[str, ...] | None:
     return PALETTE[:int(count)] if not own and count in map(str, range(2, len(PALETTE) + 1)) else None
 
 
-def opened(path: Path) -> tuple[UInt32[np.ndarray, "H W"], tuple[str, ...] | None]:
-    """0xRRGGBBAA; and the palette where the file is our own."""
+def opened(path: Path) -> tuple[UInt32[np.ndarray, "H W"], tuple[str, ...] | None, float]:
+    """0xRRGGBBAA; the palette where the file is our own; and how many bytes a pixel has in it, unpacked."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _check_chunks(path)
             with Image.open(path, formats=FORMATS) as file:
-                _check_size(file, path.stat().st_size)
+                bands = 1 / 8 if file.mode == "1" else len(file.getbands())
+                _check_size((file.height, file.width), bands, path.stat().st_size)
                 pixels, mark = _pixels(file), str(file.info.get(MARK, ""))
     except (InputError, MemoryError):
         raise
@@ -101,7 +107,22 @@ def opened(path: Path) -> tuple[UInt32[np.ndarray, "H W"], tuple[str, ...] | Non
         raise InputError(f"is not an image that can be read; expected .npy or {', '.join(FORMATS)}") from None
     except Exception as e:  # Pillow's readers, which say nowhere what they raise for a damaged file
         raise InputError(f"cannot be read as an image: {short(e, 120)}") from None
-    return pixels, _remembered(mark)
+    return pixels, _remembered(mark), bands
+
+
+def _check_chunks(path: Path) -> None:
+    """Errors: InputError for a chunk that says it is longer than the file; Pillow makes room for what it says."""
+    left = path.stat().st_size - len(SIGNATURE)
+    with open(path, "rb") as file:
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            return
+        while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+            length, left = int.from_bytes(head[:4], "big"), left - 12
+            if length > max(left, 0):
+                raise InputError(f"cannot be read as an image: a part of it says that it has {length} bytes, and "
+                                 f"{max(left, 0)} follow: it is damaged or cut short")
+            left -= length
+            file.seek(length + 4, os.SEEK_CUR)
 
 
 def _pixels(picture: Image.Image) -> UInt32[np.ndarray, "H W"]:
@@ -112,13 +133,12 @@ def _pixels(picture: Image.Image) -> UInt32[np.ndarray, "H W"]:
     return np.asarray(picture.convert("RGBA")).view(">u4")[..., 0]
 
 
-def _check_size(file: Image.Image, size: int) -> None:
+def _check_size(shape: tuple[int, ...], bands: float, size: int, labels: int = 0) -> None:
     """Errors: InputError, before anything is decoded, for a header whose pixels so small a file cannot hold, or holds
     only if it was made to fill the memory."""
-    W, H = file.size
-    raw = W * H * (1 / 8 if file.mode == "1" else len(file.getbands()))
-    takes = PER_PIXEL * W * H
-    if raw > DENSE * size and takes > BYTES + 4 * size:
+    H, W = shape
+    takes = (PER_PIXEL + PER_LABEL * labels) * W * H
+    if bands * W * H > DENSE * size and takes > BYTES + 4 * size:
         raise InputError(f"says that it has {W} x {H} pixels, in a file of {size} bytes: give so large an image as "
                          f".npy")
 

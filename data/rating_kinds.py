@@ -18,8 +18,8 @@ from data.rating_sheet import FILE, listed, plain
 from errors import InputError
 
 KNOWN = ("jester_ratings.dat", "ratings.csv", "ratings.dat", "u.data")  # looked for in archives of several files
-LARGE, LIKELY = 2**30, 200  # bytes; unpacked, text is not so many times as long as packed
-PIECE = 2**24
+LARGE, LIKELY = 2**23, 60  # bytes; unpacked, text is not so many times as long as packed
+PIECE = 2**22
 PACKED: dict[bytes, tuple[str, Callable[..., Any]]] = {
     b"\x1f\x8b": ("gzip", gzip.GzipFile), b"BZh": ("bzip2", bz2.BZ2File), b"\xfd7zXZ\0": ("xz", lzma.LZMAFile)}
 CSV = "save it as CSV"
@@ -91,8 +91,8 @@ def _all(name: str, file: IO[bytes], packed: int) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > LARGE and size > LIKELY * packed:
-            raise InputError(f"{name} unpacks to more than {size / 2**30:.0f} GiB, {size // max(packed, 1):,} times "
-                             f"its size: no ratings do; unpack it and look")
+            raise InputError(f"{name} unpacks to {size // max(packed, 1):,} times its size or more, as no ratings do: "
+                             f"unpack it and look")
     return b"".join(pieces)
 
 

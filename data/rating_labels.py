@@ -19,7 +19,7 @@ from errors import InputError
 WHOLE = r"^(0|-?[1-9][0-9]*)$"
 WHOLE_FLOAT = r"^(0|-?[1-9][0-9]*)(\.0*)?$"
 EXACT = 2**53  # beyond it a float is not one whole number
-LOWEST, HIGHEST = -(2**63), 2**64 - 1  # of what NetCDF has
+LOWEST, HIGHEST, LONGEST = -(2**63), 2**64 - 1, 20  # of what NetCDF has; characters
 
 
 def labelled(parts: Sequence[Triples], side: str) -> tuple[tuple[int | str, ...], list[np.ndarray]]:
@@ -71,8 +71,11 @@ def _named(parts: Sequence[Triples], side: str, written: pa.Array, codes: Sequen
 
 def _whole(words: Sequence[str]) -> np.ndarray:
     """As int64 or uint64 where they fit, else as the text that they are."""
-    if max(map(len, words)) < 19:
+    longest = max(map(len, words))
+    if longest < 19:
         return np.array(list(map(int, words)), dtype=np.int64)
+    if longest > LONGEST:
+        return np.array(words, dtype=object)
     values = list(map(int, words))
     low, high = min(values), max(values)
     if low < LOWEST or high > HIGHEST or (low < 0 and high >= 2**63):

@@ -18,6 +18,7 @@ from errors import InputError
 
 REAL = ("real", "integer", "double")  # the fields of a MatrixMarket file that are ratings
 EXACT = 2.0**53  # whole numbers beyond it are not all float64's
+LARGE, LIKELY = 2**23, 200  # bytes; ids and ratings are not so many times as long as in Parquet
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +93,27 @@ def from_parquet(name: str, raw: bytes) -> TableSheet:
     native = pa.BufferOutputStream()  # Arrow's own memory, see `TextSheet`
     native.write(raw)
     try:
+        _check_size(name, parquet.read_metadata(pa.BufferReader(native.getvalue())), len(raw))
         table = parquet.read_table(pa.BufferReader(native.getvalue()))
         table.validate(full=True)
         [name.encode() for name in table.column_names]
         table = index_first(table)
+    except InputError:
+        raise
     except (pa.ArrowException, OSError, ValueError, NotImplementedError, MemoryError):
         raise InputError(f"{name} is a damaged Parquet file, or one of a kind that is not read here; fetch or write it "
                          f"again") from None
     if not len(table):
         raise InputError(f"{name} has columns but no ratings")
     return TableSheet(name, table, ((0, name),))
+
+
+def _check_size(name: str, said: parquet.FileMetaData, size: int) -> None:
+    """Errors: InputError, before anything is unpacked, for so many entries that so small a file holds no ratings."""
+    entries = said.num_rows * said.num_columns
+    if 8 * entries > LARGE and 8 * entries > LIKELY * size:
+        raise InputError(f"{name} says that it has {said.num_rows} rows of {said.num_columns} columns, in a file of "
+                         f"{size} bytes, as no ratings do: look at it, and write it as CSV")
 
 
 def index_first(table: pa.Table) -> pa.Table:
@@ -174,7 +186,7 @@ def from_matrix_market(name: str, text: str) -> TextSheet:
                          f"and those of ratings are users and items; write it as general")
     sizes = re.search(r"(?m)^[ \t]*[^%\s].*$", text)
     found = sizes[0].split() if sizes else []
-    if sizes is None or len(found) != 3 or not all(w.isdecimal() for w in found):
+    if sizes is None or len(found) != 3 or not all(w.isdecimal() and len(w) < 16 for w in found):
         raise InputError(f"{name}: after its remarks a MatrixMarket file says rows, columns and entries; this one says "
                          f"{shown(sizes[0] if sizes else '')}")
     before = text[:sizes.end()].count("\n") + 1

@@ -92,8 +92,7 @@ def _unpack(tree: Any, arrays: dict[str, np.ndarray], classes: dict[str, type], 
         case None | bool() | int() | float() | str():
             return tree
         case {"tensor": str(name), "cpu": bool(cpu)} if name in arrays:
-            tensor = torch.from_numpy(arrays[name])
-            return tensor if cpu else tensor.to(device)
+            return _tensor(arrays[name], "cpu" if cpu else device)
         case {"dataclass": str(name), "fields": dict(values)} if _fits(name, values, classes):
             return classes[name](**{field: inside(value) for field, value in values.items()})
         case {"dict": list(pairs)} if all(isinstance(p, list) and len(p) == 2 and _key(p[0]) for p in pairs):
@@ -103,6 +102,14 @@ def _unpack(tree: Any, arrays: dict[str, np.ndarray], classes: dict[str, type], 
         case {"tuple": list(values)}:
             return tuple(inside(value) for value in values)
     raise InputError(f"it holds {short(tree)}, which is of another method or version")
+
+
+def _tensor(array: np.ndarray, device: torch.device | str) -> Tensor:
+    """Errors: InputError for numbers that torch has not."""
+    try:
+        return torch.from_numpy(array).to(device)
+    except TypeError:
+        raise InputError(f"it holds {array.dtype}, which is of another version") from None
 
 
 def _fits(name: str, values: dict[str, Any], classes: dict[str, type]) -> bool:

@@ -162,8 +162,9 @@ def _finish(run: Run, job: Job) -> Result:
     if method.family is not Family.MCMC:
         for index in range(_draws(job)):
             run.thin = 1
-            if sum(_bytes(t) for site in run.draws.values() for t in site) < KEPT_BYTES:
-                _keep(run, job, index)
+            if sum(_bytes(t) for site in run.draws.values() for t in site) >= KEPT_BYTES:
+                break
+            _keep(run, job, index)
     draws = {site: torch.stack(values, 1).numpy() for site, values in run.draws.items()}
     names = dict.fromkeys(name for row in run.trace for chain in row for name in chain)
     trace = {name: np.array([[chain.get(name, np.nan) for chain in row] for row in run.trace]).T for name in names}

@@ -6,6 +6,7 @@ import os
 
 import torch
 
+import room
 from errors import InputError
 
 
@@ -24,10 +25,10 @@ def refuse_beyond(method: str, need: int, what: str, memory_gb: float | None, de
 
 
 def half_of_memory(device: torch.device) -> int:
-    """In bytes."""
+    """In bytes; less where less is free."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory // 2
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2, room.free())
 
 
 def _gb(size: int) -> str:

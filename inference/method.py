@@ -8,6 +8,8 @@
     def warm(state) -> State                                     # optional: warm-up ends; forget its averages
     def start(rng, model, data, latents, *, option=default) -> State     # optional, MCMC: a chain at these latents
     def preflight(rng, state, model, data) -> None               # optional: InputError for what would fail later
+    def footprint(model, data, **options) -> int                 # optional: bytes that a chain at work takes
+    AT_WORK = 6                                       # optional, instead: times what latents, model and data take
 
 `State` is a small frozen dataclass of tensors (shapes in its annotations) and plain numbers or words.
 `rng` is a `torch.Generator` on the model's device and the only source of randomness.

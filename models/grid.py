@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+import room
 from errors import InputError
 from models.model import Latents, described, fingerprint
 
@@ -100,6 +101,7 @@ class GridMRF:
         if not bool(((image == 0) | (image == 1)).all()):
             raise InputError("a label image must hold only 0 and 1, one plane per label")
         H, W, K = image.shape
+        room.refuse_beyond(f"a table of {K:,} x {K:,} labels", 24 * K**2, K, "labels", power=2)
         pair = pair_table(coupling, K).to(image.device)
         return cls(
             unary=evidence * image,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import InputError, unknown
+import room
+from errors import InputError, short, unknown
 from runs import folder, started
-from runs.request import Request
+from runs.request import A_RUN, Request
 
 FIXED = ("help", "problem", "out", "resume", "check", "list", "sweep", "jobs", "export", "bare", "recommend", "top")
 YES, NO = ("yes", "true"), ("no", "false")
@@ -65,6 +67,8 @@ def _values(word: str, text: str, option: argparse.Action) -> list[str]:
         if option.type is int and low.isdigit() and high.isdigit():
             if int(low) > int(high):
                 raise InputError(f"--sweep {word}: the range {part} is empty; put the smaller number first")
+            count = int(high) - int(low) + 1
+            room.refuse_beyond(f"--sweep {short(word)}", A_RUN * count, count, "runs")
             values += map(str, range(int(low), int(high) + 1))
         elif part or ";" not in text:
             values.append(part)
@@ -96,6 +100,8 @@ def cells(values: Mapping[str, Sequence[str]], base: Sequence[str], out: Path, p
     """Every combination of the values, the last option varying fastest, as a request made of words, which were given in
     `cwd` if not here; one that was begun goes on in its own folder."""
     options = {o.removeprefix("--"): a for a in parser._actions for o in a.option_strings}
+    count = math.prod(map(len, values.values()))
+    room.refuse_beyond(f"a sweep of {count:,} runs", A_RUN * count, count, "runs")
     found: list[Cell] = []
     for combination in itertools.product(*values.values()):
         settings = dict(zip(values, combination, strict=True))

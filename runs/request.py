@@ -17,7 +17,8 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
-from errors import InputError
+import room
+from errors import InputError, short
 
 if TYPE_CHECKING:  # torch takes a second, and a list of options has no use for it
     import torch
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # torch takes a second, and a list of options has no use for 
     from runs.options import Fit
 
 GIVEN = "given"  # among what a parser found: the options of one value that were given, by their names
+A_RUN = 10**5  # bytes of memory, at least, that one of many runs takes in the end: its request and its results
 HELD = "the run"  # the group of the options that every run has
 
 
@@ -176,12 +178,13 @@ def parse_ranks(text: str) -> tuple[int, ...]:
     for word in [] if text == "none" else text.split(","):
         low, dash, high = word.partition("-")
         try:
-            ranks = range(int(low), int(high if dash else low) + 1)
+            first, last = int(low), int(high if dash else low)
         except ValueError:
-            ranks = range(0)
-        if not ranks:
-            raise InputError(f"--ranks must be like 1-10 or 1,2,5, or none, not '{text}'")
-        found |= set(ranks)
+            first, last = 1, 0
+        if first > last:
+            raise InputError(f"--ranks must be like 1-10 or 1,2,5, or none, not '{short(text)}'")
+        room.refuse_beyond(f"--ranks {short(text)}", A_RUN * (last - first + 1), last - first + 1, "ranks")
+        found |= set(range(first, last + 1))
     if found and min(found) < 1:
         raise InputError(f"--ranks must be at least 1, not '{text}'")
     return tuple(sorted(found))

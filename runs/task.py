@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from checks.contract.preflight import at_size, preflight
-from inference import identity
+from inference import footprint, identity
 from inference.finite import arithmetic
 from inference.job import Observer, Plan, generator
 from inference.latents import Keeper
@@ -43,10 +43,12 @@ def trial(task: Task) -> None:
     """What cannot run is said before anything is written. Errors: InputError of the method, or of its pre-flight."""
     method, model, data = task.method, task.model, task.data
     model.check_data(data)
+    footprint.check(method, model, data, task.plan, typed(method, task.options), task.observer)
     preflight(method, task.options, model)
     rng = generator(task.plan.seed, "trial", model.device)
     with arithmetic(task, "at the start"):
         state = method.init(rng, model, data, **task.options)
+        footprint.check_state(method, model, task.plan, state)
         at_size(method, state, model)
         if method.preflight:
             method.preflight(rng, state, model, data)

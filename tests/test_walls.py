@@ -16,6 +16,7 @@ MAY = {
     "errors": set(),
     "files": set(),
     "arrays": set(),
+    "room": set(),
     "models": set(),
     "data": {"models"},
     "inference": {"models"},
@@ -30,7 +31,7 @@ MAY = {
     "playground": {"models", "inference", "checks"},
     "run": {"experiments", "commands"},
 }
-FOR_ALL = ("arrays", "errors", "files")
+FOR_ALL = ("arrays", "errors", "files", "room")
 BY_NAME = {"inference.load": METHODS}  # what loads a method by its name
 
 

@@ -35,6 +35,7 @@ from inference.factorization.parts.by_row import Rows, sides
 from inference.factorization.parts.gaussian import expected
 from inference.factorization.parts.row_conditional import Posterior, Prior, posterior, sample
 from inference.factorization.parts.spectral_start import spectral_start
+from inference.footprint import AT_WORK, latents, tensors
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -53,6 +54,12 @@ class State:
     spread_V: Float64[Tensor, "items D *D"]
     elbo: float | None
     engine: str
+
+
+def footprint(model: Factorization, data: Ratings, *, covariance: str = "entry", **_: object) -> int:
+    """A chain at work, bytes: with covariance=row a K x K table for every user and item, a few times over."""
+    own = latents(model) * (model.rank if covariance == "row" else 1)
+    return AT_WORK * (own + tensors(data))
 
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings, *, covariance: Literal["entry", "row"] = "entry",

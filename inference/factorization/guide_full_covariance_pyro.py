@@ -17,10 +17,16 @@ import torch
 
 from inference.factorization.guides.parts import RATES, mean_and_scale, normal, plates
 from inference.factorization.guides.parts import started as start
+from inference.footprint import PYRO, latents, tensors
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 __all__ = ["RATES", "guide", "start"]
+
+
+def footprint(model: Factorization, data: Ratings, **_: object) -> int:
+    """A chain at work, bytes: a K x K root for every user and item, its gradient and Adam's two averages."""
+    return PYRO * (latents(model) * model.rank + tensors(data))
 
 
 def guide(model: Factorization, data: Ratings) -> None:

@@ -21,10 +21,16 @@ from torch import Tensor
 
 from errors import InputError
 from inference.factorization.guides.parts import RATES, mean_and_scale, normal, plates, started
+from inference.footprint import PYRO, latents, tensors
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 __all__ = ["RATES", "guide", "start"]
+
+
+def footprint(model: Factorization, data: Ratings, *, columns: int = 1, **_: object) -> int:
+    """A chain at work, bytes: `columns` numbers for every entry, their gradients and Adam's two averages."""
+    return PYRO * (latents(model) * (1 + columns) + tensors(data))
 
 
 def guide(model: Factorization, data: Ratings, *, columns: int = 1) -> None:

@@ -33,6 +33,7 @@ from models.ratings import Pairs, Ratings
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+MOST = 10**6  # draws from q a score: it is then right to a thousandth of its spread
 STACK = 2**22  # numbers of U and V handed at once to the compiled code
 
 
@@ -72,8 +73,8 @@ class Predictive:
 
     def __init__(self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
                  detailed: Sequence[str] = ("test",), ask: Pairs | None = None, engine: Engine = "auto") -> None:
-        if samples < 1:
-            raise InputError(f"the number of samples from q must be at least 1, not {samples}")
+        if not 1 <= samples <= MOST:
+            raise InputError(f"the number of samples from q must lie between 1 and {MOST:,}, not {samples:,}")
         self.model = model
         self.cumulative = family is Family.MCMC
         self.samples = samples if family is Family.VARIATIONAL else 1

@@ -50,6 +50,7 @@ from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
+AT_WORK = 60  # times what latents and data take, in memory
 EXACT = False  # a fixed step leaves a bias
 CLIMB = 20  # sweeps of least squares to the centre
 SLOWDOWN = 1000  # batches

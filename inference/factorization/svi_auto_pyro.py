@@ -52,6 +52,7 @@ from inference.factorization.parts.stochastic import (
     with_adam,
 )
 from inference.factorization.parts.stochastic_pyro import epoch, fitting
+from inference.footprint import PYRO, latents, tensors
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Ratings
@@ -62,6 +63,11 @@ MAX_FACTORS = 2**23  # numbers in F; Adam keeps three of each
 FULL, LOW_RANK = "AutoMultivariateNormal", "AutoLowRankMultivariateNormal"
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]
+
+
+def footprint(model: Factorization, data: Ratings, *, columns: int = 10, **_: object) -> int:
+    """A chain at work, bytes: `columns` numbers for every entry at most; the guide of a whole covariance is small."""
+    return PYRO * (latents(model) * (1 + columns) + tensors(data))
 
 
 def init(

@@ -37,6 +37,7 @@ from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL  # draws are made at the end, by weight; a step is not one
+AT_WORK = 12  # times what latents and model take, in memory
 ALIKE = 1e-9  # what weights differ by from rounding
 KEPT = 2**25  # labels that are kept to draw from, of the heaviest runs: 81 of 640 x 640
 

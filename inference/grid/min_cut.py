@@ -26,6 +26,7 @@ from inference.method import Family, Info
 from models.grid import GridMRF
 
 FAMILY = Family.POINT
+AT_WORK = 25  # times what latents and model take, in memory
 State = Point
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]

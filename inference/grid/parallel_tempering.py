@@ -32,6 +32,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
+from inference.footprint import AT_WORK, latents, tensors
 from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import Chain, colours, conditional, given_labels, pick, random_labels, warm
 from inference.method import Family, Info, Latents, Quantities
@@ -49,6 +50,11 @@ class State(Chain):
 
     betas: Float64[Tensor, "copies"]
     engine: str  # compiled | torch
+
+
+def footprint(model: GridMRF, data: Tensor | None, *, copies: int = 8, **_: object) -> int:
+    """A chain at work, bytes: every copy has labels, their weights and uniform numbers of its own."""
+    return AT_WORK * (latents(model) + tensors(model)) + copies * 64 * model.unary[..., 0].numel()
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: int = 8, hottest: float = 0.1,

@@ -36,6 +36,7 @@ from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL
+AT_WORK = 14  # times what latents and model take, in memory
 LINES = ("rows", "columns")
 
 

@@ -47,6 +47,7 @@ from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL
+AT_WORK = 28  # times what latents and model take, in memory
 EVERY = 5  # sweeps between two trees
 CONVERGED = 1e-8  # nats
 

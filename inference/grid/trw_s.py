@@ -38,6 +38,7 @@ from inference.method import Family, Info
 from models.grid import GridMRF
 
 FAMILY = Family.POINT
+AT_WORK = 25  # times what latents and model take, in memory
 MET = 1e-12  # of the sum of all potentials, that rounding makes
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]

@@ -53,7 +53,7 @@ def test_no_file_is_executed_because_a_folder_says_so(begun, words, tmp_path, ca
     assert door("--resume", begun) == 2
     assert not (tmp_path / "flag").exists()
     said = capsys.readouterr().err
-    assert "executes" in said and "evil.py" in said and "python run.py --resume out --" in said
+    assert "no file is executed" in said and "evil.py" in said and "python run.py --resume out --" in said
     assert said.count("\n") == 1
 
 
@@ -63,7 +63,7 @@ def test_no_file_of_another_problem_either(begun, tmp_path, capsys):
     for words in (["--problem", "2", "--guide", evil], ["--problem", "3", "--kernel", evil],
                   ["--problem", "3", "--compare", f"coordinate_ascent,{evil}"], ["--check", evil]):
         rewritten(begun, argv=[str(word) for word in words])
-        assert door("--resume", begun) == 2 and "executes" in capsys.readouterr().err
+        assert door("--resume", begun) == 2 and "no file is executed" in capsys.readouterr().err
     assert not (tmp_path / "flag").exists()
 
 

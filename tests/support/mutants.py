@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -261,20 +267,55 @@ def tree_changed(rng: np.random.Generator, raw: bytes) -> bytes:
     return file.getvalue()
 
 
-def gzipped_again(rng: np.random.Generator, raw: bytes) -> bytes:
-    import gzip
-    try:
-        text = gzip.decompress(raw)
-    except Exception:  # as above
+def packed_again(unpack: Callable[[bytes], bytes], pack: Callable[[bytes], bytes]) -> Bytes:
+    """What is inside is made wrong, or is three times as much as may be held."""
+    def done(rng: np.random.Generator, raw: bytes) -> bytes:
+        try:
+            text = unpack(raw)
+        except Exception:  # as above
+            return raw
+        return pack(b"0" * 10**8 if rng.random() < 0.002 else one(rng, COMMON)(rng, text))
+    return done
+
+
+def chunk_too_long(rng: np.random.Generator, raw: bytes) -> bytes:
+    """A chunk says that it is longer than it is."""
+    places, at = [], 8
+    for _, data in _chunks(raw):
+        places.append(at)
+        at += 12 + len(data)
+    if not places:
         return raw
-    bomb = rng.random() < 0.02
-    return gzip.compress(b"0" * 3 * 10**8 if bomb else one(rng, COMMON)(rng, text), mtime=0)
+    at = one(rng, places)
+    return raw[:at] + int(one(rng, (2**16, 2**30, 2**31 - 1, 2**32 - 200))).to_bytes(4, "big") + raw[at + 4:]
+
+
+def table_changed(rng: np.random.Generator, raw: bytes) -> bytes:
+    """A Parquet file that is whole, with other columns, types or very many rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    rows = 4 * 10**6 if rng.random() < 0.002 else int(rng.integers(1, 9))
+    values: tuple[object, ...] = (1, -1, 2**63 - 1, 0.5, float("nan"), float("inf"), "x" * 5000, "\0", "", None,
+                                  b"\xff", True, [1], {"a": 1}, datetime(1, 1, 1), Decimal("1e30"), date(9999, 1, 1))
+    names = [one(rng, ("user", "item", "rating", "time", "", "x" * 5000, "\0", "\x1b[2J", "user")) for _ in range(4)]
+    columns = [pa.repeat(pa.scalar(one(rng, values) if rows < 9 else 1), rows) if rows > 9 or rng.random() < 0.5 else
+               pa.array(rng.integers(0, 5, rows)) for _ in range(4)]
+    file = io.BytesIO()
+    try:
+        parquet.write_table(pa.Table.from_arrays(columns, names=names), file)
+    except pa.ArrowException:  # what Parquet has no type for
+        return raw
+    return file.getvalue()
 
 
 OWN: dict[str, tuple[Bytes, ...]] = {
-    "npy": (npy_header,), "png": (png_chunk, png_chunk, png_chunk, png_bomb), "uai": (number_replaced, word_inserted),
-    "fg": (number_replaced, word_inserted), "mar": (number_replaced, word_inserted), "csv": (number_replaced, removed),
+    "npy": (npy_header,), "png": (png_chunk, png_chunk, chunk_too_long, png_bomb),
+    "uai": (number_replaced, word_inserted), "fg": (number_replaced, word_inserted),
+    "mar": (number_replaced, word_inserted), "csv": (number_replaced, removed),
     "ckpt": (member_changed, resealed(member_changed), resealed(member_changed)),
-    "nc": (variable_changed,), "zip": (member_changed,), "gz": (gzipped_again,), "runjson": (json_changed,),
-    "sweepjson": (json_changed,),
+    "nc": (variable_changed,), "zip": (member_changed,), "runjson": (json_changed,), "sweepjson": (json_changed,),
+    "gz": (packed_again(gzip.decompress, partial(gzip.compress, mtime=0)),), "parquet": (table_changed,),
+    "bz2": (packed_again(bz2.decompress, bz2.compress),), "xz": (packed_again(lzma.decompress, lzma.compress),),
+    "wide": (number_replaced, removed), "mtx": (number_replaced, removed),
 }

@@ -5,9 +5,11 @@ Whatever the bytes, a reader gives a value or one sentence: `fault` says where i
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import time
 import traceback
@@ -144,6 +146,19 @@ def ratings_text() -> list[bytes]:
             b"user;item;rating\n1;1;4.5\n2;1;3\n"]
 
 
+def ratings_wide() -> list[bytes]:
+    """Matrices: a pivot table with a name a column, and numbers alone of which some are not rated."""
+    cells = [[(u * k) % 5 + 1 if (u + k) % 3 else 99 for k in range(9)] for u in range(6)]
+    named = "user," + ",".join(f"film {k}" for k in range(9)) + "\n" + "".join(
+        f"u{u}," + ",".join(map(str, row)).replace("99", "") + "\n" for u, row in enumerate(cells))
+    bare = "".join("\t".join(map(str, row)) + "\n" for row in cells)
+    return [named.encode(), named.replace(",", ";").encode("utf-16"), bare.encode()]
+
+
+def ratings_packed(pack: Callable[[bytes], bytes]) -> Callable[[], list[bytes]]:
+    return lambda: [pack(text) for text in ratings_text()]
+
+
 def ratings_zip() -> list[bytes]:
     def write(how: int, file: io.BytesIO) -> None:
         with zipfile.ZipFile(file, "w", how) as archive:
@@ -156,7 +171,13 @@ def ratings_parquet() -> list[bytes]:
     import pyarrow.parquet as parquet
 
     table = pa.table({"user": [1, 1, 2], "item": [5, 6, 5], "rating": [1.0, 2.5, 4.0]})
-    return [_bytes(partial(parquet.write_table, table, compression=how)) for how in ("none", "snappy")]
+    words = pa.table({"user": pa.array(["ann", "ann", "bob"]).dictionary_encode(), "item": ["x", "y", "x"],
+                      "rating": pa.array([1, None, 4], pa.float32()), "time": pa.array([1, 2, 3], pa.timestamp("s"))})
+    return [_bytes(partial(parquet.write_table, each, compression=how))
+            for each, how in ((table, "none"), (table, "snappy"), (words.slice(0, 1), "zstd"))]
+
+
+MATRIX = b"%%MatrixMarket matrix coordinate real general\n% films\n3 4 5\n1 1 4\n1 2 3.5\n2 1 1\n2 4 2\n3 3 5\n"
 
 
 def a_model() -> GridMRF:
@@ -262,7 +283,11 @@ READERS = {
     "runjson": Reader(".json", run_json, read_run),
     "sweepjson": Reader(".json", result_json, read_sweep),
     "csv": Reader(".csv", ratings_text, read_ratings),
-    "gz": Reader(".gz", lambda: [gzip.compress(t, mtime=0) for t in ratings_text()], read_ratings),
+    "wide": Reader(".csv", ratings_wide, read_ratings),
+    "mtx": Reader(".mtx", lambda: [MATRIX], read_ratings),
+    "gz": Reader(".gz", ratings_packed(partial(gzip.compress, mtime=0)), read_ratings),
+    "bz2": Reader(".bz2", ratings_packed(bz2.compress), read_ratings),
+    "xz": Reader(".xz", ratings_packed(lzma.compress), read_ratings),
     "zip": Reader(".zip", ratings_zip, read_ratings),
     "parquet": Reader(".parquet", ratings_parquet, read_ratings),
 }

@@ -1,0 +1,154 @@
+"""Memory is estimated before it is asked for: for every method, and nearly right."""
+
+import argparse
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+
+import room
+from data.images import load_image
+from errors import InputError
+from inference import footprint, load
+from inference.job import Plan
+from inference.loading import rehearse
+from inference.method import Family
+from models.factorization import Factorization
+from models.grid import GridMRF
+from models.ratings import Ratings
+from runs.cells import _values
+from runs.request import parse_ranks
+from runs.task import Task, trial
+from tests.support.readers import _peak, _reset_peak
+
+METHODS = [(kind, name) for kind in ("grid", "factorization") for name in load.names(kind)]
+MEASURED = [("grid", "gibbs"), ("grid", "mean_field"), ("grid", "loopy_bp"), ("grid", "trw_s"), ("grid", "max_product"),
+            ("grid", "tree_reweighted_bp"), ("grid", "structured_mean_field"), ("grid", "parallel_tempering"),
+            ("factorization", "row_gibbs"), ("factorization", "coordinate_ascent"), ("factorization", "elbo_by_hand"),
+            ("factorization", "sgld"), ("factorization", "maximum_likelihood"),
+            ("factorization", "guide_mean_field_pyro")]
+QUICK = ("gibbs", "mean_field", "loopy_bp", "coordinate_ascent")
+FIXED = 30 * 10**6  # bytes that any run takes, whatever its size: libraries, compiled code, buffers
+
+
+def grid(side: int, labels: int = 3) -> GridMRF:
+    image = torch.eye(labels, dtype=torch.float64)[torch.randint(0, labels, (side, side), generator=torch.Generator())]
+    return GridMRF.potts(image, 1.0, (0.5, 0.1))
+
+
+def ratings(users: int, items: int, count: int) -> Ratings:
+    pair = torch.randperm(users * items, generator=torch.Generator().manual_seed(0))[:count]
+    return Ratings(pair // items, pair % items, (pair % 5 + 1).double(), users, items)
+
+
+def case(kind: str, large: bool):
+    if kind == "grid":
+        return grid(400 if large else 3), None
+    users, items, rank, count = (10_000, 1_000, 20, 4_000) if large else (6, 4, 2, 12)
+    return Factorization(users, items, rank), ratings(users, items, count)
+
+
+def work(method, model, data, options) -> None:
+    rng = torch.Generator().manual_seed(0)
+    state = method.init(rng, model, data, **options)
+    for _ in range(2):
+        state, _ = method.step(rng, state, model, data)
+    method.draw(rng, state, model)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the most memory held is not known here")
+@pytest.mark.parametrize("kind, name", [pytest.param(k, n, marks=[] if n in QUICK else pytest.mark.slow)
+                                        for k, n in MEASURED])
+def test_the_estimate_is_near_what_is_measured(kind, name):
+    """In a process of its own: between a half of the peak and eight times it, but for what any run takes."""
+    method, (model, data) = load.method(kind, name), case(kind, large=True)
+    hear, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        signal.alarm(120)
+        try:
+            torch.set_num_threads(1)
+            rehearse(method, model, {})
+            before = _reset_peak()
+            work(method, model, data, {})
+            os.write(tell, str(_peak() - before).encode())
+        finally:
+            os._exit(0)
+    os.close(tell)
+    with os.fdopen(hear) as file:
+        peak = int(file.read())
+    os.waitpid(child, 0)
+    assert peak / 2 - FIXED < footprint.at_work(method, model, data, {}) < 8 * peak + FIXED
+
+
+@pytest.mark.parametrize("kind, name", METHODS)
+def test_what_does_not_fit_is_one_sentence_before_it_is_asked_for(kind, name, monkeypatch):
+    method, (model, data) = load.method(kind, name), case(kind, large=False)
+    small = Task(method, model, data, Plan(10, 2 if method.family is Family.MCMC else 1))
+    monkeypatch.setattr(type(method), "init", None, raising=False)
+    monkeypatch.setattr(room, "free", lambda: 100)
+    with pytest.raises(InputError, match=rf"{name} .* would take .* of memory, and 100 bytes are free"):
+        trial(small)
+
+
+@pytest.mark.parametrize("kind, name", [(k, n) for k, n in METHODS if load.method(k, n).family is Family.MCMC])
+def test_so_many_chains_or_steps_are_one_sentence_that_says_what_would_fit(kind, name):
+    method, (model, data) = load.method(kind, name), case(kind, large=False)
+    options: dict[str, object] = {}
+    for plan, things in ((Plan(10, 10**11), "chains"), (Plan(10**13), "steps")):
+        with pytest.raises(InputError, match=rf"at most [\d,]+ {things} fit"):
+            footprint.check(method, model, data, plan, options)
+    footprint.check(method, model, data, Plan(100, 50), options)
+
+
+def test_what_is_said_to_fit_fits(monkeypatch):
+    method, (model, data) = load.method("grid", "gibbs"), case("grid", large=False)
+    monkeypatch.setattr(room, "free", lambda: 10**9)
+    with pytest.raises(InputError) as error:
+        footprint.check(method, model, data, Plan(10, 10**9), {})
+    fits = int(str(error.value).split("at most ")[1].split(" ")[0].replace(",", ""))
+    room.refuse_beyond("chains", footprint.state(model) * fits, fits, "chains")
+    with pytest.raises(InputError):
+        room.refuse_beyond("chains", footprint.state(model) * (fits + 1), fits + 1, "chains")
+
+
+def test_the_state_itself_counts_once_it_is_there(monkeypatch):
+    method, (model, _) = load.method("grid", "parallel_tempering"), case("grid", large=False)
+    state = method.init(torch.Generator(), model, None, copies=50)
+    size = footprint.tensors(state)
+    assert size >= 50 * 9
+    monkeypatch.setattr(room, "free", lambda: 4 * size)
+    footprint.check_state(method, model, Plan(1, 5), state)
+    with pytest.raises(InputError, match="chains"):
+        footprint.check_state(method, model, Plan(1, 6), state)
+
+
+def test_an_expanded_table_is_one_table():
+    model = grid(50, 4)
+    assert footprint.tensors(model) == 8 * (50 * 50 * 4 + 4 * 4)
+    assert footprint.tensors(replace(model, right=model.right.contiguous())) == 8 * (50 * 50 * 4 + 50 * 49 * 16 + 16)
+
+
+@pytest.mark.parametrize("ask, words", [
+    (lambda: load_image("small", labels=10**12), "labels fit"),
+    (lambda: GridMRF.potts(load_image("small", labels=10**6)), "labels fit"),
+    (lambda: parse_ranks("1-99999999999"), "ranks fit"), (lambda: parse_ranks(f"1-{'9' * 60}"), "ranks fit"),
+    (lambda: _values("seed=0-99999999999", "0-99999999999", argparse.Action([], "", type=int)), "runs fit")])
+def test_other_options_that_ask_for_too_much(ask, words):
+    with pytest.raises(InputError, match=rf"at most [\d,]+ {words}") as error:
+        ask()
+    assert len(str(error.value)) <= 300
+
+
+def test_what_is_free_is_the_least_of_what_limits_it(monkeypatch, tmp_path):
+    group = tmp_path / "limit", tmp_path / "used"
+    for path, words in zip(group, ("5000000", "2000000"), strict=True):
+        path.write_text(words)
+    monkeypatch.setattr(room, "GROUPS", (tuple(map(str, group)),))
+    assert room.free() == 3_000_000
+    group[0].write_text("max")
+    assert room.free() > 3_000_000
+    monkeypatch.setattr(room, "_limit", lambda: -5)
+    assert room.free() == 0
