@@ -14,6 +14,7 @@ from inference.factorization.predictive import Predictive
 from inference.job import Plan
 from inference.method import Family, Latents, Method
 from models.factorization import Factorization
+from models.ladder import standardised
 from models.ratings import Pairs
 from runs.options import Fit
 from runs.task import Task
@@ -31,7 +32,7 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     joint          keep the log prior of every draw too, so that the chains of the log joint can be diagnosed
     """
     kept = parts.test if len(parts.test) else parts.train
-    model = replace(model, pairs=kept.pairs)
+    model = replace(standardised(model, parts.train), pairs=kept.pairs)
     first = kept.user[:KEPT], kept.item[:KEPT]
     nothing = model.blank()
 

@@ -71,7 +71,7 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
 def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V: Tensor, engine: str) -> Latents:
     """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D)."""
     latents = dict(latents)
-    variance = float(latents.get("sigma2", model.noise_variance))
+    variance = float(model.noise_of(latents))
     for side, other, ratings, z in zip("UV", "VU", sides(model, data), (z_U, z_V), strict=True):
         table, offset = model.regressors(model.rows(latents, other))
         drawn = draw_rows(ratings, table, row_prior(model, latents, side), variance, z, column_offset=offset,
@@ -88,8 +88,8 @@ def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
 
 
 def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
-    """The noise variance, (), in squared rating units."""
-    error = data.rating - predict(*model.product(latents), data.user, data.item, engine)
+    """The noise variance, (), in squared standard units."""
+    error = (data.rating - predict(*model.product(latents), data.user, data.item, engine)) / model.unit
     shape = torch.tensor(SHAPE + len(data) / 2, dtype=torch.float64, device=error.device)
     return {"sigma2": (SCALE + 0.5 * (error @ error)) / gamma(rng, shape)}
 

@@ -6,8 +6,8 @@
     PIT  = 1/T sum_t Phi((r - prediction_t) / sqrt(s_t))         uniform where the predictive distribution is right
 
 The draws t are: for MCMC all those since warm-up ended (until then, since the start); for a variational
-method `samples` fresh ones from q after every step; for a point the point. The noise variance s is the latent
-`sigma2` where a model has one. Cost of a draw: N K, and one exponential a pair. Memory: one number a pair.
+method `samples` fresh ones from q after every step; for a point the point. The noise variance s is the model's
+`noise_of`, in squared rating units. Cost of a draw: N K, and one exponential a pair. Memory: one number a pair.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Predictive:
 
     def _add(self, memory: Memory, stack: list[Latents]) -> tuple[Memory, dict[str, float], dict[str, float]]:
         """The memory with these draws in it; the NLL of the last of them alone, and of all so far, by set."""
-        noise = [float(latents.get("sigma2", self.model.noise_variance)) for latents in stack]
+        noise = [float(self.model.noise_of(latents)) for latents in stack]
         draws = memory.draws + len(stack)
         factors = (*self._stacked(stack), np.array(noise)) if self.compiled else None
         for name, sums in memory.moments.items():

@@ -24,7 +24,7 @@ from models.ladder import SCALE, SHAPE, SIDES, STRENGTH, Ladder
 def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
     """Data-dependent functions: those of the plain model, and of what is learned besides."""
     found = plain.free(model, latents, data)
-    error = data.rating - model.quantities(latents, data.pairs)["prediction"]
+    error = (data.rating - model.quantities(latents, data.pairs)["prediction"]) / model.unit
     if model.noise:
         found["noise variance", "sigma2"] = latents["sigma2"]
         found["squared error over the noise variance", "all ratings"] = error.square().sum(-1) / latents["sigma2"]
@@ -54,7 +54,7 @@ def normal(model: Ladder, latents: Latents, data: Replicates) -> Features:
         if model.hierarchical:
             found |= of_mean(model, side.site, latents)
     if model.noise:
-        error = data.rating - model.quantities(latents, data.pairs)["prediction"]
+        error = (data.rating - model.quantities(latents, data.pairs)["prediction"]) / model.unit
         rate = SCALE + 0.5 * error.square().sum(-1)
         shape = torch.full_like(rate, SHAPE + len(data) / 2)
         p = gammaincc(shape, rate / latents["sigma2"])
@@ -65,7 +65,7 @@ def normal(model: Ladder, latents: Latents, data: Replicates) -> Features:
 def residuals(model: Ladder, side: Side, latents: Latents, data: Replicates, offset: str) -> Features:
     """Of the rows of a side, (u_i, b_i) or (v_j, c_j)."""
     sigma = latents["sigma2"].sqrt()[:, None] if model.noise else torch.tensor([[model.noise_variance**0.5]])
-    given, rating = latents[side.other], data.rating
+    given, rating = latents[side.other], (data.rating - model.centre) / model.unit
     if model.biases:
         given = torch.cat([given, torch.ones_like(given[..., :1])], -1)
         rating = rating - latents[offset].index_select(-1, side.column)

@@ -48,6 +48,9 @@ def problems() -> list[Problem]:
                 4, 6, 1, prior_variance=1.6, pairs=pairs(FOUR_BY_SIX), noise=True)),
             problem("4 users x 6 items, rank 2, biases", Ladder(
                 4, 6, 2, prior_variance=0.8, noise_variance=1.3, pairs=pairs(FOUR_BY_SIX), biases=True)),
+            problem("5 users x 3 items, rank 1, learned noise and biases, ratings near 70 in units of 20", Ladder(
+                5, 3, 1, prior_variance=1.2, pairs=pairs(ALL_OF_FIVE_BY_THREE), noise=True, biases=True, centre=70.0,
+                unit=20.0)),
             plain()[0],
         ))]
 
@@ -64,12 +67,12 @@ def problem(name: str, model: Ladder) -> Problem[Ladder]:
 
     def drawn(rng: torch.Generator, n: int) -> Latents:
         latents = prior(rng, model, n)
-        variance = latents.get("sigma2", torch.full((n,), model.noise_variance, dtype=torch.float64))
+        variance = torch.as_tensor(model.noise_of(latents), dtype=torch.float64).expand(n)
         mean = model.quantities(latents)["prediction"]
         return latents | {"rating": mean + variance.sqrt()[:, None] * randn(rng, n, len(user))}
 
     def joint(rng: torch.Generator, n: int) -> tuple[Latents, Replicates]:
-        found = kept(rng, n, drawn, lambda x: x["rating"].abs().amax(-1) < SEEN)
+        found = kept(rng, n, drawn, lambda x: (x["rating"] - model.centre).abs().amax(-1) < SEEN * model.unit)
         rating = found.pop("rating")
         return found, Replicates(user, item, rating, model.num_users, model.num_items)
 
