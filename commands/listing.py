@@ -7,12 +7,14 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from types import UnionType
 from typing import get_args
 
 from rich.console import Console
 
 from errors import InputError, unknown
+from experiments.ratings.request import Request
 from inference import engine, load
 from inference.method import Method
 from inference.options import KINDS, choices
@@ -21,6 +23,7 @@ from runs.request import GIVEN, flag
 from views import tables
 from views.numbers import cell
 
+NUMBERS = ("noise_variance", "prior_variance", "clip")
 OPTIONS = "\nOptions:\n"  # in a docstring, above a line for each: its name, two spaces or more, what it is
 
 
@@ -54,6 +57,9 @@ def everything(console: Console) -> None:
             tables.show(console, f"Guides for {model}: --guide NAME, or a file of your own", ("guide", "what q is"),
                         [(guide, known.get(method, f"Pyro's automatic guide, by {method.partition(':')[0]}"))
                          for guide, method in guides.items()])
+    tables.show(console, "The factorization's own numbers, for every method of Problems 2 and 3",
+                ("option", "meaning and unit"),
+                [(flag(f.name), f.metadata["help"]) for f in fields(Request) if f.name in NUMBERS])
     console.print("--list NAME shows the options of a method or a guide", highlight=False)
 
 

@@ -63,9 +63,10 @@ def figures(this: Run, study: Study) -> None:
     request, parts, results, N = study.request, study.parts, study.results, study.num_ratings
     if study.ranked:
         views.by_rank(this.folder, study.ranked, N)
-    noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device))
+    noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device),
+                              **request.variances)
     views.gradients(this.folder, noise)
-    this.say(*words.comparison(results, N), *words.ranks(study.ranked, N), gradients.in_words(noise),
+    this.say(*words.comparison(results, N), *words.ranks(study.ranked, N, request.variances), gradients.in_words(noise),
              *doubts(results[0], parts.test.rating.cpu().numpy()))
     this.console.print()
     views.learning(this.folder, results, N, TRAJECTORY if request.recipe == "reference" else None)

@@ -81,6 +81,13 @@ class Request(request.Request):
             found["ranks"] = "--bare leaves out further ranks"
         if self.compare != "none" and not self.compared:
             found["compare"] = "--bare leaves out comparisons" if self.bare else "only the plain model is compared"
+        if "noise" in self.model.split("+"):
+            found["noise_variance"] = "the model learns its noise"
+        if "hierarchical" in self.model.split("+"):
+            found["prior_variance"] = "the model learns its priors"
+        elif "noise" in self.model.split("+"):
+            found["prior_variance"] = ("where the noise is learned the ratings are brought to mean 0 and variance 1 "
+                                       "first, and the prior variance of 5 is in those units")
         if not self.compared:
             found["samples"] = "only chains run, and every sweep is a draw"
         return found

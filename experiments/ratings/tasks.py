@@ -25,12 +25,16 @@ EPOCHS_OF_SVI = 10  # as in the reference
 
 
 def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Path = Path(), label: str = "",
-         samples: int = 100, ask: Pairs | None = None, train_every: int | None = 1, joint: bool = False) -> Task:
+         samples: int = 100, ask: Pairs | None = None, train_every: int | None = 1, joint: bool = False,
+         clip: bool = False) -> Task:
     """The fit on `parts.train`, scored after every step on all three sets.
 
     train_every    one in so many of the training ratings is scored; None for none of them
     joint          keep the log prior of every draw too, so that the chains of the log joint can be diagnosed
+    clip           predictive means end at the ends of the ratings' scale, which must be known
     """
+    if clip and parts.train.scale is None:
+        raise InputError("--clip needs the ends of the scale, and these ratings do not say them: give --scale LOW,HIGH")
     kept = parts.test if len(parts.test) else parts.train
     model = replace(standardised(model, parts.train), pairs=kept.pairs)
     first = kept.user[:KEPT], kept.item[:KEPT]
@@ -44,7 +48,8 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     if train_every is not None:
         few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
         sets = {"train": parts.train.take(few) if train_every > 1 else parts.train} | sets
-    observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask)
+    observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask,
+                          clip=parts.train.scale if clip else None)
     return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record)
 
 
