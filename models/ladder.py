@@ -98,8 +98,8 @@ class Ladder(Factorization):
         for side, _ in SIDES:
             rows = self.rows(latents, side)
             if self.hierarchical:
-                mean, precision = latents[f"mean_{side}"], latents[f"precision_{side}"]
-                total = total + log_gaussian(rows, mean[..., None, :], precision[..., None, :, :]).sum(-1)
+                precision = latents[f"precision_{side}"]
+                total = total + log_gaussian(rows, self.row_means(latents, side), precision[..., None, :, :]).sum(-1)
             else:
                 total = total + log_normal(rows, 0.0, self.prior_variance).sum((-2, -1))
         return total
@@ -118,9 +118,18 @@ class Ladder(Factorization):
                 precision = wishart_draw(rng, float(D), torch.eye(D, dtype=torch.float64, device=rng.device))
                 mean = gaussian_draw(normal(D), torch.zeros_like(normal(D)), STRENGTH * precision)
                 found |= {f"mean_{side}": mean, f"precision_{side}": precision}
-                rows = gaussian_draw(normal(count, D), mean, precision)
+                found |= self.more_of_rows(rng, side, precision)
+                rows = gaussian_draw(normal(count, D), self.row_means(found, side), precision)
             found |= self.from_rows(rows, side)
         return found
+
+    def row_means(self, latents: Latents, side: str) -> Tensor:
+        """The prior means of a side's rows where they are learned, (rows, D), or (1, D) where they are one."""
+        return latents[f"mean_{side}"][..., None, :]
+
+    def more_of_rows(self, rng: torch.Generator, side: str, precision: Tensor) -> Latents:
+        """What else decides the prior means of a side's rows, drawn from its prior: nothing."""
+        return {}
 
     def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
         plain = Factorization.simulate(self, rng, latents)
@@ -207,10 +216,10 @@ class Ladder(Factorization):
             mean, precision = self._row_prior(side, zero)
             with pyro.plate(plate, count):
                 covariance = torch.linalg.inv(precision)
-                latents[side] = pyro.sample(side, dist.MultivariateNormal(mean[:K], covariance[:K, :K]))
+                latents[side] = pyro.sample(side, dist.MultivariateNormal(mean[..., :K], covariance[:K, :K]))
                 if self.biases:  # b_i given u_i, from the precision of both
                     own = precision[K, K]
-                    shifted = mean[K] - ((latents[side] - mean[:K]) @ precision[:K, K]) / own
+                    shifted = mean[..., K] - ((latents[side] - mean[..., :K]) @ precision[:K, K]) / own
                     latents[bias] = pyro.sample(bias, dist.Normal(shifted, own.rsqrt()))
         self.observe(latents, data, (zero + self.noise_of(latents)).sqrt(), batch_size, batch)
 

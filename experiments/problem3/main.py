@@ -19,6 +19,7 @@ from inference.job import Plan, generator
 from inference.method import Family
 from inference.result import Result
 from models.factorization import Factorization
+from models.features import fitted, named
 from models.ladder import make
 from models.ratings import Pairs
 from runs import options
@@ -40,7 +41,7 @@ def run(request: Request) -> int:
     """Exit status 0 if every checkpoint passed, 1 if one failed. Errors: InputError, before anything is written."""
     console = tables.console()
     fits, ranks, parts = request.chosen(), request.ranked, sets.load(request, console)
-    model = make(request.model, parts.train.num_users, parts.train.num_items, request.rank, device=request.place,
+    model = named(request.model, parts.train.num_users, parts.train.num_items, request.rank, device=request.place,
                  **request.variances)
     if ranks:
         replace(model, rank=max(ranks))  # a rank that is too large is said now
@@ -52,7 +53,7 @@ def run(request: Request) -> int:
         console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
                       f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} to "
                       f"validate and test -> {escape(str(this.folder))}", soft_wrap=True)
-        this.say(*scales(model, parts.train))
+        this.say(*scales(fitted(model, parts.train), parts.train))
         small = subsample(parts.train, SHARE, rng=generator(request.seed, "share"))
         with running(this.folder, console) as runner:
             results = [runner(each) for each in todo]
@@ -93,7 +94,7 @@ def climb(runner: Callable[[Task], Result], request: Request, kernel: Fit, model
           small: Ratings) -> tuple[ByShare, ByShare]:
     """The first kernel and maximum likelihood at each rank, on all of the training set and on a share of it."""
     point, plan = options.parse("factorization", POINT), replace(request.plan, chains=1)
-    plain = Factorization(model.num_users, model.num_items, 1, device=model.device, **request.variances)
+    plain = make("plain", model.num_users, model.num_items, 1, device=model.device, **request.variances)
     found: tuple[dict[tuple[float, int], Result], ...] = ({}, {})
     for share, train in ((1.0, parts.train), (SHARE, small)):
         some = Split(train, parts.validation, parts.test)

@@ -30,8 +30,8 @@ class Request(request.Request):
     kernel: tuple[str, ...] = option((), "a sampler by name or from a file; repeatable (default: "
                                      f"{', '.join(KERNELS)})", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     model: str = option("plain", "plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), "
-                        f"biases, or several joined by + (default plain; others are sampled by {LADDER_KERNEL})",
-                        metavar="NAME", group=METHODS)
+                        "biases, features (with hierarchical: who rated what), or several joined by + (default plain; "
+                        f"others are sampled by {LADDER_KERNEL})", metavar="NAME", group=METHODS)
     rank: int = option(2, "number of factors (default 2)", metavar="K", group=METHODS)
     ranks: str = option(RANKS, f"then the first kernel and {POINT} at each of these ranks, on all of the training set "
                         f"and on a tenth (default {RANKS}; all of the assignment's: 1-10; none: leave it out)",

@@ -14,7 +14,7 @@ from inference.factorization.predictive import Predictive
 from inference.job import Plan
 from inference.method import Family, Latents, Method
 from models.factorization import Factorization
-from models.ladder import standardised
+from models.features import fitted
 from models.ratings import Pairs
 from runs.options import Fit
 from runs.task import Task
@@ -36,7 +36,7 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     if clip and parts.train.scale is None:
         raise InputError("--clip needs the ends of the scale, and these ratings do not say them: give --scale LOW,HIGH")
     kept = parts.test if len(parts.test) else parts.train
-    model = replace(standardised(model, parts.train), pairs=kept.pairs)
+    model = replace(fitted(model, parts.train), pairs=kept.pairs)
     first = kept.user[:KEPT], kept.item[:KEPT]
     nothing = model.blank()
 

@@ -82,7 +82,7 @@ def test_a_noise_that_is_given_stays_in_squared_rating_units(name):
     assert standardised(model, parts(20.0).train) is model
     if name != "plain":
         with pytest.raises(InputError, match="a noise variance that is given is in squared rating units"):
-            replace(model, unit=20.0)
+            make(name, 30, 12, 2, unit=20.0)
 
 
 def test_ratings_that_are_all_the_same_have_a_unit():
