@@ -70,7 +70,7 @@ class Featured(Ladder):
 
     @cached_property
     def roots(self) -> dict[str, Tensor]:
-        """By side the Cholesky factor of F'F + RIDGE I, or of FF' + RIDGE I where there are fewer rows than features."""
+        """By side the Cholesky factor of F'F + RIDGE I; of FF' + RIDGE I where there are fewer rows than features."""
         found = {}
         for side in "UV":
             F = self.known(side)
@@ -93,7 +93,8 @@ class Featured(Ladder):
         return model, model.simulate(rng, model.prior(rng))
 
     def to(self, device: torch.device | str) -> Factorization:
-        moved = {name: None if (F := getattr(self, name)) is None else F.to(device) for name in FEATURES}
+        known = {name: getattr(self, name) for name in FEATURES}
+        moved: dict[str, Any] = {name: None if F is None else F.to(device) for name, F in known.items()}
         return replace(super().to(device), **moved)
 
     def facts(self, data: Ratings) -> dict[str, Any]:

@@ -93,8 +93,7 @@ def row_means(model: Factorization, latents: Latents, side: str) -> Tensor | Non
 
 def less(ratings: Rows, means: Tensor, table: Tensor, engine: str) -> Rows:
     """The ratings, less what the rows' means predict."""
-    row = torch.arange(len(ratings), device=table.device).repeat_interleave(ratings.counts)
-    return replace(ratings, rating=ratings.rating - predict(means, table, row, ratings.index.long(), engine))
+    return replace(ratings, rating=ratings.rating - predict(means, table, *ratings.pairs, engine))
 
 
 def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
@@ -140,11 +139,11 @@ def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Lat
 
 def weights(rng: torch.Generator, model: Featured, latents: Latents, side: str) -> Tensor:
     """B, (features, D): a ridge regression of perturbed rows is a draw from its conditional."""
-    F, precision, B = model.known(side), latents[f"precision_{side}"], latents[f"weights_{side}"]
+    F, B, root = model.known(side), latents[f"weights_{side}"], torch.linalg.cholesky(latents[f"precision_{side}"])
 
     def around(like: Tensor) -> Tensor:
         z = torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)
-        return gaussian_draw(z, torch.zeros_like(like), precision)
+        return torch.linalg.solve_triangular(root.mT, z.mT, upper=True).mT
 
     rows = model.rows(latents, side) - latents[f"mean_{side}"]
     pull = F.mT @ (rows + around(rows)) + RIDGE**0.5 * around(B)
