@@ -44,4 +44,5 @@ def everything(console: Console) -> None:
             tables.show(console, f"Guides for {model}: --guide NAME, or a file of your own", ("guide", "what q is"),
                         [(guide, names.get(method, f"Pyro's automatic guide, by {method.partition(':')[0]}"))
                          for guide, method in guides.items()])
-    console.print("--list NAME shows the options of a method or a guide", highlight=False)
+    console.print("--list NAME shows the options of a method or a guide; --problem N --help those of a problem",
+                  highlight=False)

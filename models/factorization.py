@@ -74,6 +74,10 @@ class Factorization:
         """The latent sites and their shapes."""
         return {"U": (self.num_users, self.rank), "V": (self.num_items, self.rank)}
 
+    def noise_of(self, latents: Latents) -> Tensor | float:
+        """The noise variance, in squared rating units: what is learned of it, or what is given."""
+        return self.noise_variance
+
     def log_joint(self, latents: Latents, data: Ratings) -> Tensor:
         """log p(U, V, r) in nats, every constant included; leading dimensions of the latents are batches."""
         prior = sum((log_normal(latents[site], 0.0, self.prior_variance).sum((-2, -1)) for site in self.sites),

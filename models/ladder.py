@@ -1,12 +1,15 @@
 """The factorization with more of it learned: the noise, the priors of the rows, biases. Any of them, by name.
 
-    r_n ~ N(u_i . v_j + b_i + c_j, sigma^2)                      b, c: with `biases`, else absent
+    r_n ~ N(centre + unit (u_i . v_j + b_i + c_j), unit^2 sigma^2)        b, c: with `biases`, else absent
     sigma^2 ~ InverseGamma(3, 2)                                 with `noise`, else noise_variance
     (u_i, b_i) ~ N(mean_U, precision_U^-1), (v_j, c_j) ~ N(mean_V, precision_V^-1)      with `hierarchical`,
     mean | precision ~ N(0, (2 precision)^-1), precision ~ Wishart(D, I)                each side its own;
                                                                  else every entry ~ N(0, prior_variance)
 
-Normal-Wishart priors as in Salakhutdinov and Mnih (2008); D = K, or K + 1 with biases.
+Normal-Wishart priors as in Salakhutdinov and Mnih (2008); D = K, or K + 1 with biases. Where the noise is learned,
+`standardised` takes centre and unit from the training ratings, so that the answer does not depend on their units: every
+latent is in standard units, what is predicted in the ratings' own, and the Jacobian is in the density. Elsewhere they
+are 0 and 1, and the variances given are in squared rating units.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.distributions import InverseGamma, Wishart
 
-from errors import unknown
+from errors import InputError, unknown
 from models.densities import gamma, gaussian_draw, log_gaussian, log_normal, wishart_draw
 from models.factorization import Factorization, gather
 from models.model import Latents
@@ -44,6 +47,17 @@ class Ladder(Factorization):
     noise: bool = False
     hierarchical: bool = False
     biases: bool = False
+    centre: float = 0.0
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (math.isfinite(self.centre) and 0 < self.unit < math.inf):
+            raise InputError(f"centre must be a finite number and unit a positive one, not {self.centre} and "
+                             f"{self.unit}")
+        if (self.centre, self.unit) != (0.0, 1.0) and not self.noise:
+            raise InputError(f"centre {self.centre:g} and unit {self.unit:g} are for a model that learns its noise: "
+                             f"a noise variance that is given is in squared rating units; leave them at 0 and 1")
 
     @property
     def width(self) -> int:
@@ -70,20 +84,22 @@ class Ladder(Factorization):
             for side in "UV":
                 mean, precision = latents[f"mean_{side}"], latents[f"precision_{side}"]
                 total = total + wishart.log_prob(precision) + log_gaussian(mean, 0 * mean, STRENGTH * precision)
-        variance = torch.as_tensor(self.noise_variance, dtype=torch.float64)
         if self.noise:
-            variance = latents["sigma2"]
-            total = total + self._inverse_gamma().log_prob(variance)
+            total = total + self._inverse_gamma().log_prob(latents["sigma2"])
+        variance = torch.as_tensor(self.noise_of(latents), dtype=torch.float64)
         error = data.rating - self.quantities(latents, data.pairs)["prediction"]
         return total - 0.5 * ((error**2).sum(-1) / variance + len(data) * torch.log(2 * math.pi * variance))
+
+    def noise_of(self, latents: Latents) -> Tensor | float:
+        return self.unit**2 * latents["sigma2"] if self.noise else self.noise_variance
 
     def _log_rows(self, latents: Latents) -> Tensor:
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for side, _ in SIDES:
             rows = self.rows(latents, side)
             if self.hierarchical:
-                mean, precision = latents[f"mean_{side}"], latents[f"precision_{side}"]
-                total = total + log_gaussian(rows, mean[..., None, :], precision[..., None, :, :]).sum(-1)
+                precision = latents[f"precision_{side}"]
+                total = total + log_gaussian(rows, self.row_means(latents, side), precision[..., None, :, :]).sum(-1)
             else:
                 total = total + log_normal(rows, 0.0, self.prior_variance).sum((-2, -1))
         return total
@@ -102,16 +118,25 @@ class Ladder(Factorization):
                 precision = wishart_draw(rng, float(D), torch.eye(D, dtype=torch.float64, device=rng.device))
                 mean = gaussian_draw(normal(D), torch.zeros_like(normal(D)), STRENGTH * precision)
                 found |= {f"mean_{side}": mean, f"precision_{side}": precision}
-                rows = gaussian_draw(normal(count, D), mean, precision)
+                found |= self.more_of_rows(rng, side, precision)
+                rows = gaussian_draw(normal(count, D), self.row_means(found, side), precision)
             found |= self.from_rows(rows, side)
         return found
+
+    def row_means(self, latents: Latents, side: str) -> Tensor:
+        """The prior means of a side's rows where they are learned, (rows, D), or (1, D) where they are one."""
+        return latents[f"mean_{side}"][..., None, :]
+
+    def more_of_rows(self, rng: torch.Generator, side: str, precision: Tensor) -> Latents:
+        """What else decides the prior means of a side's rows, drawn from its prior: nothing."""
+        return {}
 
     def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
         plain = Factorization.simulate(self, rng, latents)
         if not self.noise:
             return plain
         mean = self.quantities(latents)["prediction"]
-        scale = torch.sqrt(latents["sigma2"] / self.noise_variance)
+        scale = torch.sqrt(torch.as_tensor(self.noise_of(latents)) / self.noise_variance)
         return Ratings(plain.user, plain.item, mean + scale * (plain.rating - mean), self.num_users, self.num_items)
 
     def quantities(self, latents: Latents, pairs: Pairs | None = None) -> dict[str, Tensor]:
@@ -121,21 +146,27 @@ class Ladder(Factorization):
             user, item = pairs
             mean = found["prediction"] + gather(latents["user_bias"][..., None], user)[..., 0]
             found["prediction"] = mean + gather(latents["item_bias"][..., None], item)[..., 0]
-        return found
+        return {name: self.centre + self.unit * value for name, value in found.items()}
 
     def regressors(self, other: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(v_j, 1) and c_j of whole rows (v_j, c_j)."""
-        if not self.biases:
-            return super().regressors(other)
-        return torch.cat([other[:, :-1], torch.ones_like(other[:, :1])], 1), other[:, -1]
+        """unit (v_j, 1) and centre + unit c_j, of whole rows (v_j, c_j)."""
+        if self.biases:
+            rows = torch.cat([other[:, :-1], torch.ones_like(other[:, :1])], 1)
+            return self.unit * rows, self.centre + self.unit * other[:, -1]
+        return self.unit * other, torch.full_like(other[:, 0], self.centre) if self.centre else None
 
     def product(self, latents: Latents) -> tuple[Tensor, Tensor]:
-        """(u, b, 1) and (v, 1, c): their inner products are the predictions."""
-        if not self.biases:
-            return super().product(latents)
-        b, c = latents["user_bias"][..., None], latents["item_bias"][..., None]
-        return (torch.cat([latents["U"], b, torch.ones_like(b)], -1),
-                torch.cat([latents["V"], torch.ones_like(c), c], -1))
+        """unit (u, b, 1) + (0, centre, 0) and (v, 1, c): their inner products are the predictions."""
+        U, V = latents["U"], latents["V"]
+        if self.biases:
+            b, c = latents["user_bias"][..., None], latents["item_bias"][..., None]
+            one = torch.ones_like(b)
+            return (torch.cat([self.unit * U, self.centre + self.unit * b, self.unit * one], -1),
+                    torch.cat([V, torch.ones_like(c), c], -1))
+        if not self.centre:
+            return self.unit * U, V
+        return (torch.cat([self.unit * U, torch.full_like(U[..., :1], self.centre)], -1),
+                torch.cat([V, torch.ones_like(V[..., :1])], -1))
 
     def product_sites(self, users: Tensor, items: Tensor) -> Latents:
         if not self.biases:
@@ -171,10 +202,9 @@ class Ladder(Factorization):
         import pyro.distributions as dist
 
         zero, K = data.rating.new_zeros(()), self.rank
-        variance = zero + self.noise_variance
-        if self.noise:
-            variance = pyro.sample("sigma2", dist.InverseGamma(zero + SHAPE, zero + SCALE))
         latents: Latents = {}
+        if self.noise:
+            latents["sigma2"] = pyro.sample("sigma2", dist.InverseGamma(zero + SHAPE, zero + SCALE))
         for (side, bias), plate, count in zip(SIDES, ("users", "items"), (self.num_users, self.num_items), strict=True):
             if not self.hierarchical:
                 entry = dist.Normal(zero, zero + math.sqrt(self.prior_variance))
@@ -186,12 +216,12 @@ class Ladder(Factorization):
             mean, precision = self._row_prior(side, zero)
             with pyro.plate(plate, count):
                 covariance = torch.linalg.inv(precision)
-                latents[side] = pyro.sample(side, dist.MultivariateNormal(mean[:K], covariance[:K, :K]))
+                latents[side] = pyro.sample(side, dist.MultivariateNormal(mean[..., :K], covariance[:K, :K]))
                 if self.biases:  # b_i given u_i, from the precision of both
                     own = precision[K, K]
-                    shifted = mean[K] - ((latents[side] - mean[:K]) @ precision[:K, K]) / own
+                    shifted = mean[..., K] - ((latents[side] - mean[..., :K]) @ precision[:K, K]) / own
                     latents[bias] = pyro.sample(bias, dist.Normal(shifted, own.rsqrt()))
-        self.observe(latents, data, variance.sqrt(), batch_size, batch)
+        self.observe(latents, data, (zero + self.noise_of(latents)).sqrt(), batch_size, batch)
 
     def _row_prior(self, side: str, zero: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and precision of a side's rows, as sites of the program."""
@@ -216,3 +246,15 @@ def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> F
             raise unknown("rung of the model", rung, ("plain", *RUNGS))
     chosen: dict[str, Any] = dict.fromkeys(rungs, True)
     return replace(Ladder(num_users, num_items, rank, **more), **chosen)
+
+
+def standardised(model: Factorization, ratings: Ratings) -> Factorization:
+    """The model in standard units, if it learns its noise: centre and unit are the mean and the sd of these ratings.
+
+    With fewer than two different ratings the unit is 1.
+    """
+    if not isinstance(model, Ladder) or not model.noise or not len(ratings):
+        return model
+    centre = float(ratings.rating.mean())
+    spread = float((ratings.rating - centre).square().mean().sqrt())
+    return replace(model, centre=centre, unit=spread if spread > 1e-12 * abs(centre) else 1.0)

@@ -30,7 +30,8 @@ OF_RATINGS = ALL | {
     "scale": ("--scale", "2,3"), "split": ("--split", "0.5,0,0.5"), "subsample": ("--subsample", "0.5"),
     "recommend": ("--recommend", "1"), "top": ("--top", "2"), "outside": ("--outside", "nowhere"),
     "rank": ("--rank", "3"), "ranks": ("--ranks", "1"), "columns": ("--columns", "user=item,item=user,rating=rating"),
-    "duplicates": ("--duplicates", "first")}
+    "duplicates": ("--duplicates", "first"), "noise_variance": ("--noise-variance", "0.3"),
+    "prior_variance": ("--prior-variance", "0.3"), "clip": ("--clip",)}
 ADDED = {
     "1": ALL | {
         "settings": ("--set", "damping=0.5"), "image": ("--image", "flag"), "labels": ("--labels", "4"),
@@ -131,6 +132,9 @@ def test_the_same_words_leave_the_same(problem, tmp_path, capsys):
     ("--problem 2 --top 10", "--top would change nothing: it is how many --recommend USER lists"),
     ("--problem 2 --scale 1,5", "--scale would change nothing: jester-like"),
     ("--problem 2 --method maximum_likelihood --samples 5", "--samples would change nothing: a point has no draws"),
+    ("--problem 3 --model noise --noise-variance 2", "--noise-variance would change nothing: the model learns its"),
+    ("--problem 3 --model hierarchical --prior-variance 2", "--prior-variance would change nothing: the model learns"),
+    ("--problem 3 --model noise+biases --prior-variance 2", "--prior-variance would change nothing: where the noise"),
     ("--problem 3 --bare --ranks 1", "--ranks would change nothing: --bare leaves out further ranks"),
     ("--problem 3 --model noise --compare coordinate_ascent", "--compare would change nothing"),
     ("--problem 3 --compare none --samples 7", "--samples would change nothing"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pyro import poutine
@@ -112,14 +112,15 @@ class OfProgram(Asked):
         return getattr(self.method.module, "loss", None) or Trace_ELBO()
 
     def _loss(self, model: Program, data: Data) -> Any:
-        if isinstance(self.loss, ELBO):
-            return self.loss.loss(model.program, self.made.call, data)
+        loss: Any = self.loss
+        if isinstance(loss, ELBO):
+            return cast(Any, loss).loss(model.program, self.made.call, data)
         given = model.arguments_with(data)
-        return self.loss(model.model, lambda *_, **__: self.made.call(data), *given.args, **given.kwargs)
+        return loss(model.model, lambda *_, **__: self.made.call(data), *given.args, **given.kwargs)
 
     def _backward(self, model: Program, data: Data) -> None:
         if isinstance(self.loss, ELBO):
-            self.loss.loss_and_grads(model.program, self.made.call, data)
+            cast(Any, self.loss).loss_and_grads(model.program, self.made.call, data)
             return
         found = torch.as_tensor(self._loss(model, data))
         if found.requires_grad:

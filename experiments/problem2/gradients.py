@@ -7,7 +7,7 @@ import torch
 
 from inference.factorization import coordinate_ascent, elbo_by_hand, score_function
 from inference.factorization.parts.gradient_samples import gradient_samples, mean_and_variance
-from models.factorization import Factorization
+from models.ladder import make
 from models.ratings import Ratings
 
 USERS = 1000  # the first of them: the noise of a user's gradient is that of their own ratings
@@ -18,11 +18,11 @@ ESTIMATORS = {"score function (2.3)": score_function.gradient, "reparameterised 
 Spreads = dict[str, dict[str, np.ndarray]]
 
 
-def spreads(train: Ratings, rank: int, rng: torch.Generator) -> Spreads:
+def spreads(train: Ratings, rank: int, rng: torch.Generator, **variances: float) -> Spreads:
     """By estimator and parameter: the standard deviation of every entry of one gradient sample, in nats per unit."""
     few = train.take(train.user < USERS)
     data = Ratings(few.user, few.item, few.rating, min(USERS, few.num_users), few.num_items)
-    model = Factorization(data.num_users, data.num_items, rank, device=data.device)
+    model = make("plain", data.num_users, data.num_items, rank, device=data.device, **variances)
     state = coordinate_ascent.init(rng, model, data)
     for _ in range(SWEEPS):
         state, _ = coordinate_ascent.step(rng, state, model, data)

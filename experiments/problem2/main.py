@@ -13,6 +13,7 @@ from experiments.problem2 import checkpoints, report
 from experiments.problem2.request import RANKED, RANKED_SCORES, Request
 from experiments.problem2.study import Study
 from experiments.ratings import recommend, sets, tasks
+from experiments.ratings.words import scales
 from models.factorization import Factorization
 from models.ladder import make
 from models.ratings import Pairs
@@ -40,6 +41,7 @@ def run(request: Request) -> int:
         console.print(f"[bold]Problem 2[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
                       f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} to validate, "
                       f"{len(parts.test):,} to test -> {escape(str(this.folder))}", soft_wrap=True)
+        this.say(*scales(model(request, parts, request.rank), parts.train))
         with running(this.folder, console) as runner:
             results = [runner(task) for task in todo]
             ladder = fits[0] if request.asked else options.parse("factorization", RANKED)
@@ -57,14 +59,15 @@ def run(request: Request) -> int:
 
 
 def model(request: Request, parts: Split, rank: int) -> Factorization:
-    return make(request.model, parts.train.num_users, parts.train.num_items, rank, device=request.place)
+    return make(request.model, parts.train.num_users, parts.train.num_items, rank, device=request.place,
+                **request.variances)
 
 
 def main_tasks(request: Request, fits: list[Fit], parts: Split, ask: Pairs | None) -> list[Task]:
     """Every fit at --rank."""
     at = model(request, parts, request.rank)
     return [tasks.task(fit, at, parts, tasks.plan(fit.method, request.epochs, request.seed), samples=request.samples,
-                       ask=ask, predicts=True) for fit in fits]
+                       ask=ask, clip=request.clip, predicts=True) for fit in fits]
 
 
 def ranked_tasks(request: Request, fit: Fit, parts: Split) -> Iterator[tuple[int, Task]]:
@@ -72,4 +75,4 @@ def ranked_tasks(request: Request, fit: Fit, parts: Split) -> Iterator[tuple[int
     for K in request.ranked:
         plan = tasks.plan(fit.method, request.epochs, request.seed)
         yield K, tasks.task(fit, model(request, parts, K), parts, plan, place=Path(f"rank{K}"), label=f"K={K}",
-                            samples=request.ranked_samples, train_every=RANKED_SCORES)
+                            samples=request.ranked_samples, train_every=RANKED_SCORES, clip=request.clip)

@@ -70,10 +70,12 @@ def ranks(this: Run, ladder: Sequence[RatingsEntry], samples: int) -> None:
 def figures(this: Run, study: Study) -> None:
     """The figures with what each shows, and the sentences that go with them."""
     request, parts, results, N, story = study.request, study.parts, study.results, study.num_ratings, this.story
-    test, by_rank = parts.test.rating.cpu().numpy(), words.ranks(study.ranked, N)
+    test, by_rank = parts.test.rating.cpu().numpy(), words.ranks(study.ranked, N, request.variances)
     if study.ranked:
-        story.figure(views.by_rank(this.folder, study.ranked, N), " ".join(by_rank[:1]) or "Scores at each rank.")
-    noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device))
+        said = " ".join(by_rank[:1]) or "Scores at each rank."
+        story.figure(views.by_rank(this.folder, study.ranked, N), said)
+    noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device),
+                              **request.variances)
     story.figure(views.gradients(this.folder, noise), gradients.in_words(noise))
     this.say(*words.comparison(results, N), *by_rank, gradients.in_words(noise))
     story.doubt(*doubts(results[0], test))

@@ -69,7 +69,7 @@ class Request(request.Request):
     def held_to(self) -> str | None:
         """The recipe whose checkpoints the run is held to; None where its settings are the user's own."""
         own = self.ratings != "jester-like" or self.subsample != 1 or any(
-            (self.biases, self.split, self.epochs, self.lr, self.batch_size, self.settings))
+            (self.variances, self.biases, self.split, self.epochs, self.lr, self.batch_size, self.settings))
         return None if own else self.recipe or "default"
 
     def idle(self) -> dict[str, str]:

@@ -41,7 +41,7 @@ def comparison(results: Sequence[Result], num_ratings: int) -> list[str]:
     return said
 
 
-def ranks(ranked: Mapping[int, Result], num_ratings: int) -> list[str]:
+def ranks(ranked: Mapping[int, Result], num_ratings: int, variances: Mapping[str, float] = {}) -> list[str]:
     """What each further factor is worth (2.6), and where the bound and the NLL part ways."""
     bound = {K: e / num_ratings for K, r in ranked.items() if (e := r.final("elbo")) is not None}
     nll = {K: float(r.expected["test_nll"]) for K, r in ranked.items() if "test_nll" in r.expected}
@@ -59,7 +59,7 @@ def ranks(ranked: Mapping[int, Result], num_ratings: int) -> list[str]:
     said.append(f"The ELBO is highest at K = {best} ({bound[best]:.4f}). It stands {gap[low]:.3f} below minus the "
                 f"test NLL at K = {low} and {gap[high]:.3f} at K = {high}: it also pays, in KL, for what is learned "
                 f"about U and V, and the NLL of new ratings does not see that bill.")
-    if off := switched_off(ranked[high]):
+    if off := switched_off(ranked[high], variances.get("prior_variance", Factorization.prior_variance)):
         price = f", {bound[high - 1] - bound[high]:.4f} nats a rating" if off > 1 and high - 1 in bound else ""
         said.append(f"At K = {high} {off} of the factors are switched off: their users are left at the prior and their "
                     f"items at 0. They change no prediction, so the NLL stands still; the bound pays for each of them "
@@ -67,8 +67,8 @@ def ranks(ranked: Mapping[int, Result], num_ratings: int) -> list[str]:
     return said
 
 
-def switched_off(result: Result) -> int:
+def switched_off(result: Result, prior_variance: float = Factorization.prior_variance) -> int:
     """Factors whose users have learned nothing: q(u_ik) is as wide as the prior."""
     if "U_var" not in result.expected:
         return 0
-    return int((result.expected["U_var"].mean(0) > WIDE * Factorization.prior_variance).sum())
+    return int((result.expected["U_var"].mean(0) > WIDE * prior_variance).sum())

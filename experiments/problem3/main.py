@@ -15,10 +15,12 @@ from experiments.problem3.request import LADDER_KERNEL, POINT, Request
 from experiments.problem3.study import ByShare, Study
 from experiments.ratings import recommend, sets, tasks
 from experiments.ratings.request import JESTER
+from experiments.ratings.words import scales
 from inference.job import Plan, generator
 from inference.method import Family
 from inference.result import Result
 from models.factorization import Factorization
+from models.features import fitted, named
 from models.ladder import make
 from models.ratings import Pairs
 from runs import options
@@ -40,7 +42,8 @@ def run(request: Request) -> int:
     """Exit status 0 if every checkpoint passed, 1 if one failed. Errors: InputError, before anything is written."""
     console = tables.console()
     fits, ranks, parts = request.chosen(), request.ranked, sets.load(request, console)
-    model = make(request.model, parts.train.num_users, parts.train.num_items, request.rank, device=request.place)
+    model = named(request.model, parts.train.num_users, parts.train.num_items, request.rank, device=request.place,
+                 **request.variances)
     if ranks:
         replace(model, rank=max(ranks))  # a rank that is too large is said now
     ask = recommend.unrated(parts.train, request.recommend) if request.recommend else None
@@ -51,6 +54,7 @@ def run(request: Request) -> int:
         console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
                       f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} to "
                       f"validate and test -> {escape(str(this.folder))}", soft_wrap=True)
+        this.say(*scales(fitted(model, parts.train), parts.train))
         small = subsample(parts.train, SHARE, rng=generator(request.seed, "share"))
         with running(this.folder, console) as runner:
             results = [runner(each) for each in todo]
@@ -73,11 +77,11 @@ def task(fit: Fit, model: Factorization, parts: Split, request: Request, ask: Pa
     """A method at --rank; `ask` is for the kernels, whose draws recommend."""
     chain = fit.method.family is Family.MCMC
     return scored(fit, model, parts, request.plan, label=f"K={request.rank}" if chain else "", samples=request.samples,
-                  ask=ask if chain else None, predicts=True)
+                  ask=ask if chain else None, clip=request.clip, predicts=True)
 
 
 def scored(fit: Fit, model: Factorization, parts: Split, plan: Plan, place: Path = Path(), label: str = "",
-            samples: int = 100, ask: Pairs | None = None, predicts: bool = False) -> Task:
+            samples: int = 100, ask: Pairs | None = None, clip: bool = False, predicts: bool = False) -> Task:
     """The method on `parts.train`. `plan` is for chains; other methods run until they have converged.
 
     Of variational fits the training set is not scored: a hundred draws after every epoch would cost more than the
@@ -87,14 +91,15 @@ def scored(fit: Fit, model: Factorization, parts: Split, plan: Plan, place: Path
         steps = POINT_SWEEPS if fit.method.family is Family.POINT else tasks.default_epochs(fit.method)
         plan = Plan(steps, tolerance=tasks.TOLERANCE, draws=tasks.DRAWS, seed=plan.seed)
     return tasks.task(fit, model, parts, plan, place=place, label=label, samples=samples, ask=ask, joint=True,
-                      predicts=predicts, train_every=None if fit.method.family is Family.VARIATIONAL else 1)
+                      clip=clip, predicts=predicts,
+                      train_every=None if fit.method.family is Family.VARIATIONAL else 1)
 
 
 def climb(runner: Callable[[Task], Result], request: Request, kernel: Fit, model: Factorization, parts: Split,
           small: Ratings) -> tuple[ByShare, ByShare]:
     """The first kernel and maximum likelihood at each rank, on all of the training set and on a share of it."""
     point, plan = options.parse("factorization", POINT), replace(request.plan, chains=1)
-    plain = Factorization(model.num_users, model.num_items, 1, device=model.device)
+    plain = make("plain", model.num_users, model.num_items, 1, device=model.device, **request.variances)
     found: tuple[dict[tuple[float, int], Result], ...] = ({}, {})
     for share, train in ((1.0, parts.train), (SHARE, small)):
         some = Split(train, parts.validation, parts.test)
@@ -102,7 +107,7 @@ def climb(runner: Callable[[Task], Result], request: Request, kernel: Fit, model
         for K in request.ranked:
             for fit, of, results in ((kernel, model, found[0]), (point, plain, found[1])):
                 results[share, K] = runner(scored(fit, replace(of, rank=K), some, plan, Path(f"rank{K}{folder}"),
-                                                   f"K={K}{label}"))
+                                                   f"K={K}{label}", clip=request.clip))
     return found[0], found[1]
 
 

@@ -30,8 +30,8 @@ class Request(request.Request):
     kernel: tuple[str, ...] = option((), "a sampler by name or from a file; repeatable (default: "
                                      f"{', '.join(KERNELS)})", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     model: str = option("plain", "plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), "
-                        f"biases, or several joined by + (default plain; others are sampled by {LADDER_KERNEL})",
-                        metavar="NAME", group=METHODS)
+                        "biases, features (with hierarchical: who rated what), or several joined by + (default plain; "
+                        f"others are sampled by {LADDER_KERNEL})", metavar="NAME", group=METHODS)
     rank: int = option(2, "number of factors (default 2)", metavar="K", group=METHODS)
     ranks: str = option(RANKS, f"then the first kernel and {POINT} at each of these ranks, on all of the training set "
                         f"and on a tenth (default {RANKS}; all of the assignment's: 1-10; none: leave it out)",
@@ -81,6 +81,13 @@ class Request(request.Request):
             found["ranks"] = "--bare leaves out further ranks"
         if self.compare != "none" and not self.compared:
             found["compare"] = "--bare leaves out comparisons" if self.bare else "only the plain model is compared"
+        if "noise" in self.model.split("+"):
+            found["noise_variance"] = "the model learns its noise"
+        if "hierarchical" in self.model.split("+"):
+            found["prior_variance"] = "the model learns its priors"
+        elif "noise" in self.model.split("+"):
+            found["prior_variance"] = ("where the noise is learned the ratings are brought to mean 0 and variance 1 "
+                                       "first, and the prior variance of 5 is in those units")
         if not self.compared:
             found["samples"] = "only chains run, and every sweep is a draw"
         return found

@@ -8,7 +8,8 @@ say whatever these are: of a user x = (u, b) ~ N(a, A) and an item y = (v, c) ~ 
     sd between items     of its mean over users: variance  (a_u, 1)' D (a_u, 1)
     sd of a pair         of what is left, user by item: variance  tr(A_uu D_vv)
 
-without the bias terms where there are no biases.
+without the bias terms where there are no biases; all in standard units, which centre and unit of the model turn into
+the ratings' own.
 """
 
 from __future__ import annotations
@@ -22,16 +23,20 @@ from inference.result import Result
 from runs.run import Run
 from views import ratings as views
 
+OVERALL = "mean of a rating"
 Draws = Mapping[str, np.ndarray]  # (chain, draw)
 
 
 def learned(result: Result) -> dict[str, np.ndarray]:
     """Draws of what was learned, (chain, draw), rating units; nothing where nothing was."""
-    draws, found = result.draws, {}
+    draws, model, found = result.draws, result.facts["model"], {}
+    centre, unit = model.get("centre", 0.0), model.get("unit", 1.0)
     if "sigma2" in draws:
-        found["sd of the noise"] = np.sqrt(draws["sigma2"])
+        found["sd of the noise"] = unit * np.sqrt(draws["sigma2"])
     if "precision_U" in draws:
-        found |= _priors(draws, int(result.facts["model"]["rank"]))
+        priors = _priors(draws, int(model["rank"]))
+        found |= {name: unit * x for name, x in priors.items()}
+        found[OVERALL] = centre + found[OVERALL]
     return found
 
 
@@ -41,7 +46,7 @@ def _priors(draws: Draws, K: int) -> dict[str, np.ndarray]:
     biased = a.shape[-1] > K
     overall = (a[..., :K] * d[..., :K]).sum(-1) + (a[..., K] + d[..., K] if biased else 0.0)
     against = [np.concatenate([other[..., :K], np.ones_like(other[..., K:])], -1) for other in (d, a)]
-    return {"mean of a rating": overall, "sd between users": np.sqrt(_form(against[0], A)),
+    return {OVERALL: overall, "sd between users": np.sqrt(_form(against[0], A)),
             "sd between items": np.sqrt(_form(against[1], D)),
             "sd of a pair": np.sqrt((A[..., :K, :K] * D[..., :K, :K]).sum((-2, -1)))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -41,12 +42,23 @@ class Request(request.Request):
     recommend: str | None = option(None, "after the fit, list the best unrated items for this user", metavar="USER",
                                    group=RATINGS)
     top: int = option(10, "how many to list (default 10)", metavar="N", group=RATINGS)
+    noise_variance: float | None = option(None, "the variance of a rating about its mean, in squared rating units "
+                                          "(default 1)", metavar="V", group=METHODS)
+    prior_variance: float | None = option(None, "of every entry of U and V, and of a bias, which it gives in squared "
+                                          "rating units (default 5)", metavar="V",
+                                          group=METHODS)
+    clip: bool = option(False, "predictions end at the ends of the ratings' scale: means, errors and intervals; "
+                        "densities stay as they are", group=METHODS)
     outside: Path | None = option(None, f"a directory with {JESTER}, for the checkpoints on real ratings",
                                   metavar="DIR")
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InputError(f"--top must be at least 1, not {self.top}")
+        for name, value in self.variances.items():
+            if not 0 < value < math.inf:
+                raise InputError(f"{request.flag(name)} must be a positive finite number, not {value:g}: it is in "
+                                 f"squared rating units")
         if self.duplicates not in DUPLICATES:
             raise unknown("--duplicates", self.duplicates, DUPLICATES)
         if self.outside and not (self.outside / JESTER).is_file():
@@ -57,7 +69,13 @@ class Request(request.Request):
     @property
     def reference(self) -> bool:
         """Whether the run is about ratings of the reference's kind, to which its bounds apply."""
-        return self.ratings in NAMES and not self.test_ratings
+        return self.ratings in NAMES and not self.test_ratings and not self.variances
+
+    @property
+    def variances(self) -> dict[str, float]:
+        """The variances that were given, by the model's names for them."""
+        given = {"noise_variance": self.noise_variance, "prior_variance": self.prior_variance}
+        return {name: value for name, value in given.items() if value is not None}
 
     def idle(self) -> dict[str, str]:
         found = {"outside": "--bare leaves out the checkpoints that would read it"} if self.bare else {}

@@ -17,6 +17,7 @@ from inference.job import Plan
 from inference.latents import FEW
 from inference.method import Family, Latents, Method
 from models.factorization import Factorization
+from models.features import fitted
 from models.ratings import Pairs
 from runs.options import Fit
 from runs.task import Task
@@ -30,15 +31,18 @@ EPOCHS_OF_SVI = 10  # as in the reference
 
 def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Path = Path(), label: str = "",
          samples: int = 100, ask: Pairs | None = None, train_every: int | None = 1, joint: bool = False,
-         predicts: bool = False) -> Task:
+         clip: bool = False, predicts: bool = False) -> Task:
     """The fit on `parts.train`, scored after every step on all three sets.
 
     train_every    one in so many of the training ratings is scored; None for none of them
     joint          keep the log prior of every draw too, so that the chains of the log joint can be diagnosed
+    clip           predictive means end at the ends of the ratings' scale, which must be known
     predicts       keep all latents too, thinned, so that `run.py predict` can use the saved fit
     """
+    if clip and parts.train.scale is None:
+        raise InputError("--clip needs the ends of the scale, and these ratings do not say them: give --scale LOW,HIGH")
     kept = parts.test if len(parts.test) else parts.train
-    model = replace(model, pairs=kept.pairs)
+    model = replace(fitted(model, parts.train), pairs=kept.pairs)
     first = kept.user[:KEPT], kept.item[:KEPT]
     nothing = model.blank()
 
@@ -50,7 +54,8 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     if train_every is not None:
         few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
         sets = {"train": parts.train.take(few) if train_every > 1 else parts.train} | sets
-    observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask)
+    observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask,
+                          clip=parts.train.scale if clip else None)
     keeper = Holding(model, parts.train, parts.test) if predicts else None
     return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record, keeper)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from inference.result import Result
+from models.factorization import Factorization
+from models.ratings import Ratings
 
 LEVEL = 0.9  # of the intervals
 FAR = 0.05  # from it, and more than four standard errors, is worth a sentence
@@ -28,8 +30,29 @@ def doubts(result: Result, test: np.ndarray) -> list[str]:
     if n >= FEW and not FITS[0] <= error / expected <= FITS[1]:
         said.append(f"The noise variance, {noise:.3g} in squared rating units, does not fit: the mean squared error of "
                     f"the test ratings is {error:.3g}, where {result.name} expects {expected:.3g}; learn it with "
-                    f"Problem 3's --model noise, or bring the ratings to a scale of about 1 to 5.")
+                    f"Problem 3's --model noise, or give --noise-variance.")
     return said
+
+
+def scales(model: Factorization, train: Ratings) -> list[str]:
+    """How variances that are given, in squared rating units, fit the ratings; nothing for stars from 1 to 5, on which
+    the reference's are meant, nor where the noise is learned."""
+    if "sigma2" in model.sites or not len(train):
+        return []
+    low, high = float(train.rating.min()), float(train.rating.max())
+    default = (model.noise_variance, model.prior_variance) == (Factorization.noise_variance,
+                                                               Factorization.prior_variance)
+    if default and low >= 1 and high <= 5:
+        return []
+    variance, mean = float(train.rating.var(correction=0)), float(train.rating.mean())
+    said = f"The noise variance {model.noise_variance:g} is in squared rating units: the training ratings vary by " \
+           f"{variance:.3g} about their mean, {mean:.4g}"
+    if "precision_U" in model.sites:
+        return [said + ". --model noise learns it, in any units."]
+    sd = (model.rank * model.prior_variance**2 + model.noise_variance) ** 0.5
+    return [f"{said}; with the prior variance {model.prior_variance:g} a rating is 0 +- {sd:.3g} before any is seen. "
+            f"--noise-variance and --prior-variance set them; Problem 3's --model noise+hierarchical learns both, in "
+            f"any units."]
 
 
 def few(n: int) -> str:

@@ -6,14 +6,17 @@ then all users (with their biases) given the items, then all items given the use
     sigma^2 | rest         InverseGamma(3 + N/2, 2 + 1/2 sum_n (r_n - prediction_n)^2)
     precision | rows       Wishart(D + n, (I + S + 2 n / (2 + n) m m')^-1),    m, S the rows' mean and scatter
     mean | precision, rows N(n m / (2 + n), ((2 + n) precision)^-1)            (n rows; Salakhutdinov and Mnih 2008)
+    B | rest               (F'F + I)^-1 [F'(rows - mean + E) + E'],   rows of E, E' ~ N(0, precision^-1)  (features)
     (u_i, b_i) | rest      as `row_conditional`, with regressors (v_j, 1) and the ratings less c_j
+
+With features rows and their means are less F B, the Wishart has features more degrees of freedom and I + B'B + ...
 
 Cost of a step: N D^2 + (users + items) D^3, D = K or with biases K + 1, and one pass over the ratings for the noise.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float64
@@ -21,13 +24,14 @@ from torch import Tensor
 
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
-from inference.factorization.parts.by_row import sides
+from inference.factorization.parts.by_row import Rows, sides
 from inference.factorization.parts.predict import predict
 from inference.factorization.parts.row_conditional import Prior
 from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
 from models.densities import gamma, gaussian_draw, wishart_draw
 from models.factorization import Factorization
+from models.features import RIDGE, Featured
 from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
 from models.ratings import Ratings
 
@@ -71,13 +75,25 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
 def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V: Tensor, engine: str) -> Latents:
     """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D)."""
     latents = dict(latents)
-    variance = float(latents.get("sigma2", model.noise_variance))
+    variance = float(model.noise_of(latents))
     for side, other, ratings, z in zip("UV", "VU", sides(model, data), (z_U, z_V), strict=True):
         table, offset = model.regressors(model.rows(latents, other))
-        drawn = draw_rows(ratings, table, row_prior(model, latents, side), variance, z, column_offset=offset,
-                          engine=engine)
-        latents |= model.from_rows(drawn, side)
+        prior, own = row_prior(model, latents, side), row_means(model, latents, side)
+        if own is not None:
+            ratings = less(ratings, own, table, engine)
+        drawn = draw_rows(ratings, table, prior, variance, z, column_offset=offset, engine=engine)
+        latents |= model.from_rows(drawn if own is None else drawn + own, side)
     return latents
+
+
+def row_means(model: Factorization, latents: Latents, side: str) -> Tensor | None:
+    """What features say of each row, (rows, D); None where there are none."""
+    return model.known(side) @ latents[f"weights_{side}"] if isinstance(model, Featured) else None
+
+
+def less(ratings: Rows, means: Tensor, table: Tensor, engine: str) -> Rows:
+    """The ratings, less what the rows' means predict."""
+    return replace(ratings, rating=ratings.rating - predict(means, table, *ratings.pairs, engine))
 
 
 def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
@@ -88,8 +104,8 @@ def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
 
 
 def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
-    """The noise variance, (), in squared rating units."""
-    error = data.rating - predict(*model.product(latents), data.user, data.item, engine)
+    """The noise variance, (), in squared standard units."""
+    error = (data.rating - predict(*model.product(latents), data.user, data.item, engine)) / model.unit
     shape = torch.tensor(SHAPE + len(data) / 2, dtype=torch.float64, device=error.device)
     return {"sigma2": (SCALE + 0.5 * (error @ error)) / gamma(rng, shape)}
 
@@ -100,14 +116,35 @@ def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Lat
     for side in "UV":
         X = model.rows(latents, side)
         n, D = X.shape
+        if (own := row_means(model, latents, side)) is not None:
+            X = X - own
         eye = torch.eye(D, dtype=X.dtype, device=X.device)
         m = X.mean(0)
         scatter = (X - m).mT @ (X - m)
         inverse_scale = eye + scatter + STRENGTH * n / (STRENGTH + n) * torch.outer(m, m)
+        df = float(D + n)
+        if isinstance(model, Featured):
+            B = latents[f"weights_{side}"]
+            inverse_scale, df = inverse_scale + RIDGE * B.mT @ B, df + len(B)
         # by Cholesky: an inverse by LU is not positive definite where the rows' scatter is near 1e12, as it can be
         scale = torch.cholesky_inverse(torch.linalg.cholesky(inverse_scale))
-        precision = wishart_draw(rng, float(D + n), scale)
+        precision = wishart_draw(rng, df, scale)
         z = torch.randn(D, generator=rng, dtype=X.dtype, device=X.device)
         found[f"precision_{side}"] = precision
         found[f"mean_{side}"] = gaussian_draw(z, n * m / (STRENGTH + n), (STRENGTH + n) * precision)
+        if isinstance(model, Featured):
+            found[f"weights_{side}"] = weights(rng, model, latents | found, side)
     return found
+
+
+def weights(rng: torch.Generator, model: Featured, latents: Latents, side: str) -> Tensor:
+    """B, (features, D): a ridge regression of perturbed rows is a draw from its conditional."""
+    F, B, root = model.known(side), latents[f"weights_{side}"], torch.linalg.cholesky(latents[f"precision_{side}"])
+
+    def around(like: Tensor) -> Tensor:
+        z = torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)
+        return torch.linalg.solve_triangular(root.mT, z.mT, upper=True).mT
+
+    rows = model.rows(latents, side) - latents[f"mean_{side}"]
+    pull = F.mT @ (rows + around(rows)) + RIDGE**0.5 * around(B)
+    return model.solve(side, pull)

@@ -6,8 +6,8 @@
     PIT  = 1/T sum_t Phi((r - prediction_t) / sqrt(s_t))         uniform where the predictive distribution is right
 
 The draws t are: for MCMC all those since warm-up ended (until then, since the start); for a variational
-method `samples` fresh ones from q after every step; for a point the point. The noise variance s is the latent
-`sigma2` where a model has one. Cost of a draw: N K, and one exponential a pair. Memory: one number a pair.
+method `samples` fresh ones from q after every step; for a point the point. The noise variance s is the model's
+`noise_of`, in squared rating units. Cost of a draw: N K, and one exponential a pair. Memory: one number a pair.
 """
 
 from __future__ import annotations
@@ -67,15 +67,18 @@ class Predictive:
     sets      name -> ratings; empty ones are left out
     detailed  the sets whose RMSE, PIT, predictive mean and spread are kept as well
     ask       pairs without a rating, whose predictive mean and spread are kept as well
+    clip      the ends of the scale: no predictive mean lies beyond them; densities and spreads are not changed
     """
 
     memories = (Memory, Moments)
 
     def __init__(self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
-                 detailed: Sequence[str] = ("test",), ask: Pairs | None = None, engine: Engine = "auto") -> None:
+                 detailed: Sequence[str] = ("test",), ask: Pairs | None = None, engine: Engine = "auto",
+                 clip: tuple[float, float] | None = None) -> None:
         if not 1 <= samples <= MOST:
             raise InputError(f"the number of samples from q must lie between 1 and {MOST:,}, not {samples:,}")
         self.model = model
+        self.clip = clip
         self.cumulative = family is Family.MCMC
         self.samples = samples if family is Family.VARIATIONAL else 1
         self.sets = {name: ratings for name, ratings in sets.items() if len(ratings)}
@@ -96,7 +99,7 @@ class Predictive:
     def facts(self) -> dict[str, Any]:
         """The sets; the training set is scored_train, as it may be a part of what is trained on."""
         said = {f"{'scored_' * (name == 'train')}{name}": ratings.facts for name, ratings in self.sets.items()}
-        return {"data": said, "samples": self.samples}
+        return {"data": said, "samples": self.samples} | ({"clip": list(self.clip)} if self.clip else {})
 
     @property
     def coords(self) -> dict[str, tuple[str, np.ndarray]]:
@@ -149,7 +152,7 @@ class Predictive:
             parts = [m.moments[name] for m in memories]
             mean = torch.stack([p.prediction for p in parts]).sum(0) / draws
             square = torch.stack([p.square for p in parts]).sum(0) / draws
-            arrays[f"{name}_mean"] = mean.cpu().numpy()
+            arrays[f"{name}_mean"] = self._clipped(mean).cpu().numpy()
             arrays[f"{name}_spread"] = (square - mean**2).clamp(min=0).sqrt().cpu().numpy()
             if name != "ask":
                 arrays[f"{name}_pit"] = (torch.stack([p.below for p in parts]).sum(0) / draws).cpu().numpy()
@@ -160,7 +163,7 @@ class Predictive:
 
     def _add(self, memory: Memory, stack: list[Latents]) -> tuple[Memory, dict[str, float], dict[str, float]]:
         """The memory with these draws in it; the NLL of the last of them alone, and of all so far, by set."""
-        noise = [float(latents.get("sigma2", self.model.noise_variance)) for latents in stack]
+        noise = [float(self.model.noise_of(latents)) for latents in stack]
         draws = memory.draws + len(stack)
         factors = (*self._stacked(stack), np.array(noise)) if self.compiled else None
         for name, sums in memory.moments.items():
@@ -190,9 +193,13 @@ class Predictive:
         found = {}
         for name in self.detailed:
             if name != "ask":
-                error = self.sets[name].rating - sum(m.moments[name].prediction for m in memories) / draws
+                mean = torch.stack([m.moments[name].prediction for m in memories]).sum(0) / draws
+                error = self.sets[name].rating - self._clipped(mean)
                 found[f"{name}_rmse"] = float((error**2).mean().sqrt())
         return found
+
+    def _clipped(self, mean: Tensor) -> Tensor:
+        return mean if self.clip is None else mean.clamp(*self.clip)
 
 
 def arrays(ratings: Ratings) -> Arrays:

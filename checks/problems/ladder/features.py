@@ -18,13 +18,14 @@ from checks.problems.factorization.replicates import Replicates
 from checks.problems.problem import Features
 from checks.right.factorization.pieces import Side, conditional, items, users
 from inference.method import Latents
+from models.features import RIDGE, Featured
 from models.ladder import SCALE, SHAPE, SIDES, STRENGTH, Ladder
 
 
 def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
     """Data-dependent functions: those of the plain model, and of what is learned besides."""
     found = plain.free(model, latents, data)
-    error = data.rating - model.quantities(latents, data.pairs)["prediction"]
+    error = (data.rating - model.quantities(latents, data.pairs)["prediction"]) / model.unit
     if model.noise:
         found["noise variance", "sigma2"] = latents["sigma2"]
         found["squared error over the noise variance", "all ratings"] = error.square().sum(-1) / latents["sigma2"]
@@ -41,7 +42,9 @@ def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
             found["trace", f"precision_{side}"] = precision.diagonal(dim1=-2, dim2=-1).sum(-1)
             if model.width > 1:
                 found["entry", f"precision_{side}[0, 1]"] = precision[:, 0, 1]
-            off = model.rows(latents, side) - mean[:, None]
+            if isinstance(model, Featured):
+                found["squared norm", f"weights_{side}"] = latents[f"weights_{side}"].square().sum((-2, -1))
+            off = model.rows(latents, side) - model.row_means(latents, side)
             found["squared length in the prior", side] = torch.einsum("nik,nkl,nil->n", off, precision, off)
     return found
 
@@ -53,8 +56,10 @@ def normal(model: Ladder, latents: Latents, data: Replicates) -> Features:
         found |= residuals(model, side, latents, data, offset)
         if model.hierarchical:
             found |= of_mean(model, side.site, latents)
+        if isinstance(model, Featured):
+            found |= of_weights(model, side.site, latents)
     if model.noise:
-        error = data.rating - model.quantities(latents, data.pairs)["prediction"]
+        error = (data.rating - model.quantities(latents, data.pairs)["prediction"]) / model.unit
         rate = SCALE + 0.5 * error.square().sum(-1)
         shape = torch.full_like(rate, SHAPE + len(data) / 2)
         p = gammaincc(shape, rate / latents["sigma2"])
@@ -65,7 +70,7 @@ def normal(model: Ladder, latents: Latents, data: Replicates) -> Features:
 def residuals(model: Ladder, side: Side, latents: Latents, data: Replicates, offset: str) -> Features:
     """Of the rows of a side, (u_i, b_i) or (v_j, c_j)."""
     sigma = latents["sigma2"].sqrt()[:, None] if model.noise else torch.tensor([[model.noise_variance**0.5]])
-    given, rating = latents[side.other], data.rating
+    given, rating = latents[side.other], (data.rating - model.centre) / model.unit
     if model.biases:
         given = torch.cat([given, torch.ones_like(given[..., :1])], -1)
         rating = rating - latents[offset].index_select(-1, side.column)
@@ -75,14 +80,27 @@ def residuals(model: Ladder, side: Side, latents: Latents, data: Replicates, off
     precision = precision - eye + prior[..., None, :, :]
     rated = torch.bincount(side.row, minlength=side.rows) > 0
     if model.hierarchical:
-        shift = shift + (prior @ latents[f"mean_{side.site}"][..., None])[..., 0][..., None, :]
+        means = model.row_means(latents, side.site)
+        shift = shift + (prior[..., None, :, :] @ means[..., None])[..., 0]
         rated = torch.ones_like(rated)
     return whitened(side, precision, shift, model.rows(latents, side.site), rated)
+
+
+def of_weights(model: Featured, side: str, latents: Latents) -> Features:
+    """The whitened residual of B, L_F'(B - (F'F + I)^-1 F'(rows - mean)) L, L L' = precision, L_F L_F' = F'F + I."""
+    F, B = model.known(side), latents[f"weights_{side}"]
+    root = torch.linalg.cholesky(F.mT @ F + RIDGE * torch.eye(F.shape[1], dtype=F.dtype))
+    off = B - torch.cholesky_solve(F.mT @ (model.rows(latents, side) - latents[f"mean_{side}"][..., None, :]), root)
+    w = root.mT @ off @ torch.linalg.cholesky(latents[f"precision_{side}"])
+    found: Features = {("squared residual", f"weights_{side}"): chi_square(w.flatten(1))}
+    return found | {("residual", f"weights_{side}[{f}]"): w[:, f].sum(-1) / w.shape[-1]**0.5 for f in range(len(F.mT))}
 
 
 def of_mean(model: Ladder, side: str, latents: Latents) -> Features:
     """The whitened residual of a side's mean."""
     rows = model.rows(latents, side)
+    if isinstance(model, Featured):
+        rows = rows - model.known(side) @ latents[f"weights_{side}"]
     n = rows.shape[-2]
     L = torch.linalg.cholesky((STRENGTH + n) * latents[f"precision_{side}"])
     w: Tensor = (L.mT @ (latents[f"mean_{side}"] - rows.sum(-2) / (STRENGTH + n))[..., None])[..., 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 
@@ -27,6 +27,7 @@ from checks.problems.problem import Problem, ProblemSet
 from inference.method import Latents
 from models.densities import gamma, gaussian_draw
 from models.factorization import SMALL
+from models.features import RIDGE, Featured, implicit
 from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
 
 SEEN = 30.0  # no rating of a problem here is larger: about 3 in 4 sets of ratings of the ladder's whole model
@@ -48,8 +49,22 @@ def problems() -> list[Problem]:
                 4, 6, 1, prior_variance=1.6, pairs=pairs(FOUR_BY_SIX), noise=True)),
             problem("4 users x 6 items, rank 2, biases", Ladder(
                 4, 6, 2, prior_variance=0.8, noise_variance=1.3, pairs=pairs(FOUR_BY_SIX), biases=True)),
+            problem("5 users x 3 items, rank 1, learned noise and biases, ratings near 70 in units of 20", Ladder(
+                5, 3, 1, prior_variance=1.2, pairs=pairs(ALL_OF_FIVE_BY_THREE), noise=True, biases=True, centre=70.0,
+                unit=20.0)),
+            problem("4 users x 6 items, rank 1, learned noise, priors, biases and features", featured(Ladder(
+                4, 6, 1, pairs=pairs(FOUR_BY_SIX), noise=True, hierarchical=True, biases=True))),
             plain()[0],
         ))]
+
+
+def featured(model: Ladder) -> Featured:
+    """With the implicit features of its pairs."""
+    named = {f.name: getattr(model, f.name) for f in fields(model)}
+    assert model.pairs is not None
+    user, item = model.pairs
+    return Featured(**named, user_features=implicit((user, item), model.num_users, model.num_items),
+                    item_features=implicit((item, user), model.num_items, model.num_users))
 
 
 def problem(name: str, model: Ladder) -> Problem[Ladder]:
@@ -64,12 +79,12 @@ def problem(name: str, model: Ladder) -> Problem[Ladder]:
 
     def drawn(rng: torch.Generator, n: int) -> Latents:
         latents = prior(rng, model, n)
-        variance = latents.get("sigma2", torch.full((n,), model.noise_variance, dtype=torch.float64))
+        variance = torch.as_tensor(model.noise_of(latents), dtype=torch.float64).expand(n)
         mean = model.quantities(latents)["prediction"]
         return latents | {"rating": mean + variance.sqrt()[:, None] * randn(rng, n, len(user))}
 
     def joint(rng: torch.Generator, n: int) -> tuple[Latents, Replicates]:
-        found = kept(rng, n, drawn, lambda x: x["rating"].abs().amax(-1) < SEEN)
+        found = kept(rng, n, drawn, lambda x: (x["rating"] - model.centre).abs().amax(-1) < SEEN * model.unit)
         rating = found.pop("rating")
         return found, Replicates(user, item, rating, model.num_users, model.num_items)
 
@@ -87,7 +102,10 @@ def prior(rng: torch.Generator, model: Ladder, n: int) -> Latents:
             precision = wishart(rng, n, model.width)
             mean = gaussian_draw(randn(rng, n, model.width), torch.zeros(()), STRENGTH * precision)
             latents |= {f"mean_{side}": mean, f"precision_{side}": precision}
-            rows = gaussian_draw(randn(rng, n, count, model.width), mean[:, None], precision[:, None])
+            if isinstance(model, Featured):
+                z = randn(rng, n, model.known(side).shape[1], model.width)
+                latents[f"weights_{side}"] = gaussian_draw(z, torch.zeros(()), RIDGE * precision[:, None])
+            rows = gaussian_draw(randn(rng, n, count, model.width), model.row_means(latents, side), precision[:, None])
         latents |= model.from_rows(rows, side)
     if model.noise:
         latents["sigma2"] = SCALE / gamma(rng, torch.full((n,), SHAPE, dtype=torch.float64))

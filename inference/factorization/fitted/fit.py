@@ -12,7 +12,7 @@ import torch
 
 from errors import InputError
 from inference.factorization.fitted.effects import Effects
-from inference.factorization.fitted.fold_in import Rows, components, fold_in, noise_of
+from inference.factorization.fitted.fold_in import Rows, components, fold_in
 from inference.factorization.fitted.mixture import Predicted, predicted
 from inference.method import Latents
 from inference.result import Result
@@ -102,7 +102,7 @@ class Fit:
     @cached_property
     def noise(self) -> np.ndarray:
         """Noise variance of every draw."""
-        return np.array([noise_of(self.model, latents) for latents in self.draws])
+        return np.array([float(self.model.noise_of(latents)) for latents in self.draws])
 
     def folded(self, new: Ratings) -> Rows:
         """The rows of the users of `new`, see `fold_in`."""

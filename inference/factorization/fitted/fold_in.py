@@ -39,17 +39,13 @@ def prior_of(model: Factorization, latents: Latents, side: str) -> Prior:
     return Prior.of(model)
 
 
-def noise_of(model: Factorization, latents: Latents) -> float:
-    return float(latents.get("sigma2", model.noise_variance))
-
-
 def fold_in(model: Factorization, draws: list[Latents], new: Ratings) -> Rows:
     """The rows of the users of `new`, whose items are the fit's."""
     users = by_user_and_item(new)[0]
     found = []
     for latents in draws:
         table, offset = model.regressors(model.rows(latents, "V"))
-        found.append(posterior(users, table.contiguous(), prior_of(model, latents, "U"), noise_of(model, latents),
+        found.append(posterior(users, table.contiguous(), prior_of(model, latents, "U"), float(model.noise_of(latents)),
                                column_offset=offset))
     return Rows(torch.stack([f.mean for f in found]), torch.stack([f.spread for f in found]))
 
@@ -63,7 +59,7 @@ def components(model: Factorization, draws: list[Latents], rows: Rows, user: np.
         w = table.numpy()[item]
         mean, covariance = rows.mean[d].numpy()[user], rows.covariance[d].numpy()[user]
         m[d] = np.einsum("pk,pk->p", w, mean) + (0.0 if offset is None else offset.numpy()[item])
-        s[d] = (np.matmul(covariance, w[:, :, None])[:, :, 0] * w).sum(1) + noise_of(model, latents)
+        s[d] = (np.matmul(covariance, w[:, :, None])[:, :, 0] * w).sum(1) + float(model.noise_of(latents))
     return m, s
 
 

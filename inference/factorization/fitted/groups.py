@@ -63,12 +63,12 @@ def predictions(model: Factorization, latents: Latents, at: Ratings) -> tuple[Te
     """Predictions at these pairs, (chain, draw, N), and their noise variances, (chain, draw, 1)."""
     chains, draws = next(iter(latents.values())).shape[:2]
     mean = torch.empty(chains, draws, len(at), dtype=torch.float64)
-    variance = torch.full((chains, draws, 1), float(model.noise_variance), dtype=torch.float64)
+    variance = torch.empty(chains, draws, 1, dtype=torch.float64)
     for c in range(chains):
         for d in range(draws):
             one = {site: value[c, d].double() for site, value in latents.items()}
             mean[c, d] = model.quantities(one, at.pairs)["prediction"]
-            variance[c, d] = one.get("sigma2", variance[c, d])
+            variance[c, d] = torch.as_tensor(model.noise_of(one))
     return mean, variance
 
 

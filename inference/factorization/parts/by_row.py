@@ -43,6 +43,11 @@ class Rows:
         """What a pass costs before each row, in ratings: a row by itself costs about as much as eight."""
         return self.indptr.numpy() + 8 * np.arange(len(self.indptr))
 
+    @cached_property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """The row and the column of every rating, (N,) int64."""
+        return torch.arange(len(self), device=self.index.device).repeat_interleave(self.counts), self.index.long()
+
     def blocks(self, size: int) -> Iterator[tuple[slice, Rows]]:
         """At most `size` rows at a time."""
         for first in range(0, len(self), size):

@@ -82,4 +82,4 @@ def test_start_states_of_the_ladder_are_where_data_would_put_a_chain():
         if problem.model.besides:
             latents, data = problem.joint(rng, 20_000)
             assert float(max(x.abs().max() for site, x in latents.items() if "precision" not in site)) < 3000
-            assert float(data.rating.abs().max()) < 30.0
+            assert float((data.rating - problem.model.centre).abs().max()) < 30.0 * problem.model.unit
