@@ -45,6 +45,7 @@ class Guide:
     samples: tuple[int, int] = (2000, 2000)  # behind a question of density, and of objective and gradient
     drawn: Callable[[Latents], Latents] = dict  # what the density is one of, where that is not the latents
     log_q: Callable[[Params, Latents], Tensor] | None = None  # of the latents, where log_density is of others
+    numbers: Callable[[Latents], tuple[Tensor, Tensor]] | None = None  # these (n, D), without constraints; log |det|
     closer: int = 0  # samples behind a gradient that is not that of the objective seed by seed, if more
     batches: bool = True  # the objective takes a part of the data
     noisy: Callable[[], bool] = bool  # once fitted: is its gradient the score function's, for want of a slope?

@@ -38,7 +38,7 @@ def of(method: Method, options: Mapping[str, object]) -> Guide:
     steps = partial(adam, gradient=asked.gradient, steps=STEPS, samples=GRADIENTS)
     return Guide(method.name, asked.start, asked.sample, asked.log_density, asked.elbo, asked.gradient,
                  steps(asked.start), lambda params: steps(lambda *_: params), samples=SAMPLES, drawn=asked.drawn,
-                 noisy=lambda: asked.noisy, log_q=asked.log_q, batches=False, closer=CLOSER)
+                 noisy=lambda: asked.noisy, log_q=asked.log_q, numbers=asked.numbers, batches=False, closer=CLOSER)
 
 
 class OfProgram(Asked):
@@ -46,6 +46,7 @@ class OfProgram(Asked):
 
     made: Any  # an inference.program.parts.guided.Guide
     to: dict[str, Any]  # T of what it draws by itself
+    size: int  # how many numbers that is, without constraints
 
     def make(self, model: Any, data: Any) -> None:
         rng = torch.Generator().manual_seed(0)
@@ -61,10 +62,21 @@ class OfProgram(Asked):
                 raise InputError(f"{self.method.name} draws {name}, which is discrete: only guides of continuous "
                                  f"sites can be checked; `--problem` compares it with an exact answer, or with chains")
         self.to = {name: biject_to(site["fn"].support) for name, site in drawn.items()}
+        self.size = sum(self.to[name].inv(site["value"]).numel() for name, site in drawn.items())
 
     def start(self, rng: torch.Generator, model: Any, data: Any) -> Params:
         self.make(model, data)
         return super().start(rng, model, data)
+
+    def besides(self, model: Any) -> list[str]:
+        """None where what it draws are as many numbers as the model's latents, which then are a function of them."""
+        return [] if self.size == model.coordinates.size else super().besides(model)
+
+    def numbers(self, latents: Latents) -> tuple[Tensor, Tensor]:
+        """The model's latents as numbers without constraints u, (n, D), and log |det dx / du|."""
+        coordinates = self.made.model.coordinates
+        u = torch.func.vmap(coordinates.free)({name: latents[name].detach() for name in coordinates.sites})
+        return u, torch.func.vmap(lambda x: coordinates.latents(x)[1])(u)
 
     def drawn(self, latents: Latents) -> Latents:
         return {name: self.to[name].inv(latents[name].detach()) for name in self.names}

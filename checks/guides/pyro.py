@@ -73,13 +73,17 @@ class Asked:
         except InputError as error:
             raise (Broken if isinstance(error, Astray) else Unfit)(str(error)) from error
         self.make(model, data)
-        besides = [name for name in self.names if name not in model.sites]
-        if besides and any(name in model.sites for name in self.names):
+        if besides := self.besides(model):
             raise Broken(f"it draws {', '.join(besides)} beside {', '.join(model.sites)}: the ELBO counts the entropy "
                          f"of a site that the model has not, and is no bound; draw no more than the model's sites")
         if not self.names:
             raise InputError(f"{self.method.name} draws nothing but points (Delta): there is no distribution to judge")
         return {name: value.double() for name, value in state.params.items()}
+
+    def besides(self, model: Any) -> list[str]:
+        """The sites that it draws beside the model's."""
+        others = [name for name in self.names if name not in model.sites]
+        return others if len(others) < len(self.names) else []
 
     def each(self, params: Params, seeds: Sequence[int | None], find: Callable[[int], Found]) -> list[Found]:
         """What is found of every replicate r, its parameters in their place and its seed set, if it has one."""

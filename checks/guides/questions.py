@@ -78,12 +78,12 @@ def density(rng: torch.Generator, guide: Guide, model: Model, params: Params) ->
     """E[p0 / q] = 1, and E[grad log q] = 0 for every parameter tensor."""
     n = guide.samples[0]
     pilot, latents = (guide.drawn(guide.sample(params, noise(rng, model, n))) for _ in range(2))
-    log_p0 = normal_density(*(torch.cat([x.detach().reshape(n, -1) for x in draws.values()], 1)
-                              for draws in (pilot, latents)))
-    weight = (log_p0 - guide.log_density(params, latents).detach()).clamp(max=50).exp()
-    if weight.mean() < 1 and weight.sum() ** 2 < ENOUGH * n * weight.square().sum():
-        weight = torch.ones_like(weight)  # few samples carry the mean: it is too small more often than not
-    found = [Mean("the density q against its samples, E[p0 / q] - 1", "everything", weight - 1, 1.0)]
+    flat = [torch.cat([x.detach().reshape(n, -1) for x in draws.values()], 1) for draws in (pilot, latents)]
+    found = [against_normal(*flat, guide.log_density(params, latents).detach(), "everything")]
+    if guide.numbers and guide.log_q:
+        draws = [guide.sample(params, noise(rng, model, n)) for _ in range(2)]
+        (before, _), (u, log_det) = map(guide.numbers, draws)
+        found.append(against_normal(before, u, guide.log_q(params, draws[1]) + log_det, "the model's sites"))
     found += stein(rng, guide, params, latents, {site: x.detach().mean(0) for site, x in pilot.items()})
     leaves = {name: x.requires_grad_() for name, x in repeated(params, n).items()}
     fixed = {site: x.detach() for site, x in latents.items()}
@@ -93,6 +93,14 @@ def density(rng: torch.Generator, guide: Guide, model: Model, params: Params) ->
             along = slope.reshape(n, -1).sum(1)
             found.append(Mean("the score of q under its samples", name, along, float(slope.abs().mean())))
     return found
+
+
+def against_normal(pilot: Tensor, at: Tensor, log_q: Tensor, where: str) -> Mean:
+    """p0 / q - 1 at samples (n, D) of q, p0 the normal of the pilot's."""
+    weight = (normal_density(pilot, at) - log_q).clamp(max=50).exp()
+    if weight.mean() < 1 and weight.sum() ** 2 < ENOUGH * len(at) * weight.square().sum():
+        weight = torch.ones_like(weight)  # few samples carry the mean: it is too small more often than not
+    return Mean("the density q against its samples, E[p0 / q] - 1", where, weight - 1, 1.0)
 
 
 def stein(rng: torch.Generator, guide: Guide, params: Params, latents: Latents, centre: Latents) -> list[Mean]:
