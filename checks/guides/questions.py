@@ -79,7 +79,7 @@ def density(rng: torch.Generator, guide: Guide, model: Model, params: Params) ->
     n = guide.samples[0]
     pilot, latents = (guide.drawn(guide.sample(params, noise(rng, model, n))) for _ in range(2))
     flat = [torch.cat([x.detach().reshape(n, -1) for x in draws.values()], 1) for draws in (pilot, latents)]
-    found = [against_normal(*flat, guide.log_density(params, latents).detach(), "everything")]
+    found = [against_normal(flat[0], flat[1], guide.log_density(params, latents).detach(), "everything")]
     if guide.numbers and guide.log_q:
         draws = [guide.sample(params, noise(rng, model, n)) for _ in range(2)]
         (before, _), (u, log_det) = map(guide.numbers, draws)
