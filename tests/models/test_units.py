@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pyro.poutine as poutine
 import pytest
 import torch
@@ -10,9 +11,10 @@ from torch.testing import assert_close
 
 from data.ratings import Split
 from errors import InputError
-from experiments.ratings import tasks
+from experiments.ratings import learned, tasks
 from inference import load
 from inference.drive import drive
+from inference.factorization.fitted import fit as saved_fit
 from inference.job import Plan
 from models.ladder import Ladder, make, standardised
 from models.ratings import Ratings
@@ -90,3 +92,25 @@ def test_ratings_that_are_all_the_same_have_a_unit():
     same = replace(same, rating=torch.full_like(same.rating, 1e6 / 3))
     model = standardised(make("noise", 30, 12, 2), same)
     assert isinstance(model, Ladder) and model.unit == 1 and model.centre == pytest.approx(1e6 / 3)
+
+
+@pytest.mark.parametrize("name", ["noise+biases", "noise+hierarchical"])
+def test_predictions_of_a_saved_fit_are_in_the_ratings_units_for_new_users_too(name):
+    def saved(times, plus):
+        sets = parts(times, plus)
+        task = tasks.task(Fit(load.method("factorization", "ladder_gibbs"), {}), make(name, 30, 12, 2), sets,
+                          Plan(12, 1, 4, seed=3), predicts=True)
+        result = drive(task.method, task.model, task.data, task.plan, task.options, record=task.record,
+                       observer=task.observer, keeper=task.keeper)
+        fit, two = saved_fit.Fit.of(result, "here"), torch.arange(2)
+        new = fit.folded(Ratings(two, two, times * torch.tensor([1.0, 4.0]).double() + plus, 2, 12))
+        return result, fit.predict(np.arange(12), np.arange(12), 0.9), fit.predict(np.array([0, 1]), np.array([5, 6]),
+                                                                                  0.9, new)
+
+    (_, *here), (result, *there) = saved(1.0, 0.0), saved(20.0, 80.0)
+    for a, b in zip(here, there, strict=True):
+        for field, shift in (("mean", 80.0), ("low", 80.0), ("high", 80.0), ("sd", 0.0)):
+            assert getattr(b, field) == pytest.approx(20 * getattr(a, field) + shift, rel=1e-3)
+    found = learned.learned(result)
+    assert float(np.square(found["sd of the noise"]).mean()) == pytest.approx(
+        float(result.expected["noise_variance"]), rel=1e-6)
