@@ -39,10 +39,11 @@ def everything(console: Console) -> None:
     for kind, model in known.kinds().items():
         names, guides = known.names(kind), known.guides(kind)
         tables.show(console, model, ("method", "by", "what it does"),
-                    [(name, known.author(name), line) for name, line in names.items() if name not in guides.values()])
+                    [(name, known.author(name), line) for name, line in names.items() if name not in guides.values()],
+                    prose=("what it does",))
         if guides:
             tables.show(console, f"Guides for {model}: --guide NAME, or a file of your own", ("guide", "what q is"),
                         [(guide, names.get(method, f"Pyro's automatic guide, by {method.partition(':')[0]}"))
-                         for guide, method in guides.items()])
+                         for guide, method in guides.items()], prose=("what q is",))
     console.print("--list NAME shows the options of a method or a guide; --problem N --help those of a problem",
                   highlight=False)

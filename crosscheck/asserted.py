@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 from checks import door
-from checks.own_model import held
 from checks.verdict import Outcome, Verdict
 from errors import InputError
 from inference.user_file import UserFile
@@ -31,6 +30,8 @@ def assert_right(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[s
     Errors: AssertionError with the verdict's words for any other verdict, *cannot tell* too; InputError for what
     cannot be judged.
     """
+    from checks.own_model import held  # imports Pyro
+
     if (kernel is None) == (guide is None):
         raise InputError("assert_right judges one thing: give it kernel=, or guide=")
     thing = guide if kernel is None else kernel

@@ -21,6 +21,7 @@ from views.style import PALETTE, colour
 WIDTH = 240  # what a table may need
 BETWEEN = 3  # columns of the terminal between two of a table
 LONG = 40  # of words: a column that is longer is cut before it goes
+NARROW = 18  # characters of a line of prose
 BLACK = PALETTE[6]  # is not seen on a dark terminal
 
 
@@ -29,12 +30,14 @@ class Table:
     """A title, columns and rows; None is a dash, and a column with nothing in it is left out.
 
     spare  columns that a narrow terminal does without, the first to go first; then the last, but for two
+    prose  columns whose words may take several lines
     """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     spare: Sequence[str] = ()
+    prose: Sequence[str] = ()
 
     @property
     def shown(self) -> list[int]:
@@ -49,7 +52,7 @@ class Table:
         ([0, 1, 2], [0, 2])
         """
         kept = self.shown
-        wide = {k: min(self.width(k), LONG) for k in kept}
+        wide = {k: min(self.width(k), LONG, NARROW if self.columns[k] in self.prose else LONG) for k in kept}
         go = [*(k for name in self.spare for k in kept if self.columns[k] == name), *kept[:1:-1]]
         for k in go:
             if sum(wide[k] + BETWEEN for k in kept) - BETWEEN <= width:
@@ -70,8 +73,9 @@ class Table:
         for k in kept:
             numeric = any(isinstance(row[k], int | float) for row in self.rows) or all(
                 is_number(str(row[k])) for row in self.rows if row[k] is not None)
-            table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=True,
-                             max_width=None if self.width(k) <= LONG else max(LONG, width - rest))
+            prose = self.columns[k] in self.prose
+            table.add_column(Text(self.columns[k]), justify="right" if numeric else "left", no_wrap=not prose,
+                             max_width=None if self.width(k) <= LONG or prose else max(LONG, width - rest))
         for row in self.rows:
             table.add_row(*(_styled(row[k]) for k in kept))
         return table
@@ -107,9 +111,9 @@ def _styled(value: object) -> Text:
 
 
 def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]],
-         spare: Sequence[str] = ()) -> None:
+         spare: Sequence[str] = (), prose: Sequence[str] = ()) -> None:
     """Print a table and an empty line."""
-    put(console, Table(title, columns, list(rows), spare))
+    put(console, Table(title, columns, list(rows), spare, prose))
 
 
 def put(console: Console, table: Table) -> None:

@@ -10,6 +10,10 @@ and `dual_bound`, or stops after `seconds` with what is left of it. One step.
 Cost: exponential in the worst case; where the relaxation is tight or nearly so, that of a linear program of
 H W (K + 2 K^2) variables, seconds for 100 x 100 pixels and two labels. Source: M. Wainwright and M. Jordan,
 Foundations and Trends in Machine Learning 1 (2008), 8.
+
+Options:
+
+    seconds   after so long the bound that has been reached is given
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def test_the_worst_question_of_a_guide_comes_first(monkeypatch):
     scatter = torch.tensor([1.0, -1.0] * 200).double()
     asked = [Mean("q", name, mean + scatter, 1.0) for name, mean in (("near", 1.0), ("far", -3.0), ("right", 0.0))]
     monkeypatch.setattr(guides, "questions", lambda *_: asked)
-    where: Any = SimpleNamespace(name="a problem", model=None, joint=lambda rng, n: ({}, None), one=lambda *_: None)
+    where: Any = SimpleNamespace(name="a problem", model=None, joint=lambda rng, n: ({}, None), one=lambda *_: None,
+                                 answers=True)
     verdict, guide = Verdict("mine", Outcome.WRONG, 1e-3), SimpleNamespace(samples=(400,))
     guides._ask(torch.Generator(), guide, where, verdict)  # type: ignore[arg-type]
     assert [(f.where, f.direction, f.mean) for f in verdict.findings] == [("far", "too small", -3.0),

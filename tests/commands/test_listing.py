@@ -21,7 +21,8 @@ def test_every_option_of_ours_is_documented(kind, name):
         assert (where_none is not None) == (parameter.default is None), option
 
 
-def test_a_method_and_a_guide_of_one_name_are_told_apart(capsys):
+def test_a_method_and_a_guide_of_one_name_are_told_apart(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert run.guarded(["--list", "mean_field"]) == 0
     said = capsys.readouterr().out
     assert "A method for Problem 1, the grid Markov random field: mean_field (by hand, variational)" in said

@@ -49,7 +49,7 @@ def test_it_is_compared_and_gone_on_with(folder, capsys):
     assert door("compare", "out", "--out", "compared") == 0
     (folder / "out" / "composite_gibbs_pyro.nc").unlink()
     assert door("--resume", "out") == 2
-    assert "name it again" in capsys.readouterr().err
+    assert "name mine.py again" in capsys.readouterr().err
     assert door("--resume", "out", "--problem", "mine.py") == 0
     (folder / "mine.py").write_text(SWITCH.replace("0.3)", "0.4)"))
     assert door("--resume", "out", "--problem", "mine.py") == 2

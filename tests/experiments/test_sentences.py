@@ -31,9 +31,9 @@ def test_twins_closed_forms_and_points_are_held_against_each_other():
         fit("coordinate_ascent", 1.5, test=1.3, train=1.2, seconds=2.0), fit("coordinate_ascent_row", 1.45),
         fit("maximum_likelihood_als", test=1.9, train=1.1)], 100)
     assert said == [
-        "The Pyro guide and its derivation by hand end 2% apart in ELBO (1.5300 and 1.5000 as losses): the same "
+        "The Pyro guide and its derivation by hand end 2% apart in ELBO (-1.5300 and -1.5000): the same "
         "gradient, other random numbers.",
-        "Closed-form updates reach 1.5000 in 2 s; 10 epochs of stochastic gradients come within 2% of it in 40 s.",
+        "Closed-form updates reach -1.5000 in 2 s; 10 epochs of stochastic gradients come within 2% of it in 40 s.",
         "Letting the entries of a row depend on each other raises the bound by 0.05 nats a rating.",
         "Maximum likelihood fits the training set better than mean field (1.1000 against 1.2000) and predicts the test "
         "set 0.6 nats a rating worse: a point does not know how unsure it is of a user with few ratings."]
@@ -52,7 +52,7 @@ def test_what_each_further_factor_is_worth():
     assert words2.ranks(ranked, 100) == [
         "From K = 1 to 5 the test NLL goes from 1.5000 to 1.3600, the lowest is 1.3600 at K = 5.",
         "K = 1 to 3 brings 0.1200 nats a rating, K = 3 to 5 brings 0.0200.",
-        "The bound is best at K = 2 (1.4500 as a loss). It stands 0.100 above the test NLL at K = 1 and 0.160 at K = 5:"
+        "The ELBO is highest at K = 2 (-1.4500). It stands 0.100 below minus the test NLL at K = 1 and 0.160 at K = 5:"
         " it also pays, in KL, for what is learned about U and V, and the NLL of new ratings does not see that bill.",
         "At K = 5 2 of the factors are switched off: their users are left at the prior and their items at 0. They "
         "change no prediction, so the NLL stands still; the bound pays for each of them that its items are known to be "

@@ -18,6 +18,7 @@ from inference.factorization.predictive import Predictive
 from inference.job import Plan, generator
 from inference.method import Family, Info, Method
 from models.factorization import Factorization
+from models.ladder import make
 from models.ratings import Ratings
 
 USERS, ITEMS = 40, 9
@@ -120,7 +121,7 @@ def test_the_density_is_that_of_a_student_when_the_variance_is_drawn():
     The mean of 20,000 terms; Hoeffding at 1e-6 on a density below 0.6: within 0.6 sqrt(log(2e6) / 40,000) = 0.012.
     """
     a, b = 3.0, 2.0
-    model = Factorization(1, 1, 1)
+    model = make("noise", 1, 1, 1)
     one = torch.ones(1, 1, dtype=torch.float64)
     gamma = torch.distributions.Gamma(a, b)
     with torch.random.fork_rng():
