@@ -12,6 +12,7 @@ from errors import InputError
 from runs.request import GIVEN
 
 UNKNOWN = "unrecognized arguments"  # argparse's words
+NEAR = 0.75  # of difflib's likeness, from which a word may have been meant
 
 
 class Once(argparse.Action):
@@ -39,6 +40,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         wrong = next((word.partition("=")[0] for word in message.split() if word.startswith("--")), "")
-        near = get_close_matches(wrong, self._option_string_actions, n=1) if UNKNOWN in message else []
+        near = get_close_matches(wrong, self._option_string_actions, n=1, cutoff=NEAR) if UNKNOWN in message else []
         hint = f"did you mean {near[0]}? " if near else ""
         raise InputError(f"{message}; {hint}`{self.listed}` lists what there is")

@@ -60,7 +60,7 @@ def test_a_mistake_says_what_it_is(path):
     assert said.partition("\n")[0].endswith(".") and "\nSymptom: " in said
 
 
-@pytest.mark.parametrize("name", ["schools_variance_as_sd", "votes_counts_twice"])
+@pytest.mark.parametrize("name", ["schools_variance_as_sd", pytest.param("votes_counts_twice", marks=pytest.mark.slow)])
 def test_a_mistake_is_found_by_its_name(name):
     assert verdict(f"zoo/{name}", 500).outcome is Outcome.WRONG
 

@@ -63,7 +63,7 @@ def work(method, model, data, options) -> None:
                                         for k, n in MEASURED])
 def test_the_estimate_is_near_what_is_measured(kind, name):
     """In a process of its own: between a half of the peak and eight times it, but for what any run takes. What the
-    process had before and used again is no part of the peak, so that quick ones, amid others, have a lower end alone."""
+    process had before and uses again is no part of the peak: quick ones, amid others, have a lower end alone."""
     method, (model, data) = load.method(kind, name), case(kind, large=True)
     hear, tell = os.pipe()
     child = os.fork()
