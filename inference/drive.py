@@ -40,11 +40,12 @@ CONVERGED = 1e-8  # a residual that counts as a fixed point
 def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping[str, Any] | None = None, *,
           save_to: Path | None = None, save_every: float = 5.0,
           on_step: Callable[[int, Mapping[str, float]], None] | None = None,
+          on_save: Callable[[float], None] | None = None,
           record: Callable[[Latents], Latents] = lambda latents: latents, observer: Observer | None = None,
           keeper: Keeper | None = None) -> Result:
     """Run `method` to the end of `plan` and return its Result.
 
-    save_to   a file to save to every `save_every` seconds, and to go on from when it exists
+    save_to   a file to save to every `save_every` seconds, and to go on from when it exists; `on_save` is told how long
     record    what to keep of a draw
     keeper    somebody for whom all of it is kept, thinned as `inference/latents.py` says
     Errors: Interrupted after Ctrl-C; InputError for options or inputs that the method refuses.
@@ -73,6 +74,8 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
                 save(save_to, run, job)
                 saved = time.monotonic()
                 cost = saved - started
+                if on_save:
+                    on_save(cost)
             if stop.asked:
                 raise Interrupted(f"{method.name} stopped after sweep {run.step} of {steps}", stop.signum)
     return _finish(run, job)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -31,6 +31,7 @@ class Runner:
     console: Console
     progress: Progress
     loading: float = 0.0  # seconds, of all tasks
+    saves: list[float] = field(default_factory=list)  # seconds that each save on the way took
 
     def __call__(self, task: Task) -> Result:
         folder = self.folder / task.folder
@@ -46,7 +47,7 @@ class Runner:
         pulse = Pulse()
         result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
                        record=task.record, observer=task.observer, keeper=task.keeper,
-                       on_step=lambda step, said: self._show(bar, pulse, step, said))
+                       on_step=lambda step, said: self._show(bar, pulse, step, said), on_save=self.saves.append)
         self.progress.update(bar, total=result.steps, completed=result.steps)
         self.loading += result.loading
         _there(folder)
@@ -85,3 +86,6 @@ def running(folder: Path, console: Console) -> Iterator[Runner]:
     if runner.loading >= SAID:
         console.print(f"Loading, and compiling what was new, took {runner.loading:.2g} s, which no seconds below hold.",
                       soft_wrap=True, highlight=False)
+    if runner.saves:
+        console.print(f"Saved {len(runner.saves)} time{'s' * (len(runner.saves) > 1)} on the way, in "
+                      f"{sum(runner.saves):.2g} s in all.", soft_wrap=True, highlight=False)

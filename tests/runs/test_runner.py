@@ -117,3 +117,19 @@ def test_a_run_that_is_stopped_at_any_moment_of_a_save_goes_on_to_the_same_bytes
         assert np.array_equal(again.draws["labels"], once.draws["labels"])
         assert np.array_equal(Result.load(place / "coins.nc").draws["labels"], once.draws["labels"])
         assert (place / "coins.json").read_text() == Result.load(place / "coins.nc")._words()
+
+
+def test_how_often_it_saved_is_said(task, tmp_path, monkeypatch, capsys):
+    """One after the first step; further ones once 20 times as long as it took have passed; none after the last."""
+    monkeypatch.setattr(runner, "drive", partial(drive, save_every=-1.0))
+    console = Console(width=200)
+    with runner.running(tmp_path, console) as run_it:
+        run_it(task)
+    count = len(run_it.saves)
+    assert 1 <= count < task.plan.steps and min(run_it.saves) > 0
+    assert f"Saved {count} time{'s' * (count > 1)} on the way, in " in capsys.readouterr().out
+    monkeypatch.setattr(runner, "drive", drive)
+    (tmp_path / "again").mkdir()
+    with runner.running(tmp_path / "again", console) as run_it:
+        run_it(task)
+    assert "Saved" not in capsys.readouterr().out
