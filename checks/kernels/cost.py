@@ -42,6 +42,8 @@ class Cost:
             return n
         have = [trial.n for trial in trials]
         each = self.clock.spent / sum(have) if sum(have) else self.each
+        if not each:  # nothing is known of the cost, and the budget is spent
+            return 0
         return int(((self.clock.seconds - self.clock.spent) / each + sum(have)) / (len(trials) + 1))
 
     def whole(self, trials: list[Trial], looks: tuple[int, ...]) -> float:

@@ -155,6 +155,7 @@ def test_numbers_are_named_by_site_and_place():
     assert names({"mu": (), "theta": (2, 1)}) == ["mu", "theta[0, 0]", "theta[1, 0]"]
 
 
+@pytest.mark.slow
 def test_a_default_method_that_is_not_for_it_is_left_out_and_said(folder, capsys):
     (folder / "mine.py").write_text(SCHOOLS)
     assert door("--problem", "mine.py", "--out", "out", "--sweeps", 12, "--chains", 1) == 0

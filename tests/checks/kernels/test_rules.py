@@ -54,6 +54,7 @@ def batched():
     (100, 0, (0, 0, 0), 500),  # 3 x 500 at 0.05 s are 75 s
     (60, 0, (0, 0, 0), 300),  # 3 x 300, and 300 that confirm: 60 s
     (60, 10, (0, 0, 0), 250),  # 10 s are gone already
+    (0.1, 1, (0, 0, 0), -4),  # spent: no look
     (135, 75, (500, 500, 500), 675),  # at 0.05 s, 60 s are 1,200 more: 3 x 175, and 675 that confirm
 ])
 def test_a_look_is_as_large_as_the_budget_allows(monkeypatch, seconds, spare, of, fits):
@@ -76,3 +77,8 @@ def test_a_pass_needs_the_first_look_of_every_problem(monkeypatch, of, outcome, 
     assert "the budget of 120 processor seconds" in (verdict.why or verdict.warnings[0])
     assert ended(Verdict("mine", Outcome.WRONG, 1e-3), kernel, Cost(Budget(120.0, started=0.0)), tried(*of),
                  (500,)).outcome is Outcome.UNKNOWN  # of a single look nothing may be left out
+
+
+def test_a_budget_that_is_spent_before_a_batched_kernel_is_tried_has_no_room(monkeypatch):
+    spent(monkeypatch, 1)
+    assert Cost(Budget(0.1, started=0.0)).room(tried(0, 0, 0), 500) == 0
