@@ -10,8 +10,9 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")  # Okabe and Ito (2008)
-LABELS = ("#F4F1E8", "#0072B2", "#D55E00", "#009E73")  # of a picture
+from views.style import PALETTE
+
+LABELS = ("#F4F1E8", PALETTE[0], PALETTE[3], PALETTE[2])  # of a picture
 WIDTH, HEIGHT, MARGIN = 640, 220, 46
 
 

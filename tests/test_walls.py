@@ -28,7 +28,7 @@ MAY = {
     "experiments": {"models", "data", "inference", "learning", "checks", "views", "runs", "comparison"},
     "commands": {"models", "data", "inference", "checks", "views", "runs", "comparison", "experiments"},
     "crosscheck": {"models", "data", "inference", "checks", "views", "runs", "comparison"},
-    "playground": {"models", "inference", "checks"},
+    "playground": {"models", "inference", "checks", "views"},
     "run": {"experiments", "commands"},
 }
 FOR_ALL = ("arrays", "errors", "files", "room")

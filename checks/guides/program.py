@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from checks.guides.guide import Guide, Params, adam
-from checks.guides.pyro import Asked, own, seeds, stacked
+from checks.guides.pyro import Asked, own, seeds
 from errors import InputError
 from inference.method import Latents, Method
 from inference.program.parts import guided
@@ -108,17 +108,6 @@ class OfProgram(Asked):
 
         return torch.tensor(self.each(params, seeds(noise), value), dtype=torch.float64)
 
-    def gradient(self, model: Any, data: Any, params: Params, noise: Latents) -> Params:
-        def slopes(r: int) -> Params:
-            self._backward(model, data)
-            found = {}
-            for name, x in self.made.store["params"].items():
-                found[name] = torch.zeros_like(x) if x.grad is None else -x.grad
-                x.grad = None
-            return found
-
-        return {name: x.detach() for name, x in stacked(self.each(params, seeds(noise), slopes)).items()}
-
     @property
     def loss(self) -> Any:
         return getattr(self.method.module, "loss", None) or Trace_ELBO()
@@ -130,7 +119,7 @@ class OfProgram(Asked):
         given = model.arguments_with(data)
         return loss(model.model, lambda *_, **__: self.made.call(data), *given.args, **given.kwargs)
 
-    def _backward(self, model: Program, data: Data) -> None:
+    def backward(self, model: Any, data: Any) -> None:
         if isinstance(self.loss, ELBO):
             cast(Any, self.loss).loss_and_grads(model.program, self.made.call, data)
             return

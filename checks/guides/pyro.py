@@ -157,7 +157,7 @@ class Asked:
 
     def gradient(self, model: Factorization, data: Ratings, params: Params, noise: Latents) -> Params:
         def slopes(r: int) -> Params:
-            self.made.loss.loss_and_grads(model.program, self.made.call, data)
+            self.backward(model, data)
             found = {}
             for name, x in self.made.store["params"].items():
                 found[name] = torch.zeros_like(x) if x.grad is None else -x.grad
@@ -165,6 +165,10 @@ class Asked:
             return found
 
         return {name: x.detach() for name, x in stacked(self.each(params, seeds(noise), slopes)).items()}
+
+    def backward(self, model: Any, data: Any) -> None:
+        """Leave the loss's slopes in the parameters."""
+        self.made.loss.loss_and_grads(model.program, self.made.call, data)
 
 
 def own(site: Any) -> bool:

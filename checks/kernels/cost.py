@@ -69,15 +69,18 @@ def longest(trials: list[Trial]) -> list[Trial]:
 
 def ended(verdict: Verdict, kernel: Kernel, cost: Cost, trials: list[Trial], looks: tuple[int, ...]) -> Verdict:
     """The budget is too small for all looks: the one that would do, and what makes the kernel faster. It is a pass all
-    the same, as far as it goes, where every problem had the first look's replicates."""
+    the same, as far as it goes, where every problem had the first look's replicates
+    and nothing is left in doubt."""
     tens = math.ceil(cost.whole(trials, looks) / 10) if trials else 0
     would_do = f"about {10 * tens:,} seconds would do" if tens else "give it more"
     own = bool(trials) and trials[0].problem.control is not None  # a model of the user's
     least = min((trial.n for trial in trials), default=0)
-    seen = f", with nothing off in {least:,}" if LEAST <= least < looks[0] else ""
+    doubted = any(trial.doubted for trial in trials)
+    seen = (", and before fresh replicates could repeat what is suspected" if doubted else
+            f", with nothing off in {least:,}" if LEAST <= least < looks[0] else "")
     why = (f"the budget of {cost.clock.seconds:g} processor seconds ends before {max(looks):,} replicates{seen}; "
            f"{would_do}" + ("" if kernel.batched else f", and {BY_VMAP if own else BATCHED}"))
-    if len(looks) > 1 and least >= looks[0]:
+    if len(looks) > 1 and least >= looks[0] and not doubted:
         verdict.outcome = Outcome.RIGHT
         verdict.warnings.append(why)
     else:

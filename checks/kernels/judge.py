@@ -152,7 +152,9 @@ def look(trial: Trial, n: int, allowed: float, fresh_allowed: float) -> list[Sus
     found = suspects(trial.upto(n), allowed)
     if not found:
         return []
+    trial.doubted = True
     again = Trial(trial.rng, trial.kernel, trial.problem, trial.model).upto(n)
+    trial.doubted = False
     return found if confirmed(again, found[0], fresh_allowed) else []
 
 

@@ -38,6 +38,7 @@ class Trial:
         self.scale: Scale | None = None
         self.parts: list[tuple[Latents, Data, Latents]] = []
         self.scored: list[tuple[Tensor, Tensor]] = []
+        self.doubted = False  # something is suspected that fresh replicates have not been asked about yet
 
     @property
     def n(self) -> int:

@@ -1,12 +1,13 @@
 """The verdict's rules on numbers worked out by hand."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from checks.budget import Budget
+from checks.budget import Budget, Spent
 from checks.kernels import judge as judging
 from checks.kernels.cost import Cost, ended
 from checks.kernels.trial import Suspect, confirmed, suspects
@@ -42,8 +43,9 @@ def spent(monkeypatch, seconds):
     monkeypatch.setattr("checks.budget.time.process_time", lambda: float(seconds))
 
 
-def tried(*replicates):
-    return [SimpleNamespace(n=n, problem=SimpleNamespace(control=None, brief=k > 1)) for k, n in enumerate(replicates)]
+def tried(*replicates, doubted=False):
+    return [SimpleNamespace(n=n, doubted=doubted, problem=SimpleNamespace(control=None, brief=k > 1))
+            for k, n in enumerate(replicates)]
 
 
 def batched():
@@ -82,3 +84,28 @@ def test_a_pass_needs_the_first_look_of_every_problem(monkeypatch, of, outcome, 
 def test_a_budget_that_is_spent_before_a_batched_kernel_is_tried_has_no_room(monkeypatch):
     spent(monkeypatch, 1)
     assert Cost(Budget(0.1, started=0.0)).room(tried(0, 0, 0), 500) == 0
+
+
+def test_what_could_not_be_confirmed_is_no_pass(monkeypatch):
+    """A suspicion, and the budget ends among the fresh replicates that would confirm it."""
+    spent(monkeypatch, 100)
+    verdict = ended(Verdict("mine", Outcome.WRONG, 1e-3), batched(), Cost(Budget(120.0, started=0.0)),
+                    tried(500, 600, 700, doubted=True), judging.LOOKS)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "before fresh replicates could repeat what is suspected" in verdict.why
+
+
+def test_a_look_leaves_its_doubt_where_the_budget_ends(monkeypatch):
+    class Ending(judging.Trial):
+        def upto(self, n):
+            if self is not first:
+                raise Spent
+            return None
+
+    monkeypatch.setattr(judging, "Trial", Ending)
+    monkeypatch.setattr(judging, "suspects", lambda *_: [Suspect(0, 1, 1.0, 1e-9, 9.0)])
+    nothing: Any = None
+    first = Ending(torch.Generator(), nothing, nothing)
+    with pytest.raises(Spent):
+        judging.look(first, 500, 0.01, 0.002)
+    assert first.doubted
