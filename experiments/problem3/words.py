@@ -26,7 +26,7 @@ def unmixed(entries: Sequence[ChainEntry]) -> list[str]:
         if found:
             worst = " and ".join(f"{value:.4g} of {what}" for what, value in found.items())
             joint = "" if e.ess_log_joint is None else f", {e.ess_log_joint:,.0f} effective draws of the log joint"
-            held = "the others are held against it all the same, which means little; " if k == 0 else ""
+            held = "the others are held against it all the same, which means little; " if k == 0 and entries[1:] else ""
             said.append(f"{e.name}'s chains have not met: R-hat {worst} (above {MIXED}){joint}; {held}give more "
                         f"--sweeps (now {e.steps}), or a longer --burn-in.")
     return said

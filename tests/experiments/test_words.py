@@ -70,6 +70,7 @@ def test_chains_that_have_not_met_are_said():
         "second's chains have not met: R-hat 1.2 of the log joint (above 1.05), 40 effective draws of the log joint; "
         "give more --sweeps (now 100), or a longer --burn-in."]
     assert words3.unmixed([chain("alone", None, None)]) == []
+    assert "held against it" not in words3.unmixed([chain("alone", 1.0, 2.0)])[0]
 
 
 def predicted(n, pit, error=1.0, noise=1.0):
