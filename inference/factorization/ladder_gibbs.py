@@ -16,7 +16,7 @@ Cost of a step: N D^2 + (users + items) D^3, D = K or with biases K + 1, and one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float64
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
-from inference.factorization.parts.by_row import Rows, sides
+from inference.factorization.parts.by_row import sides
 from inference.factorization.parts.predict import predict
 from inference.factorization.parts.row_conditional import Prior
 from inference.factorization.parts.row_conditional import draw as draw_rows
@@ -78,11 +78,9 @@ def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V
     variance = float(model.noise_of(latents))
     for side, other, ratings, z in zip("UV", "VU", sides(model, data), (z_U, z_V), strict=True):
         table, offset = model.regressors(model.rows(latents, other))
-        prior, own = row_prior(model, latents, side), row_means(model, latents, side)
-        if own is not None:
-            ratings = less(ratings, own, table, engine)
-        drawn = draw_rows(ratings, table, prior, variance, z, column_offset=offset, engine=engine)
-        latents |= model.from_rows(drawn if own is None else drawn + own, side)
+        drawn = draw_rows(ratings, table, row_prior(model, latents, side), variance, z, column_offset=offset,
+                          engine=engine)
+        latents |= model.from_rows(drawn, side)
     return latents
 
 
@@ -91,15 +89,11 @@ def row_means(model: Factorization, latents: Latents, side: str) -> Tensor | Non
     return model.known(side) @ latents[f"weights_{side}"] if isinstance(model, Featured) else None
 
 
-def less(ratings: Rows, means: Tensor, table: Tensor, engine: str) -> Rows:
-    """The ratings, less what the rows' means predict."""
-    return replace(ratings, rating=ratings.rating - predict(means, table, *ratings.pairs, engine))
-
-
 def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
-    """N(mean, precision^-1) of a side's rows."""
+    """N(mean, precision^-1) of a side's rows; with features each has a mean of its own."""
     if isinstance(model, Ladder) and model.hierarchical:
-        return Prior(latents[f"mean_{side}"], latents[f"precision_{side}"])
+        mean, own = latents[f"mean_{side}"], row_means(model, latents, side)
+        return Prior(mean if own is None else mean + own, latents[f"precision_{side}"])
     return Prior.of(model)
 
 

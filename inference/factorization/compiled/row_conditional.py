@@ -93,10 +93,20 @@ def ridge(X: np.ndarray, rows: int, K: int, W: int, jitter: float) -> None:
 
 
 @njit(nogil=True, cache=True)
+def shifted(X: np.ndarray, rows: int, K: int, W: int, shift: np.ndarray) -> None:
+    """Lambda mu of each row's own is added to its row K."""
+    for row in range(rows):
+        for k in range(K):
+            X[8 * (K * W + k) + row] += shift[row, k]
+
+
+@njit(nogil=True, cache=True)
 def draw(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, offset: np.ndarray,
          table: np.ndarray, unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, jitter: float,
-         z: np.ndarray, out: np.ndarray) -> None:
-    """out[i] = mu_i + L_i'^-1 z[i] for rows first .. last."""
+         z: np.ndarray, root: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+    """out[i] = mu_i + L_i'^-1 z[i] for rows first .. last; `root` as in `row_moments`, `shift` a row of Lambda mu for
+    each, or none.
+    """
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Z, e = np.zeros(8 * W * W), np.zeros(8 * K), load(unit, 0, 4)
     for top in range(first, last, 8):
@@ -104,13 +114,15 @@ def draw(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: n
         for row in range(rows):
             i = np.uint64(top + row)
             start, stop = np.intp(indptr[i]), np.intp(indptr[i + np.uint64(1)])
-            if W == 4:
+            if W == 4 and len(root) == 0:
                 moments_narrow(start, stop, index, rating, offset[i], table, e, A, 16 * row)
             else:
-                moments_wide(start, stop, index, rating, offset[i], table, e, K, W, G, A, row * W * W)
+                moments_wide(start, stop, index, rating, offset[i], table, e, K, W, G, A, row * W * W, root)
             for k in range(K):
                 Z[np.uint64(8 * k + row)] = z[i, np.uint64(k)]
         place(A, rows, K, W, beta, natural, X)
+        if len(shift) > 0:
+            shifted(X, rows, K, W, shift[top : top + rows])
         if jitter > 0:
             ridge(X, rows, K, W, jitter)
         cholesky(X, K, W)

@@ -2,7 +2,8 @@
 
 A rating's vector is w = (v_j, r - offsets), padded with zeros to a multiple of four, W. The sum of w w' over
 a row holds V_i'V_i and, in row K, V_i'R_i, in one pass. `table` has the v_j padded to W, with minus the
-item's offset at K; `unit` is 1 where K falls within the last four, where r is added.
+item's offset at K; `unit` is 1 where K falls within the last four, where r is added. Where ratings have weights,
+`root` has their square roots, and w is times these.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from inference.factorization.compiled.vector import Vector, add, broadcast, fma, lane, load, splat, store
+from inference.factorization.compiled.vector import Vector, add, broadcast, fma, lane, load, mul, splat, store
 
 Index = Any  # an int or numpy's, which mypy does not let mix and numba does
 BLOCK = 64  # ratings gathered at once; they and a tile stay in the first cache
@@ -79,8 +80,8 @@ def _line(G: np.ndarray, n: int, W: int, a: int, b: int, A: np.ndarray, at: int)
 
 @njit(nogil=True, cache=True)
 def moments_wide(start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray,
-         unit: Vector, K: int, W: int, G: np.ndarray, A: np.ndarray, at: int) -> None:
-    """A[at :] = the W x W sum of w w' over ratings start .. stop: its blocks on and below the diagonal."""
+         unit: Vector, K: int, W: int, G: np.ndarray, A: np.ndarray, at: int, root: np.ndarray) -> None:
+    """A[at :] = the W x W sum of w w' over ratings start .. stop: its blocks on and below the diagonal; any W."""
     zero, shift, last = splat(0.0, 4), splat(-offset, 4), W - 4
     for p in range(at, at + W * W, 4):
         store(A, p, zero)
@@ -92,6 +93,10 @@ def moments_wide(start: Index, stop: Index, index: np.ndarray, rating: np.ndarra
             for b in range(0, last, 4):
                 store(G, g + b, load(table, row + b, 4))
             store(G, g + last, fma(add(broadcast(rating, m, 4), shift), unit, load(table, row + last, 4)))
+            if len(root) > 0:
+                scale = broadcast(root, m, 4)
+                for b in range(0, W, 4):
+                    store(G, g + b, mul(scale, load(G, g + b, 4)))
             g += W
         if n & 1:
             for b in range(0, W, 4):

@@ -10,19 +10,21 @@ import math
 import numpy as np
 from numba import njit
 
-from inference.factorization.compiled.row_conditional import cholesky, place, solve
+from inference.factorization.compiled.row_conditional import cholesky, place, shifted, solve
 from inference.factorization.compiled.row_moments import BLOCK, Index, moments_narrow, moments_wide
 from inference.factorization.compiled.vector import fma, fnma, load, mul, splat, store
 
 
 @njit(nogil=True, cache=True)
-def _spreads(start: Index, stop: Index, index: np.ndarray, spread: np.ndarray, total: np.ndarray) -> None:
-    """total = sum over ratings of the spread of what was rated, flat."""
+def _spreads(start: Index, stop: Index, index: np.ndarray, spread: np.ndarray, root: np.ndarray,
+             total: np.ndarray) -> None:
+    """total = sum over ratings of the spread of what was rated, flat, times the rating's weight."""
     total[:] = 0.0
     for n in range(start, stop):
         here = spread[np.uint64(index[np.uint64(n)])]
+        weight = root[np.uint64(n)] ** 2 if len(root) > 0 else 1.0
         for t in range(len(total)):
-            total[t] += here[t]
+            total[t] += weight * here[t]
 
 
 @njit(nogil=True, cache=True)
@@ -58,8 +60,8 @@ def _invert(X: np.ndarray, K: int, W: int, Y: np.ndarray) -> None:
 
 @njit(nogil=True, cache=True)
 def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, table: np.ndarray,
-              unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, spread: np.ndarray, mean: np.ndarray,
-              out: np.ndarray, fit: np.ndarray, log_det: np.ndarray) -> None:
+              unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, spread: np.ndarray, root: np.ndarray,
+              shift: np.ndarray, mean: np.ndarray, out: np.ndarray, fit: np.ndarray, log_det: np.ndarray) -> None:
     """mean, out (variances, K a row, or covariances, K^2 a row) and the rest of `Posterior` for rows first .. last."""
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Y, Z, e = np.zeros(8 * W * W), np.zeros(8 * K * K), np.zeros(8 * K), load(unit, 0, 4)
@@ -69,13 +71,15 @@ def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rati
         rows = min(8, last - top)
         for row in range(rows):
             start, stop = np.intp(indptr[top + row]), np.intp(indptr[top + row + 1])
-            if W == 4:
+            if W == 4 and len(root) == 0:
                 moments_narrow(start, stop, index, rating, 0.0, table, e, A, 16 * row)
             else:
-                moments_wide(start, stop, index, rating, 0.0, table, e, K, W, G, A, row * W * W)
+                moments_wide(start, stop, index, rating, 0.0, table, e, K, W, G, A, row * W * W, root)
             if spread.shape[1] > 0:
-                _spreads(start, stop, index, spread, total[row])
+                _spreads(start, stop, index, spread, root, total[row])
         place(A, rows, K, W, beta, natural, X)
+        if len(shift) > 0:
+            shifted(X, rows, K, W, shift[top : top + rows])
         for row in range(rows):
             if spread.shape[1] > 0:
                 _add_spreads(total[row], row, K, W, beta, X)

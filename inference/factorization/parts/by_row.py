@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int32
+from jaxtyping import Float64, Int32, Int64
 from numba import njit
 from torch import Tensor
 
@@ -23,12 +23,15 @@ from models.ratings import Ratings
 class Rows:
     """One side's ratings, row after row: those of row i are number indptr[i] .. indptr[i + 1].
 
-    For users, `index` says which item was rated; for items, which user rated.
+    For users, `index` says which item was rated; for items, which user rated. `order` has the place of each in the
+    ratings as given, and `weight` what it counts, in units of the noise precision; None: 1 each.
     """
 
     indptr: Int32[Tensor, "rows+1"]
     index: Int32[Tensor, "N"]
     rating: Float64[Tensor, "N"]
+    order: Int64[Tensor, "N"]
+    weight: Float64[Tensor, "N"] | None = None
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -38,22 +41,26 @@ class Rows:
         """Ratings of every row."""
         return self.indptr.diff()
 
+    def working(self, rating: Tensor | None = None, weight: Tensor | None = None) -> Rows:
+        """The same rows with other ratings and weights, (N,), in the order given: what a sampler puts in the place of
+        the observed ones, anew in every sweep.
+        """
+        return replace(self, rating=self.rating if rating is None else rating.index_select(0, self.order),
+                       weight=None if weight is None else weight.index_select(0, self.order))
+
     @cached_property
     def work(self) -> np.ndarray:
         """What a pass costs before each row, in ratings: a row by itself costs about as much as eight."""
         return self.indptr.numpy() + 8 * np.arange(len(self.indptr))
-
-    @cached_property
-    def pairs(self) -> tuple[Tensor, Tensor]:
-        """The row and the column of every rating, (N,) int64."""
-        return torch.arange(len(self), device=self.index.device).repeat_interleave(self.counts), self.index.long()
 
     def blocks(self, size: int) -> Iterator[tuple[slice, Rows]]:
         """At most `size` rows at a time."""
         for first in range(0, len(self), size):
             ends = self.indptr[first : first + size + 1]
             inside = slice(int(ends[0]), int(ends[-1]))
-            yield slice(first, first + size), Rows(ends - ends[0], self.index[inside], self.rating[inside])
+            yield slice(first, first + size), Rows(ends - ends[0], self.index[inside], self.rating[inside],
+                                                   self.order[inside], None if self.weight is None
+                                                   else self.weight[inside])
 
     def sums(self, table: Tensor, weight: Tensor | None = None) -> Tensor:
         """For every row, the sum of table[index], (columns, T), over its ratings, weighted: (rows, T)."""
@@ -90,30 +97,33 @@ def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:
     if kept is None or kept[0] != version:
         users = _by_row(data.user, data.item, data.rating, data.num_users)
         user = torch.arange(data.num_users, device=data.device).repeat_interleave(users.counts)
-        items = _by_row(users.index, user, users.rating, data.num_items)  # so each item's users ascend
+        items = _by_row(users.index, user, users.rating, data.num_items, users.order)  # so each item's users ascend
         _sorted[data] = kept = version, users, items
     return kept[1:]
 
 
-def _by_row(row: Tensor, column: Tensor, rating: Tensor, rows: int) -> Rows:
-    """Sorted by `row`, otherwise in the order given."""
+def _by_row(row: Tensor, column: Tensor, rating: Tensor, rows: int, place: Tensor | None = None) -> Rows:
+    """Sorted by `row`, otherwise in the order given; `place` is that of each in the ratings as given."""
+    place = torch.arange(len(row), device=row.device) if place is None else place
     indptr = torch.zeros(rows + 1, dtype=torch.int32, device=row.device)
     indptr[1:] = torch.bincount(row, minlength=rows).cumsum(0)
     if row.device.type != "cpu":
         order = torch.argsort(row, stable=True)
-        return Rows(indptr, column[order].to(torch.int32), rating[order].to(torch.float64))
+        return Rows(indptr, column[order].to(torch.int32), rating[order].to(torch.float64), place[order])
     index, sorted_rating = torch.empty(len(row), dtype=torch.int32), torch.empty(len(row), dtype=torch.float64)
+    order = torch.empty(len(row), dtype=torch.int64)
     _count_sort(row.to(torch.int64).numpy(), column.to(torch.int64).numpy(), rating.to(torch.float64).numpy(),
-                indptr[:-1].clone().numpy(), index.numpy(), sorted_rating.numpy())
-    return Rows(indptr, index, sorted_rating)
+                place.numpy(), indptr[:-1].clone().numpy(), index.numpy(), sorted_rating.numpy(), order.numpy())
+    return Rows(indptr, index, sorted_rating, order)
 
 
 @njit(cache=True)
-def _count_sort(row: np.ndarray, column: np.ndarray, rating: np.ndarray, place: np.ndarray, index: np.ndarray,
-                sorted_rating: np.ndarray) -> None:
-    """`place[i]` is where the next rating of row i goes: linear, where a sort by comparison is not."""
+def _count_sort(row: np.ndarray, column: np.ndarray, rating: np.ndarray, place: np.ndarray, following: np.ndarray,
+                index: np.ndarray, sorted_rating: np.ndarray, order: np.ndarray) -> None:
+    """`following[i]` is where the next rating of row i goes: linear, where a sort by comparison is not."""
     for n in range(len(row)):
-        at = place[row[n]]
-        place[row[n]] = at + 1
+        at = following[row[n]]
+        following[row[n]] = at + 1
         index[at] = column[n]
         sorted_rating[at] = rating[n]
+        order[at] = place[n]

@@ -8,6 +8,7 @@ is quadratic in u_i, hence N(mu_i, Sigma_i), with the sums over the items that u
     mu_i       = Sigma_i (Lambda mu + 1/sigma^2 sum_j v_j r_ij)
 
 and Lambda = I / prior_variance, mu = 0 in the plain model. Items are the same with the sides exchanged.
+Where ratings have weights, the precision of rating n is w_n / sigma^2 in both sums (`Rows.working`).
 Where v_j is itself N(m_j, S_j), E[v_j v_j'] = m_j m_j' + S_j takes the place of v_j v_j', and the same
 formula is the best q(u_i). A row without ratings has its prior. Cost of a pass: N K^2 + rows K^3.
 """
@@ -34,9 +35,9 @@ CHUNK = 2**23  # numbers in a table of the torch version
 
 @dataclass(frozen=True)
 class Prior:
-    """N(mean, precision^-1), shared by all rows of a side. Precision 0 is no prior at all."""
+    """N(mean, precision^-1) of the rows of a side: one mean, or one a row. Precision 0 is no prior at all."""
 
-    mean: Float64[Tensor, "K"]
+    mean: Float64[Tensor, "*rows K"]
     precision: Float64[Tensor, "K K"]
 
     @classmethod
@@ -47,8 +48,8 @@ class Prior:
 
     @property
     def shift(self) -> Tensor:
-        """Precision times mean, (K,)."""
-        return self.precision @ self.mean
+        """Precision times mean, (K,) or (rows, K)."""
+        return self.precision @ self.mean if self.mean.ndim == 1 else self.mean @ self.precision
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def draw(rows: Rows, other: Tensor, prior: Prior, noise_variance: float, z: Tens
     offset = np.zeros(len(rows)) if row_offset is None else row_offset.contiguous().numpy()
     out = other.new_empty(len(rows), K)
     over_rows(row_conditional_numba.draw, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
-              offset, *_packed(other, prior, noise_variance, column_offset), jitter, noise, out.numpy())
+              offset, *_packed(other, prior, noise_variance, column_offset), jitter, noise, *_own(rows, prior),
+              out.numpy())
     return out
 
 
@@ -107,8 +109,8 @@ def posterior(rows: Rows, other: Tensor, prior: Prior, noise_variance: float, sp
     mean, fit, log_det = other.new_empty(n, K), other.new_empty(n), other.new_empty(n)
     wide = other.new_empty(n, K) if shape == "entry" else other.new_empty(n, K, K)
     over_rows(row_posterior_numba.posterior, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
-              *_packed(other, prior, noise_variance, column_offset), given.contiguous().numpy(), mean.numpy(),
-              wide.flatten(1).numpy(), fit.numpy(), log_det.numpy())
+              *_packed(other, prior, noise_variance, column_offset), given.contiguous().numpy(), *_own(rows, prior),
+              mean.numpy(), wide.flatten(1).numpy(), fit.numpy(), log_det.numpy())
     return Posterior(mean, wide, fit, log_det)
 
 
@@ -138,13 +140,15 @@ def natural_parameters(rows: Rows, other: Tensor, prior: Prior, noise_variance: 
             rating = rating - row_offset[here].repeat_interleave(block.counts)
         if column_offset is not None:
             rating = rating - column_offset[block.index]
-        shift = prior.shift + block.sums(other, rating) / noise_variance
+        weighted = rating if block.weight is None else rating * block.weight
+        shift = (prior.shift if prior.mean.ndim == 1 else prior.shift[here]) + block.sums(other, weighted) / \
+            noise_variance
         precision = prior.precision.expand(len(block), K, K).clone()
         for p, q in zip(a.split(step), b.split(step), strict=True):
             products = other[:, p] * other[:, q]
             if spread is not None:
                 products = products + (spread[:, p, q] if spread.ndim == 3 else spread[:, p] * (p == q))
-            sums = block.sums(products) / noise_variance
+            sums = block.sums(products, block.weight) / noise_variance
             precision[:, p, q] += sums
             precision[:, q, p] += torch.where(p == q, 0.0, sums)
         if jitter:
@@ -180,5 +184,13 @@ def _packed(other: Tensor, prior: Prior, noise_variance: float,
     if column_offset is not None:
         table[:, K] = -column_offset.numpy()
     unit[K % 4] = 1.0
-    natural[:K, :K], natural[K, :K] = prior.precision.numpy(), prior.shift.numpy()
+    natural[:K, :K] = prior.precision.numpy()
+    if prior.mean.ndim == 1:
+        natural[K, :K] = prior.shift.numpy()
     return table.ravel(), unit, K, W, 1 / noise_variance, natural.ravel()
+
+
+def _own(rows: Rows, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
+    """What rows have of their own: roots of the weights of their ratings, and Lambda mu; empty where they have none."""
+    root = np.empty(0) if rows.weight is None else np.sqrt(rows.weight.numpy())
+    return root, np.empty((0, len(prior.precision))) if prior.mean.ndim == 1 else prior.shift.contiguous().numpy()

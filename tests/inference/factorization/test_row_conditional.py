@@ -137,13 +137,54 @@ def test_a_row_without_ratings_draws_from_its_prior(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("K", [1, 3, 4, 7])
+def test_working_ratings_with_weights_and_a_prior_mean_a_row_against_brute_linear_algebra(K, engine):
+    """Other ratings in the place of the observed ones, each with a precision of its own, in the order given."""
+    model, data, latents, rng = problem(K)
+    working, weight = torch.randn(len(data), generator=rng).double(), 3 * torch.rand(len(data), generator=rng).double()
+    root = torch.randn(K, K, generator=rng).double()
+    precision = root @ root.mT + torch.eye(K)
+    flipped = Ratings(data.item, data.user, data.rating, model.num_items, model.num_users)
+    for rows, given, source in zip(by_user_and_item(data), (latents["V"], latents["U"]), (data, flipped), strict=True):
+        prior = Prior(torch.randn(len(rows), K, generator=rng).double(), precision)
+        z = torch.randn(len(rows), K, generator=rng).double()
+        found = posterior(rows.working(working, weight), given, prior, 0.7, engine=engine)
+        drawn = draw(rows.working(working, weight), given, prior, 0.7, z, engine=engine)
+        for i in range(len(rows)):
+            mine = source.user == i
+            A, r, w = given[source.item[mine]], working[mine], weight[mine] / 0.7
+            P = precision + A.T @ (w[:, None] * A)
+            mean = torch.linalg.solve(P, precision @ prior.mean[i] + A.T @ (w * r))
+            torch.testing.assert_close(found.mean[i], mean, rtol=1e-9, atol=1e-11)
+            torch.testing.assert_close(found.spread[i], torch.linalg.inv(P), rtol=1e-9, atol=1e-11)
+            step = torch.linalg.solve(torch.linalg.cholesky(P).mT, z[i])
+            torch.testing.assert_close(drawn[i], mean + step, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", ["entry", "row"])
+def test_a_rating_of_weight_three_is_the_same_rating_three_times(shape):
+    """With spreads of the other side too, which every rating counts as often."""
+    model, data, latents, _ = problem(K=3)
+    times = 1 + data.item % 3
+    thrice = replace(data, user=data.user.repeat_interleave(times), item=data.item.repeat_interleave(times),
+                     rating=data.rating.repeat_interleave(times))
+    spread = torch.full_like(latents["V"], 0.3) if shape == "entry" else 0.3 * torch.eye(3).double().expand(13, 3, 3)
+    for engine in ENGINES:
+        one = posterior(by_user_and_item(data)[0].working(weight=times.double()), latents["V"], Prior.of(model), 0.7,
+                        spread, shape, engine=engine)
+        other = posterior(by_user_and_item(thrice)[0], latents["V"], Prior.of(model), 0.7, spread, shape, engine=engine)
+        for name in ("mean", "spread", "fit", "log_det"):
+            torch.testing.assert_close(getattr(one, name), getattr(other, name), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_draws_have_the_conditional_mean_and_covariance(engine):
     """20,000 draws of one user: every z score of a mean or second moment is below 6 (false alarm 9 x 2e-9)."""
     model, data, latents, rng = problem(K=3)
     rows, n = by_user_and_item(data)[0], 20_000
     one = by_row.Rows(*(t.repeat(1) for t in (torch.arange(n + 1, dtype=torch.int32) * int(rows.counts[0]),
                                               rows.index[: rows.indptr[1]].repeat(n),
-                                              rows.rating[: rows.indptr[1]].repeat(n))))
+                                              rows.rating[: rows.indptr[1]].repeat(n), torch.empty(0).long())))
     draws = draw(one, latents["V"], Prior.of(model), model.noise_variance, normals(rng, n, 3), engine=engine)
     mean, covariance = by_hand(model, data, latents["V"], 0)
     white = (draws - mean) @ torch.linalg.cholesky(torch.linalg.inv(covariance))
