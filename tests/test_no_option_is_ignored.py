@@ -51,7 +51,9 @@ ADDED = {
     "3": OF_RATINGS | {
         "settings": ("--set", "engine=torch"), "kernel": ("--kernel", "entry_gibbs"), "model": ("--model", "noise"),
         "compare": ("--compare", "elbo_by_hand"), "sweeps": ("--sweeps", "5"), "burn_in": ("--burn-in", "3"),
-        "thin": ("--thin", "2"), "chains": ("--chains", "3"), "samples": ("--samples", "3")},
+        "thin": ("--thin", "2"), "chains": ("--chains", "3"), "samples": ("--samples", "3"),
+        "user_features": ("--user-features", "users.csv"), "item_features": ("--item-features", "items.csv"),
+        "no_implicit": ("--no-implicit",)},
 }
 BASE = {"1": (*SMALL, "--method", "mean_field"), "2": SVI, "3": GIBBS}
 BESIDE = {("1", "seed"): (*SMALL, "--method", "gibbs"), ("1", "data_seed"): MADE, ("1", "labels"): MADE,

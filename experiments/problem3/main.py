@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
@@ -13,7 +14,7 @@ from data.ratings import Ratings, Split, load_ratings, subsample
 from experiments.problem3 import checkpoints, report, words
 from experiments.problem3.request import LADDER_KERNEL, POINT, Request
 from experiments.problem3.study import ByShare, Study
-from experiments.ratings import recommend, sets, tasks
+from experiments.ratings import recommend, sets, side, tasks
 from experiments.ratings.request import JESTER
 from experiments.ratings.words import scales
 from inference.job import Plan, generator
@@ -44,6 +45,9 @@ def run(request: Request) -> int:
     fits, ranks, parts = request.chosen(), request.ranked, sets.load(request, console)
     model = named(request.model, parts.train.num_users, parts.train.num_items, request.rank, device=request.place,
                  **request.variances)
+    model = side.with_files(model, parts.train, (request.user_features, request.item_features), request.columns,
+                            not request.no_implicit,
+                            partial(console.print, soft_wrap=True, highlight=False, markup=False))
     if ranks:
         replace(model, rank=max(ranks))  # a rank that is too large is said now
     ask = recommend.unrated(parts.train, request.recommend) if request.recommend else None

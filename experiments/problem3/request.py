@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from checks import planted
@@ -27,11 +28,17 @@ class Request(request.Request):
     """Which ratings, under which model, by which samplers, for how long."""
 
     problem: ClassVar[str] = "3"
+    reads: ClassVar[tuple[str, ...]] = (*request.Request.reads, "user_features", "item_features")
     kernel: tuple[str, ...] = option((), "a sampler by name or from a file; repeatable (default: "
                                      f"{', '.join(KERNELS)})", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     model: str = option("plain", "plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), "
                         "biases, features (with hierarchical: who rated what), or several joined by + (default plain; "
                         f"others are sampled by {LADDER_KERNEL})", metavar="NAME", group=METHODS)
+    user_features: Path | None = option(None, "with --model ...+features: what else is known of the users, a table "
+                                        "with a column of their ids (CSV, TSV, |, Parquet); numbers are standardised, "
+                                        "words one-hot", metavar="FILE", group=METHODS)
+    item_features: Path | None = option(None, "the same of the items", metavar="FILE", group=METHODS)
+    no_implicit: bool = option(False, "with these files: without who rated what", group=METHODS)
     rank: int = option(2, "number of factors (default 2)", metavar="K", group=METHODS)
     ranks: str = option(RANKS, f"then the first kernel and {POINT} at each of these ranks, on all of the training set "
                         f"and on a tenth (default {RANKS}; all of the assignment's: 1-10; none: leave it out)",
@@ -48,6 +55,8 @@ class Request(request.Request):
         super().__post_init__()
         if self.sweeps < 1:
             raise InputError(f"--sweeps must be at least 1, not {self.sweeps}")
+        if self.no_implicit and self.rungs_have_features and not (self.user_features or self.item_features):
+            raise InputError("--no-implicit leaves no features: give --user-features or --item-features")
         if not 0 <= self.plan_burn_in < self.sweeps:
             raise InputError(f"--burn-in must lie between 0 and the sweeps, {self.sweeps}, not {self.plan_burn_in}: "
                              f"some sweeps must be left to keep")
@@ -55,6 +64,10 @@ class Request(request.Request):
     @property
     def plan_burn_in(self) -> int:
         return self.sweeps // 5 if self.burn_in is None else self.burn_in
+
+    @property
+    def rungs_have_features(self) -> bool:
+        return "features" in self.model.split("+")
 
     @property
     def plan(self) -> Plan:
@@ -88,6 +101,9 @@ class Request(request.Request):
         elif "noise" in self.model.split("+"):
             found["prior_variance"] = ("where the noise is learned the ratings are brought to mean 0 and variance 1 "
                                        "first, and the prior variance of 5 is in those units")
+        if not self.rungs_have_features:
+            found |= dict.fromkeys(("user_features", "item_features", "no_implicit"), "only a model with features, as "
+                                   "in --model noise+hierarchical+biases+features, has a use for it")
         if not self.compared:
             found["samples"] = "only chains run, and every sweep is a draw"
         return found

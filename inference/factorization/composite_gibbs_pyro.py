@@ -50,7 +50,7 @@ def blocks(model: Factorization, noise_by: str = "conditional", engine: str = "a
         how = partial(NUTS, max_tree_depth=4) if noise_by == "nuts" else partial(_noise, ladder, engine)
         found.append((how, ["sigma2"]))
     if ladder and ladder.hierarchical:
-        more = [site for site in ladder.sites if site.startswith("weights")]
+        more = [site for site in ladder.sites if site.startswith(("weights", "ridge"))]
         found.append((partial(_hyper, ladder), ["mean_U", "precision_U", "mean_V", "precision_V", *more]))
     return found
 

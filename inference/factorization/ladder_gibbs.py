@@ -6,10 +6,12 @@ then all users (with their biases) given the items, then all items given the use
     sigma^2 | rest         InverseGamma(3 + N/2, 2 + 1/2 sum_n (r_n - prediction_n)^2)
     precision | rows       Wishart(D + n, (I + S + 2 n / (2 + n) m m')^-1),    m, S the rows' mean and scatter
     mean | precision, rows N(n m / (2 + n), ((2 + n) precision)^-1)            (n rows; Salakhutdinov and Mnih 2008)
-    B | rest               (F'F + I)^-1 [F'(rows - mean + E) + E'],   rows of E, E' ~ N(0, precision^-1)  (features)
+    B | rest               (F'F + ridge I)^-1 [F'(rows - mean + E) + ridge^1/2 E'],   rows of E, E' ~ N(0, precision^-1)
+    ridge | rest           Gamma(2 + features D / 2, 1 + tr(B precision B') / 2)
     (u_i, b_i) | rest      as `row_conditional`, with regressors (v_j, 1) and the ratings less c_j
 
-With features rows and their means are less F B, the Wishart has features more degrees of freedom and I + B'B + ...
+With features (B, ridge) rows and their means are less F B, the Wishart has features more degrees of freedom and
+I + ridge B'B + ...
 
 Cost of a step: N D^2 + (users + items) D^3, D = K or with biases K + 1, and one pass over the ratings for the noise.
 """
@@ -31,7 +33,7 @@ from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
 from models.densities import gamma, gaussian_draw, wishart_draw
 from models.factorization import Factorization
-from models.features import RIDGE, Featured
+from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
 from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
 from models.ratings import Ratings
 
@@ -119,7 +121,7 @@ def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Lat
         df = float(D + n)
         if isinstance(model, Featured):
             B = latents[f"weights_{side}"]
-            inverse_scale, df = inverse_scale + RIDGE * B.mT @ B, df + len(B)
+            inverse_scale, df = inverse_scale + latents[f"ridge_{side}"] * B.mT @ B, df + len(B)
         # by Cholesky: an inverse by LU is not positive definite where the rows' scatter is near 1e12, as it can be
         scale = torch.cholesky_inverse(torch.linalg.cholesky(inverse_scale))
         precision = wishart_draw(rng, df, scale)
@@ -127,18 +129,20 @@ def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Lat
         found[f"precision_{side}"] = precision
         found[f"mean_{side}"] = gaussian_draw(z, n * m / (STRENGTH + n), (STRENGTH + n) * precision)
         if isinstance(model, Featured):
-            found[f"weights_{side}"] = weights(rng, model, latents | found, side)
+            found |= weights(rng, model, latents | found, side)
     return found
 
 
-def weights(rng: torch.Generator, model: Featured, latents: Latents, side: str) -> Tensor:
-    """B, (features, D): a ridge regression of perturbed rows is a draw from its conditional."""
-    F, B, root = model.known(side), latents[f"weights_{side}"], torch.linalg.cholesky(latents[f"precision_{side}"])
+def weights(rng: torch.Generator, model: Featured, latents: Latents, side: str) -> Latents:
+    """B, (features, D), by a ridge regression of perturbed rows, a draw from its conditional; then ridge, ()."""
+    ridge, precision = latents[f"ridge_{side}"], latents[f"precision_{side}"]
+    F, B, root = model.known(side), latents[f"weights_{side}"], torch.linalg.cholesky(precision)
 
     def around(like: Tensor) -> Tensor:
         z = torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)
         return torch.linalg.solve_triangular(root.mT, z.mT, upper=True).mT
 
     rows = model.rows(latents, side) - latents[f"mean_{side}"]
-    pull = F.mT @ (rows + around(rows)) + RIDGE**0.5 * around(B)
-    return model.solve(side, pull)
+    B = model.solve(side, F.mT @ (rows + around(rows)) + ridge.sqrt() * around(B), ridge)
+    rate = RIDGE_RATE + 0.5 * ((B @ precision) * B).sum()
+    return {f"weights_{side}": B, f"ridge_{side}": gamma(rng, rate.new_tensor(RIDGE_SHAPE + B.numel() / 2)) / rate}

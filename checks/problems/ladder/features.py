@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.special import gammaincc, ndtri
+from torch.special import gammainc, gammaincc, ndtri
 
 from checks.problems.factorization import features as plain
 from checks.problems.factorization.features import chi_square, whitened
@@ -18,7 +18,7 @@ from checks.problems.factorization.replicates import Replicates
 from checks.problems.problem import Features
 from checks.right.factorization.pieces import Side, conditional, items, users
 from inference.method import Latents
-from models.features import RIDGE, Featured
+from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
 from models.ladder import SCALE, SHAPE, SIDES, STRENGTH, Ladder
 
 
@@ -44,6 +44,7 @@ def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
                 found["entry", f"precision_{side}[0, 1]"] = precision[:, 0, 1]
             if isinstance(model, Featured):
                 found["squared norm", f"weights_{side}"] = latents[f"weights_{side}"].square().sum((-2, -1))
+                found["ridge", f"ridge_{side}"] = latents[f"ridge_{side}"]
             off = model.rows(latents, side) - model.row_means(latents, side)
             found["squared length in the prior", side] = torch.einsum("nik,nkl,nil->n", off, precision, off)
     return found
@@ -87,13 +88,18 @@ def residuals(model: Ladder, side: Side, latents: Latents, data: Replicates, off
 
 
 def of_weights(model: Featured, side: str, latents: Latents) -> Features:
-    """The whitened residual of B, L_F'(B - (F'F + I)^-1 F'(rows - mean)) L, L L' = precision, L_F L_F' = F'F + I."""
-    F, B = model.known(side), latents[f"weights_{side}"]
-    root = torch.linalg.cholesky(F.mT @ F + RIDGE * torch.eye(F.shape[1], dtype=F.dtype))
+    """The whitened residual of B, L_F'(B - (F'F + ridge I)^-1 F'(rows - mean)) L, L L' = precision,
+    L_F L_F' = F'F + ridge I; and the quantile of ridge ~ Gamma(2 + features D / 2, 1 + tr(B precision B') / 2)."""
+    F, B, ridge = model.known(side), latents[f"weights_{side}"], latents[f"ridge_{side}"]
+    precision = latents[f"precision_{side}"]
+    root = torch.linalg.cholesky(F.mT @ F + ridge[:, None, None] * torch.eye(F.shape[1], dtype=F.dtype))
     off = B - torch.cholesky_solve(F.mT @ (model.rows(latents, side) - latents[f"mean_{side}"][..., None, :]), root)
-    w = root.mT @ off @ torch.linalg.cholesky(latents[f"precision_{side}"])
+    w = root.mT @ off @ torch.linalg.cholesky(precision)
     found: Features = {("squared residual", f"weights_{side}"): chi_square(w.flatten(1))}
-    return found | {("residual", f"weights_{side}[{f}]"): w[:, f].sum(-1) / w.shape[-1]**0.5 for f in range(len(F.mT))}
+    found |= {("residual", f"weights_{side}[{f}]"): w[:, f].sum(-1) / w.shape[-1]**0.5 for f in range(len(F.mT))}
+    rate = RIDGE_RATE + 0.5 * ((B @ precision) * B).sum((-2, -1))
+    p = gammainc(torch.full_like(rate, RIDGE_SHAPE + B.shape[1] * B.shape[2] / 2), rate * ridge)
+    return found | {("quantile of the ridge given the rest", f"ridge_{side}"): ndtri(p.clamp(1e-12, 1 - 1e-12))}
 
 
 def of_mean(model: Ladder, side: str, latents: Latents) -> Features:

@@ -27,7 +27,7 @@ from checks.problems.problem import Problem, ProblemSet
 from inference.method import Latents
 from models.densities import gamma, gaussian_draw
 from models.factorization import SMALL
-from models.features import RIDGE, Featured, implicit
+from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured, implicit
 from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
 
 SEEN = 30.0  # no rating of a problem here is larger: about 3 in 4 sets of ratings of the ladder's whole model
@@ -103,8 +103,11 @@ def prior(rng: torch.Generator, model: Ladder, n: int) -> Latents:
             mean = gaussian_draw(randn(rng, n, model.width), torch.zeros(()), STRENGTH * precision)
             latents |= {f"mean_{side}": mean, f"precision_{side}": precision}
             if isinstance(model, Featured):
+                ridge = gamma(rng, torch.full((n,), RIDGE_SHAPE, dtype=torch.float64)) / RIDGE_RATE
                 z = randn(rng, n, model.known(side).shape[1], model.width)
-                latents[f"weights_{side}"] = gaussian_draw(z, torch.zeros(()), RIDGE * precision[:, None])
+                of_weights = (ridge[:, None, None] * precision)[:, None]
+                latents |= {f"ridge_{side}": ridge,
+                            f"weights_{side}": gaussian_draw(z, torch.zeros(()), of_weights)}
             rows = gaussian_draw(randn(rng, n, count, model.width), model.row_means(latents, side), precision[:, None])
         latents |= model.from_rows(rows, side)
     if model.noise:
