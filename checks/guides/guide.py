@@ -48,6 +48,7 @@ class Guide:
     numbers: Callable[[Latents], tuple[Tensor, Tensor]] | None = None  # these (n, D), without constraints; log |det|
     closer: int = 0  # samples behind a gradient that is not that of the objective seed by seed, if more
     batches: bool = True  # the objective takes a part of the data
+    quality: Callable[..., list[str]] | None = None  # (rng, problem, budget, level) -> how good its fits are, in words
     noisy: Callable[[], bool] = bool  # once fitted: is its gradient the score function's, for want of a slope?
 
     @classmethod

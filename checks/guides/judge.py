@@ -52,6 +52,9 @@ def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, leve
                 _ask(rng, guide, where, verdict)
                 if not verdict.findings and where.answers:
                     _fit(rng, guide, where, verdict, fits)
+                elif not verdict.findings and guide.quality:
+                    tick("fits")
+                    verdict.warnings += _told(rng, guide, where, clock, level)
         except Unfit as error:
             verdict.outcome, verdict.faults = Outcome.UNFIT, [str(error)]
         except Broken as error:
@@ -77,12 +80,19 @@ def _ask(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict) -
     found = [again[k] for k in suspicious
              if again[k].p_value / 2 * len(suspicious) < allowed and again[k].z * first[k].z > 0]
     verdict.findings = [described(mean, where.name) for mean in sorted(found, key=lambda m: -abs(m.z))]
-    if not where.answers:
-        verdict.warnings.append("its density, objective and gradient were asked about; how well it fits was not")
     verdict.tested = [{"problem": where.name, "replicates": guide.samples[0], "functions": len(first),
                        "unit": "samples"}]
     verdict.scores = {where.name: [{"quantity": m.question, "where": m.where, "place": max(-99.0, min(99.0, m.z)),
                                     "spread": None, "sd": None} for m in again or first]}
+
+
+def _told(rng: torch.Generator, guide: Guide, where: Problem, clock: Budget, level: float) -> list[str]:
+    """How good its fits are, where that is no part of the verdict and there is time for it."""
+    assert guide.quality
+    try:
+        return guide.quality(rng, where, clock, level)
+    except Spent:
+        return ["the budget ends before its fits are looked at: how good they are is not told"]
 
 
 def described(mean: Mean, where: str) -> Finding:

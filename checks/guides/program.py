@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -17,8 +18,12 @@ from pyro.infer import ELBO, Trace_ELBO
 from torch import Tensor
 from torch.distributions import biject_to
 
+from checks.budget import Budget
 from checks.guides.guide import Guide, Params, adam
+from checks.guides.poor import poor
 from checks.guides.pyro import Asked, own, seeds
+from checks.guides.refitted import refitted
+from checks.problems.problem import Problem
 from errors import InputError
 from inference.method import Latents, Method
 from inference.program.parts import guided
@@ -36,9 +41,15 @@ def of(method: Method, options: Mapping[str, object]) -> Guide:
     """The guide behind a method that `inference.program.guides.from_guide` made."""
     asked = OfProgram(method, dict(options))
     steps = partial(adam, gradient=asked.gradient, steps=STEPS, samples=GRADIENTS)
-    return Guide(method.name, asked.start, asked.sample, asked.log_density, asked.elbo, asked.gradient,
-                 steps(asked.start), lambda params: steps(lambda *_: params), samples=SAMPLES, drawn=asked.drawn,
-                 noisy=lambda: asked.noisy, log_q=asked.log_q, numbers=asked.numbers, batches=False, closer=CLOSER)
+    guide = Guide(method.name, asked.start, asked.sample, asked.log_density, asked.elbo, asked.gradient,
+                  steps(asked.start), lambda params: steps(lambda *_: params), samples=SAMPLES, drawn=asked.drawn,
+                  noisy=lambda: asked.noisy, log_q=asked.log_q, numbers=asked.numbers, batches=False, closer=CLOSER)
+
+    def quality(rng: torch.Generator, problem: Problem[Program], clock: Budget, level: float) -> list[str]:
+        asked.make(problem.model, problem.model.data)
+        return poor(refitted(rng, guide, asked.made, problem, clock), level)
+
+    return replace(guide, quality=quality)
 
 
 class OfProgram(Asked):

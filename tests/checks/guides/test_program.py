@@ -4,7 +4,7 @@ import pytest
 
 from checks import door
 from checks.asked import found
-from checks.guides import program
+from checks.guides import program, refitted
 from checks.verdict import Outcome
 from tests.support.programs import NORMAL
 
@@ -44,6 +44,9 @@ def guide(y):
 def fewer(monkeypatch):
     monkeypatch.setattr(program, "SAMPLES", (300, 40))
     monkeypatch.setattr(program, "CLOSER", 200)
+    monkeypatch.setattr(refitted, "SETS", 8)
+    monkeypatch.setattr(refitted, "ROUNDS", 1)
+    monkeypatch.setattr(refitted, "STEPS", 10)
 
 
 @pytest.mark.usefixtures("fewer")
