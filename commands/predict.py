@@ -29,6 +29,7 @@ class Request:
     pairs: Path | None
     recommend: str | None
     new_users: Path | None
+    user_features: Path | None
     columns: str | None
     top: int
     level: float
@@ -49,6 +50,8 @@ class Request:
         if asked.top < 1 or not 0 < asked.level < 1:
             raise InputError(f"--top must be at least 1 and --level lie between 0 and 1, not {asked.top} and "
                              f"{asked.level:g}")
+        if asked.user_features and not asked.new_users:
+            raise InputError("--user-features would change nothing: it is about the users of --new-users; leave it out")
         if asked.recommend is None and "top" in getattr(args, "given", ()):
             raise InputError("--top would change nothing: it is how many --recommend lists; leave it out")
         return asked
@@ -63,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "good that is on the fit's test set")
     add("--new-users", type=Path, metavar="FILE", help="ratings of users that the fit does not know: their factors are "
         "found given the fit's items, and --pairs or --recommend may be about them")
+    add("--user-features", type=Path, metavar="FILE", help="what else is known of the new users, a table like that of "
+        "the fit")
     add("--columns", metavar="user=...,item=...[,rating=...]", help="which columns of these files are which (default: "
         "by the names that they usually have)")
     add("--top", type=int, default=10, metavar="N", help="how many to recommend (default 10)")
@@ -83,7 +88,8 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         f"{len(fit.draws):,} draw{'s' * (len(fit.draws) > 1)}")
     if fit.family == "point":
         say("It is a point: its intervals hold the noise, and not how unsure it is of the factors.")
-    new = predictions.read_new_users(fit, request.new_users, request.columns, say) if request.new_users else None
+    new = predictions.read_new_users(fit, request.new_users, request.columns, say, request.user_features) \
+        if request.new_users else None
     if request.pairs:
         table = predictions.of_pairs(fit, request.pairs, request.columns, request.level, new, say)
     else:

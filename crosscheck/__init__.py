@@ -14,6 +14,7 @@ from checks.verdict import Verdict
 from comparison.compare import Comparison, compare
 from crosscheck.api import check, methods, run, split
 from crosscheck.asserted import assert_right
+from crosscheck.predicted import predict
 from data.grid_files import read_grid
 from data.grid_written import write_grid
 from data.images import load_image, write_image
@@ -32,5 +33,5 @@ from models.ratings import Ratings
 __all__ = [
     "Comparison", "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan",
     "Ratings", "Result", "Split", "Verdict", "assert_right", "check", "compare", "factorization", "load_image",
-    "load_ratings", "methods", "read_grid", "run", "split", "subsample", "write_grid", "write_image",
+    "load_ratings", "methods", "predict", "read_grid", "run", "split", "subsample", "write_grid", "write_image",
 ]

@@ -30,22 +30,27 @@ TOLERANCE = 1e-9  # of the residual, where a method that improves q or a point s
 
 def run(what: What, model: Model, data: Data = None, *, steps: int | None = None, chains: int | None = None,
         warmup: int | None = None, seed: int = 0, score: Mapping[str, Data] | None = None,
-        save_to: Path | None = None, options: Mapping[str, Any] | None = None, **more: Any) -> Result:
+        save_to: Path | None = None, keep: bool = False, options: Mapping[str, Any] | None = None, **more: Any
+        ) -> Result:
     """The result of one method on one model.
 
     what       a method's name (`methods(model.kind)`), a file `mine.py` or `mine.py:Name`, or what such a file holds: a
                function `transition(rng, latents, model, data)`, a Pyro guide, a class of Pyro kernels
     steps      sweeps of every chain, warm-up included (default 1000 for samplers, at most 100 for the others)
     score      data to score every step on, by name: {"test": ratings} gives `result.expected["test_nll"]`
+    keep       hold draws of all latents too, thinned, for `predict`
     options    of the method, as are all further arguments: `run("loopy_bp", model, damping=0.5)`
     Errors: InputError, in the words of the command line, for what there is not or cannot be.
     """
     method = found(what, model.kind)
     settings = typed(method, {**(options or {}), **more})
     scorer = load.scorer(model.kind)(model, score, method.family) if score else None
-    task = Task(method, model, data, plan(method.family, steps, chains, warmup, seed), settings, observer=scorer)
+    keeper = load.keeper(model.kind)(model, data, (score or {}).get("test", model.blank())) if keep else None
+    task = Task(method, model, data, plan(method.family, steps, chains, warmup, seed), settings, observer=scorer,
+                keeper=keeper)
     trial(task)
-    return drive(method, model, data, task.plan, settings, save_to=save_to, observer=scorer)
+    return drive(method, model, data, task.plan, settings, save_to=save_to, observer=scorer,
+                 keeper=keeper)
 
 
 def plan(family: Family, steps: int | None, chains: int | None, warmup: int | None, seed: int) -> Plan:

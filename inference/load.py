@@ -11,10 +11,12 @@ from errors import InputError, unknown
 from inference import from_transition, user_file
 from inference.job import Observer
 from inference.known import HERE, NEEDED, author, guides, kinds, names
+from inference.latents import Keeper
 from inference.method import Family, Method, dataclasses_in
 from inference.user_file import GUIDE, KERNEL, UserFile
 
-__all__ = ["author", "guides", "in_file", "kinds", "method", "names", "of_module", "of_thing", "own", "scorer"]
+__all__ = ["author", "guides", "in_file", "keeper", "kinds", "method", "names", "of_module", "of_thing", "own",
+           "scorer"]
 
 
 def method(kind: str, word: str) -> Method:
@@ -88,6 +90,13 @@ def scorer(kind: str) -> Callable[..., Observer]:
     if not (HERE / kind / "predictive.py").exists():
         raise InputError(f"there is no predictive score for {kinds()[kind]}: leave `score` out")
     return importlib.import_module(f"inference.{kind}.predictive").Predictive
+
+
+def keeper(kind: str) -> Callable[..., Keeper]:
+    """What holds on to what predictions need: Keeper(model, data, test data). Errors: InputError where nothing does."""
+    if not (HERE / kind / "fitted" / "groups.py").exists():
+        raise InputError(f"there are no predictions from fits of {kinds()[kind]}: leave `keep` out")
+    return importlib.import_module(f"inference.{kind}.fitted.groups").Holding
 
 
 def from_guide(kind: str, module: ModuleType, guide: object, name: str, by: str) -> Method:

@@ -46,6 +46,7 @@ class Factorization:
         "posterior/user_bias": ("user",), "posterior/item_bias": ("item",),
         **{f"{group}/r": ("rating",) for group in ("log_likelihood", "posterior_predictive", "observed_data")},
         **{f"constant_data/{side}_{what}": (side,) for side in ("user", "item") for what in ("count", "mean")},
+        **{f"constant_data/{side}_known": (side, f"{side}_feature") for side in ("user", "item")},
         "constant_data/rated_item": ("rated",), "constant_data/level": ("star",), "constant_data/range": ("end",),
         "constant_data/level_count": ("star",),
         **{f"constant_data/{what}": ("test",) for what in ("test_of_user", "test_of_item", "test_rating")},

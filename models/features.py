@@ -53,6 +53,11 @@ class Featured(Ladder):
         if not self.hierarchical:
             raise InputError("features are of the priors that are learned: take hierarchical+features")
 
+    @property
+    def fingerprint(self) -> str:
+        """Of the features of both sides."""
+        return fingerprint([self.known(side) for side in "UV"])
+
     def known(self, side: str) -> Tensor:
         """F of a side. Errors: InputError where the model has not seen the training ratings."""
         found = self.user_features if side == "U" else self.item_features
@@ -116,7 +121,7 @@ class Featured(Ladder):
 
     def facts(self, data: Ratings) -> dict[str, Any]:
         said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in (*ELSEWHERE, *KNOWN, *FEATURES)}
-        said |= {"features": fingerprint([self.known(side) for side in "UV"])}
+        said |= {"features": self.fingerprint}
         said |= {name: known.encoding.said for name in KNOWN if (known := getattr(self, name))}
         return {"model": {"class": type(self).__name__} | said, "data": {"train": data.facts}}
 

@@ -22,7 +22,7 @@ def test_the_lines_of_the_document_run(tmp_path, monkeypatch, capsys):
     with one_thread():
         for block in BLOCKS:
             exec(compile(block, "library.md", "exec"), known)
-    assert len(BLOCKS) == 5 and "did you mean 'damping'" in capsys.readouterr().out
+    assert len(BLOCKS) == 6 and "did you mean 'damping'" in capsys.readouterr().out
     exact, fast, chains, fit, gibbs = (known[n] for n in ("exact", "fast", "chains", "fit", "gibbs"))
     assert isinstance(exact, cc.Result) and isinstance(fast, cc.Result) and isinstance(chains, cc.Result)
     assert isinstance(fit, cc.Result) and isinstance(gibbs, cc.Result)
@@ -60,6 +60,23 @@ def test_a_run_is_the_command_lines_to_the_byte(tmp_path):
     theirs = cc.Result.load(tmp_path / "out" / "gibbs.nc")
     ours = cc.run("gibbs", cc.GridMRF.potts(cc.load_image("small")), steps=50, chains=2, seed=3)
     assert (ours.draws["labels"] == theirs.draws["labels"]).all()
+
+
+def test_predictions_are_those_of_the_draws():
+    """Of one known pair by hand, of the others by whose means they are; and what cannot be."""
+    ratings = cc.load_ratings(ROOT / "examples/ratings.csv", say=lambda line: None)
+    model = cc.factorization("plain", ratings.num_users, ratings.num_items, rank=2)
+    fit = cc.run("row_gibbs", model, ratings, steps=20, chains=1, keep=True)
+    ids = ratings.user_ids, ratings.item_ids
+    assert ids[0] and ids[1]
+    told = cc.predict(fit, [ids[0][3], "nobody"], [ids[1][1], ids[1][1]])
+    latents = fit.groups["latents"]
+    by_hand = (latents["U"][0, :, 3].astype(float) * latents["V"][0, :, 1]).sum(-1).mean()
+    assert told["mean"][0] == pytest.approx(by_hand) and told["by"].tolist() == ["fit", "item mean"]
+    with pytest.raises(cc.InputError, match="run it with keep=True"):
+        cc.predict(cc.run("row_gibbs", model, ratings, steps=5), [ids[0][0]], [ids[1][0]])
+    with pytest.raises(cc.InputError, match="as many of each, not 1 and 2"):
+        cc.predict(fit, [1], [1, 2])
 
 
 def test_it_is_imported_without_the_slow_libraries():

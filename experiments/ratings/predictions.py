@@ -20,6 +20,7 @@ from data.rating_labels import WHOLE
 from data.rating_pairs import check_values
 from data.rating_questions import NOBODY, places, read_pairs, read_users, written
 from data.rating_sheet import plain
+from data.side_information import read_more
 from errors import InputError
 from inference.factorization.fitted.fit import Fit
 from inference.factorization.fitted.fold_in import Rows
@@ -40,9 +41,12 @@ class NewUsers:
     rated: list[np.ndarray]
 
 
-def read_new_users(fit: Fit, path: Path, columns: str | None, say: Say) -> NewUsers:
-    """Their rows given their ratings of the fit's items. Errors: InputError for a user that the fit knows, for a rating
-    outside the range of the training set, and where no item is known."""
+def read_new_users(fit: Fit, path: Path, columns: str | None, say: Say, features: Path | None = None) -> NewUsers:
+    """Their rows given their ratings of the fit's items, and what the file `features` says of them.
+
+    Errors: InputError for a user that the fit knows, for a rating outside the range of the training set, and where no
+    item is known.
+    """
     triples = read_triples(path, Reading(columns, say=say), single=True)
     low, high = fit.training["range"]
     check_values(triples, (float(low), float(high)))
@@ -66,7 +70,20 @@ def read_new_users(fit: Fit, path: Path, columns: str | None, say: Say) -> NewUs
     new = Ratings(torch.from_numpy(number[known].astype(np.int64)), torch.from_numpy(item[known]),
                   torch.from_numpy(np.ascontiguousarray(triples.rating[known])), len(names), len(fit.item_ids))
     rated = [item[known][number[known] == k] for k in range(len(names))]
-    return NewUsers(names.astype(object), fit.folded(new), rated)
+    ids = names.astype(object)
+    return NewUsers(ids, fit.folded(new, _known(fit, ids, features, columns, say)), rated)
+
+
+def _known(fit: Fit, ids: np.ndarray, path: Path | None, columns: str | None, say: Say) -> torch.Tensor | None:
+    """What a file says of new users, as features like those of the fit."""
+    if fit.encoding is None:
+        if path:
+            raise InputError("--user-features would change nothing: the fit has no features of users from a file")
+        return None
+    if path is None:
+        say("the fit has features of users from a file; of the new ones they are 0: --user-features gives them")
+        return None
+    return torch.from_numpy(read_more(path, "user", ids, columns, fit.encoding, say))
 
 
 def of_pairs(fit: Fit, path: Path, columns: str | None, inside: float, new: NewUsers | None, say: Say) -> pa.Table:

@@ -98,7 +98,36 @@ def test_a_saved_fit_is_small(fits):
         assert Result.load(path).groups["latents"]["V"].shape[2:] == (ITEMS, 2)
 
 
+def test_a_fit_with_features_and_what_is_known_of_new_users(fits, tmp_path, capsys):
+    """The run's own predictions again; what a file says of a new user changes theirs, or is said to be missing."""
+    rng = np.random.default_rng(1)
+    (tmp_path / "users.csv").write_text("user,age\n" + "\n".join(f"u{i:02d},{rng.integers(20, 60)}" for i in range(40)
+                                                                   ))
+    assert door("--problem", 3, "--ratings", fits / "ratings.csv", "--scale", "1,5", "--split", "0.8,0.05,0.15",
+                "--bare", "--model", "noise+hierarchical+biases+features", "--sweeps", 40, "--user-features",
+                tmp_path / "users.csv", "--out", tmp_path / "fit") == 0
+    result = Result.load(tmp_path / "fit" / "ladder_gibbs.nc")
+    users, items = (result.coords[f"test_{side}"][1] for side in ("user", "item"))
+    (tmp_path / "pairs.csv").write_text("\n".join(["item,user", *map(",".join, zip(items, users, strict=True))]))
+    assert door("predict", tmp_path / "fit", "--pairs", tmp_path / "pairs.csv", "--out", tmp_path / "a.parquet") == 0
+    found = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    assert np.abs(found["mean"].to_numpy() - result.expected["test_mean"]).max() < 1e-5
+    (tmp_path / "new.csv").write_text("user,item,rating\nann,001,5\nann,002,1\n")
+    (tmp_path / "ann.csv").write_text("user,age\nann,80\n")
+    (tmp_path / "p.csv").write_text("user,item\nann,003\n")
+    means = []
+    for k, more in enumerate(([], ["--user-features", tmp_path / "ann.csv"])):
+        assert door("predict", tmp_path / "fit", "--new-users", tmp_path / "new.csv", *more, "--pairs",
+                    tmp_path / "p.csv", "--out", tmp_path / f"{k}.csv") == 0
+        assert ("of the new ones they are 0" in capsys.readouterr().out) == (not more)
+        means.append(pyarrow.csv.read_csv(tmp_path / f"{k}.csv")["mean"][0].as_py())
+    assert means[0] != means[1]
+
+
 @pytest.mark.parametrize("words, why", [
+    (["--pairs", "{0}/p.csv", "--user-features", "{0}/p.csv", "--out", "{0}/o.csv"], "--user-features would change"),
+    (["--recommend", "all", "--new-users", "{0}/new.csv", "--user-features", "{0}/p.csv", "--out", "{0}/o.csv"],
+     "the fit has no features of users from a file"),
     (["--out", "{0}/o.csv"], "--pairs FILE, or --recommend"),
     (["--pairs", "{0}/p.csv"], "--out predictions.csv"),
     (["--pairs", "{0}/p.csv", "--out", "{0}/o.xls"], "or .parquet"),
@@ -119,7 +148,7 @@ def test_what_is_refused(fits, tmp_path, words, why, capsys):
     for name, text in {"p": "user,item\nzed,001\n", "q": "user,colour\nu00,red\n", "r": "user,item\nu00,001\nu01,\n",
                        "old": "user,item,rating\nu00,001,3\n", "far": "user,item,rating\nann,001,9\n",
                        "twice": "user,item,rating\nann,001,3\nann,001,4\n",
-                       "other": "user,item,rating\nann,x,3\n"}.items():
+                       "new": "user,item,rating\nann,001,3\n", "other": "user,item,rating\nann,x,3\n"}.items():
         (tmp_path / f"{name}.csv").write_text(text)
     assert door("predict", fits / "chain", *(w.format(tmp_path) for w in words)) == 2
     said = capsys.readouterr().err

@@ -12,16 +12,18 @@ import torch
 
 from errors import InputError
 from inference.factorization.fitted.effects import Effects
-from inference.factorization.fitted.fold_in import Rows, components, fold_in
+from inference.factorization.fitted.fold_in import Rows, components, features_of, fold_in
 from inference.factorization.fitted.mixture import Predicted, predicted
 from inference.method import Latents
 from inference.result import Result
 from models.factorization import Factorization
+from models.features import KNOWN, Featured, informed
 from models.ladder import Ladder
 from models.ratings import Ratings
+from models.side_information import Encoding, Known
 
 BLOCK = 2**23  # numbers of a table at a time
-KINDS: Mapping[str, type[Factorization]] = {"Factorization": Factorization, "Ladder": Ladder}
+KINDS: Mapping[str, type[Factorization]] = {k.__name__: k for k in (Factorization, Ladder, Featured)}
 NOBODY = -1  # the number of a user or item that the fit does not know
 
 
@@ -52,7 +54,7 @@ class Fit:
         if not latents or training is None or not {"user", "item"} <= result.coords.keys():
             raise InputError(f"{where} does not hold draws of its factors: take a result of a run's own folder, not of "
                              f"rank1, rank2 and so on below it, or fit again with this version")
-        model = _model(said, where)
+        model = _model(said, training, where)
         if set(latents) != set(model.sites):
             raise InputError(f"{where} holds draws of {', '.join(sorted(latents))}, and its model has "
                              f"{', '.join(sorted(model.sites))}: fit again with this version")
@@ -104,9 +106,14 @@ class Fit:
         """Noise variance of every draw."""
         return np.array([float(self.model.noise_of(latents)) for latents in self.draws])
 
-    def folded(self, new: Ratings) -> Rows:
-        """The rows of the users of `new`, see `fold_in`."""
-        return fold_in(self.model, self.draws, new)
+    @property
+    def encoding(self) -> Encoding | None:
+        """How a file about users became features of theirs; None where there was none."""
+        return self.model.user_known.encoding if isinstance(self.model, Featured) and self.model.user_known else None
+
+    def folded(self, new: Ratings, known: torch.Tensor | None = None) -> Rows:
+        """The rows of the users of `new`, see `fold_in`; `known` is what a file says of them, encoded."""
+        return fold_in(self.model, self.draws, new, features_of(self.model, new, known))
 
     def predict(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None = None) -> Predicted:
         """At pairs of users and items; `rows`: the users are new ones, by their numbers in these."""
@@ -150,9 +157,19 @@ class Fit:
         return (slice(k, k + size) for k in range(0, count, size))
 
 
-def _model(said: Mapping[str, Any], where: str) -> Factorization:
+def _model(said: Mapping[str, Any], training: Mapping[str, np.ndarray], where: str) -> Factorization:
     """The model that a result's facts tell of."""
-    kind = KINDS.get(str(said.get("class")))
-    if kind is None or not {f.name for f in fields(kind)} >= said.keys() - {"class"}:
+    kind, given = KINDS.get(str(said.get("class"))), dict(said)
+    features = [given.pop(name, None) for name in ("class", "features")][1]
+    if kind is None or not {f.name for f in fields(kind)} >= given.keys():
         raise InputError(f"{where} is of a model that this version does not know: fit again with it")
-    return kind(**{name: value for name, value in said.items() if name != "class"})
+    for name in KNOWN:
+        if given.get(name):
+            given[name] = Known(torch.from_numpy(training[name].astype(np.float64)), Encoding.of(given[name]))
+    model = kind(**given)
+    if isinstance(model, Featured):
+        user = np.repeat(np.arange(model.num_users), training["user_count"])
+        model = informed(model, (torch.from_numpy(user), torch.from_numpy(training["rated_item"].astype(np.int64))))
+        if model.fingerprint != features:
+            raise InputError(f"{where} holds other features than it was fitted with: fit again")
+    return model

@@ -3,7 +3,8 @@
     u | V_d, theta_d, r ~ N(mu_d, Sigma_d)        as `row_conditional`
     r_j | d ~ N(w_j . mu_d + c_j, w_j' Sigma_d w_j + noise_d),        w_j, c_j the regressors of item j
 
-Exact given V_d and the other latents theta_d: what a refit that holds them fixed gives. What new ratings say about V
+Exact given V_d and the other latents theta_d: what a refit that holds them fixed gives. With features the prior mean of
+a new user's row is that of theirs: mean_d + F_new B_d. What new ratings say about V
 is left out; draws of V are those of the fit, from q where it is variational. Cost of a user: D (n K^2 + K^3).
 """
 
@@ -20,6 +21,7 @@ from inference.factorization.parts.by_row import by_user_and_item
 from inference.factorization.parts.row_conditional import Prior, posterior
 from inference.method import Latents
 from models.factorization import Factorization
+from models.features import Featured, implicit
 from models.ladder import Ladder
 from models.ratings import Ratings
 
@@ -32,21 +34,34 @@ class Rows:
     covariance: Float64[Tensor, "draws users D D"]
 
 
-def prior_of(model: Factorization, latents: Latents, side: str) -> Prior:
-    """Of one side's rows, given what is learned of it."""
+def prior_of(model: Factorization, latents: Latents, features: Tensor | None) -> Prior:
+    """Of new users' rows, given what is learned of users."""
     if isinstance(model, Ladder) and model.hierarchical:
-        return Prior(latents[f"mean_{side}"], latents[f"precision_{side}"])
+        mean = latents["mean_U"] if features is None else latents["mean_U"] + features @ latents["weights_U"]
+        return Prior(mean, latents["precision_U"])
     return Prior.of(model)
 
 
-def fold_in(model: Factorization, draws: list[Latents], new: Ratings) -> Rows:
-    """The rows of the users of `new`, whose items are the fit's."""
+def features_of(model: Factorization, new: Ratings, known: Tensor | None = None) -> Tensor | None:
+    """F of new users: what they rated, and what else is `known` of them, (users, features), 0 where nothing is; None of
+    a model without features."""
+    if not isinstance(model, Featured):
+        return None
+    parts = [implicit(new.pairs, new.num_users, new.num_items)] if model.implicit else []
+    if model.user_known is not None:
+        parts.append(torch.zeros(new.num_users, model.user_known.encoding.width, dtype=torch.float64)
+                     if known is None else known)
+    return torch.cat(parts, 1) if parts else None
+
+
+def fold_in(model: Factorization, draws: list[Latents], new: Ratings, features: Tensor | None = None) -> Rows:
+    """The rows of the users of `new`, whose items are the fit's; `features` are theirs, see `features_of`."""
     users = by_user_and_item(new)[0]
     found = []
     for latents in draws:
         table, offset = model.regressors(model.rows(latents, "V"))
-        found.append(posterior(users, table.contiguous(), prior_of(model, latents, "U"), float(model.noise_of(latents)),
-                               column_offset=offset))
+        found.append(posterior(users, table.contiguous(), prior_of(model, latents, features),
+                               float(model.noise_of(latents)), column_offset=offset))
     return Rows(torch.stack([f.mean for f in found]), torch.stack([f.spread for f in found]))
 
 

@@ -3,7 +3,8 @@
     log_likelihood, posterior_predictive, observed_data   r, at OBSERVED training ratings, evenly spaced; the same ones
                                                           for every fit of the same ratings
     constant_data                                         counts and means of users and items, who rated what, the
-                                                          levels and range of the ratings, the test set
+                                                          levels and range of the ratings, the test set; features
+                                                          from files
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 from inference.latents import Groups
 from inference.method import Latents
 from models.factorization import Factorization
+from models.features import KNOWN
 from models.ratings import Ratings, label_array
 
 OBSERVED = 1000
@@ -56,7 +58,13 @@ class Holding:
                 ).numpy()},
             "posterior_predictive": {"r": (mean + variance.sqrt() * z).float().numpy()},
             "observed_data": {"r": observed.rating.numpy()},
-            "constant_data": constants(self.train.to("cpu"), self.test.to("cpu"))}
+            "constant_data": constants(self.train.to("cpu"), self.test.to("cpu")) | known(self.model)}
+
+
+def known(model: Factorization) -> dict[str, np.ndarray]:
+    """What files say of users and items, encoded; who rated what is in `constants`."""
+    held = {name: getattr(model, name, None) for name in KNOWN}
+    return {name: each.values.cpu().numpy() for name, each in held.items() if each is not None}
 
 
 def predictions(model: Factorization, latents: Latents, at: Ratings) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
     precision@N = relevant among the N / N        recall@N = relevant among the N / relevant
     NDCG@N = sum_{k relevant} 1 / log2(1 + k) over what the best order has        (k the rank; Jarvelin and Kekalainen)
-    coverage@N = items that are recommended to somebody / items
+    coverage@N = items that are recommended to somebody / items,        its standard error by leaving out each user:
+        sqrt((n - 1) / n sum_u (c_u - mean c)^2),    c_u the share of items that nobody but u is recommended
 
 Relevant is a test rating of at least `threshold`. Candidates are the items without a training rating of the user.
 """
@@ -82,15 +83,28 @@ def top_n(fit: Fit, top: int) -> TopN | None:
     if not len(users):
         return None
     wanted = {u: set(item[good & (user == u)].tolist()) for u in users.tolist()}
-    found, shown = [], np.zeros(len(fit.item_ids), bool)
+    found, lists = [], []
     for u, items in zip(users.tolist(), best(fit, users, top), strict=True):
-        shown[items] = True
+        lists.append(items)
         found.append(graded([i in wanted[u] for i in items.tolist()], len(wanted[u]), top))
     each = np.array(found)
     error = each.std(0, ddof=1) / math.sqrt(len(each)) if len(each) > 1 else [None] * 3
     table = {name: (float(m), None if e is None else float(e)) for name, m, e in
              zip(("precision", "recall", "NDCG"), each.mean(0), error, strict=True)}
-    return TopN(top, len(users), threshold, table | {"coverage": (float(shown.mean()), None)})
+    return TopN(top, len(users), threshold, table | {"coverage": covered(lists, len(fit.item_ids))})
+
+
+def covered(lists: list[np.ndarray], items: int) -> tuple[float, float | None]:
+    """The share of items on any of the lists, and its standard error over the users whose they are, by the jackknife
+    (Efron and Stein 1981); no error of one list.
+
+    >>> covered([np.array([0, 1]), np.array([1, 2])], 4)
+    (0.75, 0.0)
+    """
+    times = np.bincount(np.concatenate(lists), minlength=items)
+    n, own = len(lists), np.array([(times[each] == 1).sum() / items for each in lists])
+    error = float(np.sqrt((n - 1) / n * ((own - own.mean()) ** 2).sum())) if n > 1 else None
+    return float((times > 0).mean()), error
 
 
 def graded(hits: list[bool], relevant: int, top: int) -> tuple[float, float, float]:

@@ -1,15 +1,20 @@
 """Folding in: against quadrature over the new user's factor, and Bayesian linear regression written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
-from inference.factorization.fitted.fold_in import components, fold_in, means
+from inference.factorization import ladder_gibbs
+from inference.factorization.fitted.fold_in import components, features_of, fold_in, means
 from inference.job import generator
 from models.factorization import Factorization
+from models.features import Featured, informed, named
 from models.ladder import make
 from models.ratings import Ratings
+from models.side_information import Column, Encoding, Known
 
 MODELS = ("plain", "noise+hierarchical+biases", "biases", "noise", "hierarchical")
 NEW = Ratings(torch.tensor([0, 0, 0, 2]), torch.tensor([0, 2, 3, 1]),
@@ -76,3 +81,40 @@ def test_a_refit_with_the_items_fixed_draws_the_same():
     sd = rows.covariance[0, 0].diagonal().sqrt()
     assert bool((((drawn.mean(0) - rows.mean[0, 0]) / sd).abs() < 5 / count**0.5).all())
     assert torch.allclose(drawn.T.cov(), rows.covariance[0, 0], rtol=5 * (2 / count) ** 0.5, atol=0.05)
+
+
+AGE = Encoding((Column("age"),))
+
+
+def featured(users: int, pairs: tuple, age: torch.Tensor):
+    """A model with who rated what and an age of each user, five items."""
+    model = named("noise+hierarchical+biases+features", users, 5, 2)
+    assert isinstance(model, Featured)
+    return informed(replace(model, user_known=Known(age, AGE)), pairs)
+
+
+def test_a_refit_with_features_and_the_items_fixed_draws_the_same():
+    """New users among 20,000 copies of themselves, drawn by the Gibbs sampler given V, B and the rest: means within
+    five standard errors (1 in 600,000 each, six), and the covariance; and the mean written out."""
+    old = featured(6, (torch.tensor([0, 1, 1, 5]), torch.tensor([0, 0, 4, 2])), torch.randn(6, 1).double())
+    latents, ages, count = draws(old, 1)[0], torch.tensor([[0.5], [-2.0], [0.0]]).double(), 20_000
+    one = NEW.take(NEW.user == 0)
+    rows = fold_in(old, [latents], NEW, features_of(old, NEW, ages))
+    many = Ratings(torch.arange(count).repeat_interleave(3), one.item.repeat(count), one.rating.repeat(count), count, 5)
+    refit = featured(count, many.pairs, ages[:1].expand(count, 1))
+    rng = generator(0, "refit")
+    start = latents | {"U": torch.zeros(count, 2).double(), "user_bias": torch.zeros(count).double(),
+                       "weights_V": torch.zeros(count, 3).double()}  # of the items, which are drawn last
+    z_U, z_V = (torch.randn(n, 3, dtype=torch.float64, generator=rng) for n in (count, 5))
+    drawn = refit.rows(ladder_gibbs.rows(refit, start, many, z_U, z_V, "auto"), "U")
+    sd = rows.covariance[0, 0].diagonal().sqrt()
+    assert bool((((drawn.mean(0) - rows.mean[0, 0]) / sd).abs() < 5 / count**0.5).all())
+    assert torch.allclose(drawn.T.cov(), rows.covariance[0, 0], rtol=5 * (2 / count) ** 0.5,
+                          atol=5 * float(sd.max()) ** 2 / count**0.5)
+    F = torch.cat([torch.tensor([1, 0, 1, 1, 0]).double() / 3**0.5, ages[0]])  # users 0 and 1 of NEW, by hand
+    for k, (f, items, r) in enumerate(((F, [0, 2, 3], [4, 2.5, 1]), (torch.tensor([0.0] * 5 + [-2]).double(), [], []))):
+        A = torch.cat([latents["V"], torch.ones(5, 1).double()], 1)[items]
+        S = torch.linalg.inv(latents["precision_U"] + A.T @ A / latents["sigma2"])
+        prior = latents["precision_U"] @ (latents["mean_U"] + f @ latents["weights_U"])
+        left = torch.tensor(r).double() - latents["item_bias"][items]
+        assert torch.allclose(rows.mean[0, k], S @ (prior + A.T @ left / latents["sigma2"]))

@@ -51,7 +51,10 @@ def test_scores_against_counting(fit):
     assert found.scores["precision"] == (pytest.approx(np.mean(precision)),
                                          pytest.approx(np.std(precision, ddof=1) / len(users) ** 0.5))
     assert found.scores["recall"][0] == pytest.approx(np.mean(recall))
-    assert 0 < found.scores["coverage"][0] <= 1
+    lists = [set(next(best(fit, np.array([u]), 5)).tolist()) for u in users]
+    without = [len(set().union(*lists[:k], *lists[k + 1:])) / 30 for k in range(len(lists))]  # the jackknife, by hand
+    error = ((len(lists) - 1) * np.var(without)) ** 0.5
+    assert found.scores["coverage"] == (pytest.approx(len(set().union(*lists)) / 30), pytest.approx(error))
 
 
 def test_ndcg_against_somebody_elses():
