@@ -30,7 +30,7 @@ $(VENV)/installed: requirements.txt $(PYTHON)
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt requirements-play.txt requirements.txt $(PYTHON)
+$(VENV)/installed-dev: requirements-dev.txt requirements-play.txt requirements-cluster.txt requirements.txt $(PYTHON)
 	$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/installed
 

@@ -35,6 +35,8 @@ def parser_for(problem: str | None) -> Parser:
     add("--sweep", nargs="+", metavar="OPTION=VALUES",
         help="run every combination, like method=coordinate_ascent,row_gibbs rank=1-10 seed=0-4, and compare them")
     add("--jobs", type=int, metavar="N", help="runs of a sweep at a time (default: the number of cores)")
+    add("--cluster", metavar="ADDRESS", help="hand the runs of a sweep to the workers of a Dask scheduler, like "
+        "tcp://10.0.0.1:8786")
     add("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped; without any other word")
     if problem:
         experiment(problem).Request.add_arguments(parser)
@@ -83,11 +85,13 @@ def main(argv: list[str]) -> int:
     first = Parser(listed="python run.py --help", add_help=False)
     first.add_argument("--problem")
     first.add_argument("--resume", type=Path)
+    first.add_argument("--cluster")
     found, others = first.parse_known_args(argv)
     resume, cwd = found.resume, None
     if resume:
         again = ["--problem", found.problem] if found.problem else []
         argv, cwd = command("resume").arguments(resume, [*again, *others])
+        argv += [f"--cluster={found.cluster}"] if found.cluster else []
         found, _ = first.parse_known_args(argv)
     if found.problem == "all":
         parsers = {name: parser_for(name) for name in PROBLEMS}
@@ -108,6 +112,8 @@ def main(argv: list[str]) -> int:
         return command("sweep").run(parser, experiment(problem), args, argv, resume, cwd)
     if args.jobs is not None:
         raise InputError("--jobs is how many runs of a --sweep go at a time: there is no --sweep here")
+    if args.cluster:
+        raise InputError("--cluster is who runs the cells of a --sweep: there is no --sweep here")
     inside = experiment(problem)
     request = inside.Request.made(vars(args), argv, resume, cwd)
     request.refuse_idle([request])

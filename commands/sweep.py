@@ -20,6 +20,7 @@ from errors import InputError
 from inference.interrupt import finish_step_first
 from runs import cells, folder
 from runs.cells import Cell
+from runs.cluster import Cluster
 from runs.processes import Outcome, run_all
 from runs.run import check, resumable
 from runs.started import go_on
@@ -38,6 +39,10 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
     jobs = (os.cpu_count() or 1) if args.jobs is None else args.jobs
     if jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}")
+    if args.cluster and args.jobs is not None:
+        raise InputError("--jobs is how many runs go at a time here, and a cluster's workers say that themselves: "
+                         "leave it out beside --cluster")
+    argv = without_cluster(argv)  # a folder does not say whom to hand work to: who goes on names it again
     base = without(argv)
     values = cells.swept(args.sweep, parser)
     given = {o for o in (w.partition("=")[0] for w in base) if o.removeprefix("--") in values and o != "--set"}
@@ -62,22 +67,25 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
                                               "cells": {c.name: dict(c.settings) for c in todo}})
         console = tables.console()
         left = [c for c in todo if not c.finished]
+        cluster = Cluster(args.cluster) if args.cluster and left else None
+        jobs = cluster.workers if cluster else jobs
         console.print(f"[bold]Sweep[/]: {len(todo)} runs of Problem {args.problem}"
                       + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
                       + f", {min(jobs, max(len(left), 1))} at a time -> {escape(str(out))}"
                       + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
-        outcomes, signum = _run(console, left, problem.__name__, jobs)
+        again = go_on(out, argv) + (f" --cluster {shlex.quote(args.cluster)}" if args.cluster else "")
+        outcomes, signum = _run(console, left, problem.__name__, jobs, cluster)
         if signum:
             done = sum(c.finished for c in todo)
-            console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: {go_on(out, argv)}",
+            console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: {again}",
                           soft_wrap=True, highlight=False, markup=False)
             return 128 + signum
-        return _conclude(console, out, todo, outcomes, argv)
+        return _conclude(console, out, todo, outcomes, argv, again)
 
 
 def _conclude(console: Console, out: Path, todo: Sequence[Cell], outcomes: Sequence[Outcome],
-              argv: Sequence[str]) -> int:
-    """The comparison, and what failed; the exit status."""
+              argv: Sequence[str], again: str) -> int:
+    """The comparison, and what failed, which `again` tries once more; the exit status."""
     failed = [o for o in outcomes if o.code or not o.cell.finished]
     if len(failed) < len(todo):
         found = compare([out])
@@ -90,7 +98,7 @@ def _conclude(console: Console, out: Path, todo: Sequence[Cell], outcomes: Seque
         console.print(f"[bold red]failed[/]: {told}", soft_wrap=True, highlight=False)
     console.print(f"{len(todo) - len(failed)} of {len(todo)} runs finished"
                   + (f"; `python run.py compare {out}` shows them again" if len(failed) < len(todo) else "")
-                  + (f"; `{go_on(out, argv)}` tries the others again" if failed else ""), soft_wrap=True, markup=False)
+                  + (f"; `{again}` tries the others again" if failed else ""), soft_wrap=True, markup=False)
     return 1 if failed else 0
 
 
@@ -103,7 +111,14 @@ def without(argv: Sequence[str]) -> list[str]:
     return parser.parse_known_args(list(argv))[1]
 
 
-def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tuple[list[Outcome], int]:
+def without_cluster(argv: Sequence[str]) -> list[str]:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--cluster")
+    return parser.parse_known_args(list(argv))[1]
+
+
+def _run(console: Console, left: Sequence[Cell], module: str, jobs: int, cluster: Cluster | None
+         ) -> tuple[list[Outcome], int]:
     """Outcomes of these cells, with a bar for all of them, or a line each where nobody watches; and the signal that
     stopped them, or 0."""
     watched = sys.stdout.isatty()
@@ -117,7 +132,9 @@ def _run(console: Console, left: Sequence[Cell], module: str, jobs: int) -> tupl
             more = f" and {len(running) - SHOWN} more" if len(running) > SHOWN else ""
             progress.update(bar, note="; ".join(c.name for c in running[:SHOWN]) + more)
 
-        for outcome in run_all(left, module, jobs, stop, on_change):
+        ran = (cluster.run_all(left, module, stop, on_change) if cluster else
+               run_all(left, module, jobs, stop, on_change))
+        for outcome in ran:
             outcomes.append(outcome)
             progress.advance(bar)
             if not watched and not stop.asked:

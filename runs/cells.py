@@ -14,7 +14,8 @@ from errors import InputError, short, unknown
 from runs import folder, started
 from runs.request import A_RUN, Request
 
-FIXED = ("help", "problem", "out", "resume", "check", "list", "sweep", "jobs", "export", "bare", "recommend", "top")
+FIXED = ("help", "problem", "out", "resume", "check", "list", "sweep", "jobs", "cluster", "export", "bare", "recommend",
+         "top")
 YES, NO = ("yes", "true"), ("no", "false")
 
 

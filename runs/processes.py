@@ -53,7 +53,7 @@ def run_all(todo: Sequence[Cell], module: str, jobs: int, stop: Asked, on_change
             while waiting and len(running) < jobs and not stop.asked:
                 cell = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_run, args=(module, cell, threads, theirs), daemon=True)
+                process = context.Process(target=in_process, args=(module, cell, threads, theirs), daemon=True)
                 process.start()
                 theirs.close()
                 running[process.sentinel] = cell, process, ours, time.monotonic()
@@ -94,7 +94,7 @@ def stop_with(pipe: Connection) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _run(module: str, cell: Cell, threads: int, pipe: Connection) -> None:
+def in_process(module: str, cell: Cell, threads: int, pipe: Connection) -> None:
     """In the process of the cell: an ordinary run, its words in a file, its end through the pipe."""
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C comes from the sweep, once, and not from the terminal as well

@@ -142,6 +142,7 @@ def test_the_same_words_leave_the_same(problem, tmp_path, capsys):
     ("--problem 3 --model noise --compare coordinate_ascent", "--compare would change nothing"),
     ("--problem 3 --compare none --samples 7", "--samples would change nothing"),
     ("--problem 2 --jobs 2", "--jobs is how many runs of a --sweep go at a time"),
+    ("--problem 2 --cluster tcp://127.0.0.1:1", "--cluster is who runs the cells of a --sweep"),
     ("--problem 2 --top 3 --sweep rank=1,2", "--top would change nothing"),
     ("--problem 1 --image small --sweep method=strip,brute_force --sweeps 3", "--sweeps would change nothing"),
     ("--list gibbs --problem 1", "leave out --problem"),

@@ -5,6 +5,7 @@ out (an f-string counts as the folder it begins with).
 """
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,10 @@ def test_the_walls_can_fail(tmp_path):
     assert imported(file) == {"models.grid", "inference.load", "checks.guides.pyro", "views"}
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_an_installed_house_has_every_file_and_room():
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    single = {path.stem for path in ROOT.glob("*.py")}
+    assert set(packed["py-modules"]) == single
+    assert {name.removesuffix("*") for name in packed["packages"]["find"]["include"]} == set(MAY) - single

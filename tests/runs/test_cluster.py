@@ -1,0 +1,129 @@
+"""Sweeps on a cluster: workers in processes of their own, on a scheduler in this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import run
+from inference.result import Result
+from tests.support import ROOT
+
+distributed = pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
+
+SWEEP = ["--problem", "1", "--image", "small", "--sweeps", "40", "--sweep", "method=gibbs,mean_field", "seed=1-2"]
+LONG = ["--problem", "1", "--image", "small", "--method", "gibbs", "--chains", "1", "--sweeps", "30000",
+        "--sweep", "seed=1-2"]
+QUIET = {"dashboard_address": ":0"}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers, one cell each at a time."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(ROOT)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **QUIET) as found:
+        yield found
+    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+def door(*argv: object) -> int:
+    return run.guarded([str(a) for a in argv])
+
+
+def arrays(folder: Path) -> dict[str, bytes]:
+    """Every array of every result but the seconds, by result and name."""
+    found = {}
+    for path in sorted(folder.rglob("*.nc")):
+        result = Result.load(path)
+        for part in (result.draws, result.expected, result.trace):
+            found |= {f"{path.relative_to(folder)}: {name}": np.ascontiguousarray(a).tobytes()
+                      for name, a in part.items()}
+    return found
+
+
+def begun(argv: list[str], out: Path, workers: Path) -> subprocess.Popen[str]:
+    """The process of a sweep whose two runs are at work."""
+    process = subprocess.Popen([sys.executable, "run.py", *argv, "--out", out], cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for _ in range(600):
+        if len(list(workers.glob("crosscheck-*/seed=*/run.json"))) == 2:
+            return process
+        time.sleep(0.1)
+    process.kill()
+    raise AssertionError("no run began in a minute: " + process.communicate()[1])
+
+
+def test_the_workers_results_are_those_of_processes_here(cluster, tmp_path, capsys):
+    there, here = tmp_path / "there", tmp_path / "here"
+    assert door(*SWEEP, "--cluster", cluster.scheduler_address, "--out", there) == 0
+    assert "4 of 4 runs finished" in capsys.readouterr().out
+    assert door(*SWEEP, "--jobs", 1, "--out", here) == 0
+    found, expected = arrays(there), arrays(here)
+    assert len(list(there.rglob("*.nc"))) == 4 and found == expected
+    log = (there / "logs" / "method=gibbs,seed=1.txt").read_text()
+    assert f"Problem 1: small -> {there / 'method=gibbs,seed=1'}" in log
+    assert "cluster" not in (there / "run.json").read_text()  # whoever goes on says whom to hand work to
+
+
+def test_a_failed_run_is_a_sentence_and_a_resumed_sweep_tries_it_again(cluster, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert door("--problem", "1", "--image", "flag", "--sweeps", 2, "--sweep", "method=brute_force,mean_field",
+                "--cluster", cluster.scheduler_address, "--out", out) == 1
+    said = capsys.readouterr().out
+    assert "failed: method=brute_force: " in said and "can be listed" in said and "1 of 2 runs finished" in said
+    assert "Traceback" not in said and "/crosscheck-" not in said
+    assert door("--resume", out, "--cluster", cluster.scheduler_address) == 1
+    assert "1 of them finished before" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_lost_costs_a_run_its_time_and_nothing_else(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    out, alone = tmp_path / "out", tmp_path / "alone"
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **QUIET) as own:
+        process = begun([*LONG, "--cluster", own.scheduler_address], out, tmp_path)
+        os.kill(own.workers[0].pid, signal.SIGKILL)
+        said, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, said + errors
+    assert door(*LONG, "--out", alone) == 0 and arrays(out) == arrays(alone)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="processes are looked for in /proc")
+@pytest.mark.parametrize("signum", [
+    pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
+def test_a_sweep_that_is_gone_leaves_nothing_running(signum, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    endless = ["3000000" if word == "30000" else word for word in LONG]
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **QUIET) as own:
+        process = begun([*endless, "--cluster", own.scheduler_address], tmp_path / "out", tmp_path)
+        os.kill(process.pid, signum)
+        said, errors = process.communicate(timeout=60)
+        if signum == signal.SIGTERM:
+            assert process.returncode == 143 and f"--resume {tmp_path / 'out'} --cluster" in said, said + errors
+        for _ in range(300):
+            left = list(tmp_path.glob("crosscheck-*"))
+            if not left:
+                break
+            time.sleep(0.1)
+        assert not left
+
+
+@pytest.mark.parametrize("argv, message", [
+    (["--problem", "1", "--cluster", "tcp://127.0.0.1:1"], "--cluster is who runs the cells of a --sweep"),
+    (["--problem", "all", "--cluster", "tcp://127.0.0.1:1"], "--cluster"),
+    ([*SWEEP, "--cluster", "nowhere"], "no Dask scheduler answers at nowhere"),
+    ([*SWEEP, "--jobs", "2", "--cluster", "tcp://127.0.0.1:1"], "leave it out beside --cluster"),
+])
+def test_wrong_words_are_one_sentence(argv, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("runs.cluster.PATIENCE", 1)
+    assert door(*argv) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("error: ") and error.count("\n") == 1
+    assert not list(tmp_path.glob("results/*/*.nc"))
