@@ -38,7 +38,7 @@ def door(*argv: object) -> int:
 
 def arrays(folder: Path) -> dict[str, bytes]:
     """Every array of every result but the seconds, by result and name."""
-    found = {}
+    found: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*.nc")):
         result = Result.load(path)
         for part in (result.draws, result.expected, result.trace):
