@@ -25,6 +25,12 @@ class Budget:
     started: float = field(default_factory=lambda: time.process_time())
     doing: str = ""
     told: float = 0.0
+    kept: float = 0.0  # seconds of it that are for what comes after
+
+    @property
+    def until(self) -> float:
+        """Seconds up to which work may go on now."""
+        return self.seconds - self.kept
 
     @property
     def spent(self) -> float:
@@ -36,7 +42,7 @@ class Budget:
         if self.watch and spent - self.told > TELL:
             self.told = spent
             self.watch(f"{self.doing} ({spent:.0f} of {self.seconds:g} s)")
-        if spent > self.seconds:
+        if spent > self.until:
             raise Spent
 
 

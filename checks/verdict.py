@@ -76,6 +76,8 @@ class Verdict:
     implied: list[str] = field(default_factory=list)
     nearest: list[tuple[str, float, str]] = field(default_factory=list)  # mistake, likeness, symptom
     excluded: dict[str, float] = field(default_factory=dict)  # change -> factor - 1 that would have been found
+    weights: dict[str, float] = field(default_factory=dict)  # term of the log joint -> |weight - 1| that was in reach
+    informed: dict[str, float] = field(default_factory=dict)  # site -> sd of the posterior over that of the prior
     warnings: list[str] = field(default_factory=list)
     refused: int = 0  # test problems that it does not take
     why: str = ""  # cannot tell: because
@@ -134,6 +136,8 @@ class Verdict:
     @property
     def exclusion(self) -> str:
         """What a pass excludes."""
+        if self.weights:
+            return weighed(self.weights)
         if not self.excluded:
             return ""
         found = [f"{what} off by {share(size)}" for what, size in self.excluded.items() if math.isfinite(size)]
@@ -143,10 +147,16 @@ class Verdict:
             said += f"{'; ' if said else ''}a change of 50% in {', '.join(not_found)} was not seen in a short run"
         return said
 
+    @property
+    def information(self) -> str:
+        """What the example's data tell of each site."""
+        told = ", ".join(f"{site} {ratio:.2f}" for site, ratio in sorted(self.informed.items(), key=lambda x: -x[1]))
+        return f"sd of the posterior over that of the prior, on the example, at most: {told}" if told else ""
+
     def to_json(self) -> dict[str, object]:
         """Plain numbers and words."""
         return {**asdict(self), "outcome": str(self.outcome), "headline": self.headline,
-                "assurance": self.assurance, "exclusion": self.exclusion}
+                "assurance": self.assurance, "exclusion": self.exclusion, "information": self.information}
 
 
 def reached(fault: str) -> bool:
@@ -156,6 +166,17 @@ def reached(fault: str) -> bool:
 
 def _row(cells: Sequence[str], tag: str) -> str:
     return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def weighed(sizes: dict[str, float], size: float = 0.1) -> str:
+    """Which weights of 0.9 and 1.1 would have been found, and how far off those of the others must be."""
+    near = [name for name, x in sizes.items() if x <= size]
+    far = sorted((x, name) for name, x in sizes.items() if x > size)
+    others = ", ".join(f"{name} {100 * x:.0f}%" if x < 1 else f"{name} more than 100%" for x, name in far)
+    if not near:
+        return f"no weight of 0.9 or 1.1 would have been found (9 times in 10), only weights that are off by: {others}"
+    return (f"weights of 0.9 and 1.1 of {', '.join(near)} would have been found (9 times in 10)"
+            + (f"; of others only weights that are off by: {others}" if others else ""))
 
 
 def share(size: float) -> str:

@@ -141,8 +141,7 @@ def show(story: Story, verdict: Verdict) -> None:
     if verdict.nearest:
         story.say("(a hint: of 15 mistakes that are not in the zoo and for which one was named, it was the right one "
                   "for 10)")
-    if verdict.exclusion:
-        story.say(verdict.exclusion)
+    story.say(*(line for line in (verdict.exclusion, verdict.information) if line))
     story.doubt(*(f"note: {line}" for line in verdict.warnings))
     if verdict.tested:
         unit = verdict.tested[0].get("unit", "replicates")

@@ -124,7 +124,7 @@ def _executed(path: Path, digest: str) -> ModuleType:
     precision = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # of the numbers that a file makes for its functions: all models are in it
     try:
-        spec.loader.exec_module(module)
+        exec(compile(path.read_bytes(), path, "exec"), vars(module))  # a .pyc may be of a version a second older
     except Exception as error:
         line = error.lineno if isinstance(error, SyntaxError) else last_line(error, path)
         raise InputError(f"{path}, line {line}: {type(error).__name__}: {error}") from error

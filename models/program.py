@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -49,7 +49,6 @@ class Program:
     name, code   of the file, and its fingerprint
     shown        other arguments, few, on which kernels are tried: the file's `example()`
     simulator    simulate(rng, latents) -> data by site, where the program cannot
-    weights      what log p of a site counts, if not once: a mistake, made to see whether it would be found
     """
 
     name: str
@@ -58,7 +57,6 @@ class Program:
     code: str = ""
     shown: Arguments | None = None
     simulator: Callable[[torch.Generator, Latents], Data] | None = None
-    weights: Mapping[str, float] = field(default_factory=dict)
 
     kind: ClassVar[str] = "program"
     besides: ClassVar[tuple[str, ...]] = ()
@@ -141,14 +139,8 @@ class Program:
 
     def terms(self, latents: Latents, data: Data) -> dict[str, Tensor]:
         """log p of every site given those before it, at one replicate, in nats."""
-        return {name: self.weights.get(name, 1.0) * log_prob(site).sum()
+        return {name: log_prob(site).sum()
                 for name, site in self.nodes(latents, data).items() if kind_of(site) not in ("plate", "deterministic")}
-
-    def with_weights(self, weights: Mapping[str, float]) -> Program:
-        found = replace(self, weights=weights)
-        known = ("known", "data", "places", "vectorised")
-        found.__dict__.update({name: getattr(self, name) for name in known})  # the same, and slow to work out
-        return found
 
     def log_joint(self, latents: Latents, data: Data) -> Tensor:
         """log p(latents, data), every constant included; without what `data` lacks."""

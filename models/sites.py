@@ -228,3 +228,12 @@ def families(names: Collection[str]) -> dict[str, list[str]]:
         if loop := re.fullmatch(r"(.*?)_?\d+", name):
             found.setdefault(loop[1], []).append(name)
     return {stem: of for stem, of in found.items() if len(of) > 2}
+
+
+def stems(names: Collection[str]) -> dict[str, str]:
+    """Each site's name, or that of its family.
+
+    >>> stems(["x0", "x1", "mu", "x2"])
+    {'x0': 'x', 'x1': 'x', 'mu': 'mu', 'x2': 'x'}
+    """
+    return {name: name for name in names} | {name: stem for stem, of in families(names).items() for name in of}

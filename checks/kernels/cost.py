@@ -34,7 +34,7 @@ class Cost:
         return (self.clock.spent / have if have else self.each) * sum(max(0, n - trial.n) for trial in trials)
 
     def allows(self, trials: list[Trial], n: int) -> bool:
-        return self.clock.spent + self.of(trials, n) <= self.clock.seconds
+        return self.clock.spent + self.of(trials, n) <= self.clock.until
 
     def room(self, trials: list[Trial], n: int) -> int:
         """Replicates of each that the budget has room for, n at most, with as many fresh ones of one to confirm."""
@@ -44,7 +44,7 @@ class Cost:
         each = self.clock.spent / sum(have) if sum(have) else self.each
         if not each:  # nothing is known of the cost, and the budget is spent
             return 0
-        return int(((self.clock.seconds - self.clock.spent) / each + sum(have)) / (len(trials) + 1))
+        return int(((self.clock.until - self.clock.spent) / each + sum(have)) / (len(trials) + 1))
 
     def whole(self, trials: list[Trial], looks: tuple[int, ...]) -> float:
         """Seconds that all looks would take, and half as many again for what is not replicates."""

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from checks.budget import Budget, Spent, limited, tick
 from checks.contract.faults import blind
-from checks.kernels import reach, sensitivity, where
+from checks.kernels import reach, sensitivity, weights, where
 from checks.kernels.accepted import accepted
 from checks.kernels.cost import BRIEF, LEAST, Cost, ended, longest
 from checks.kernels.hints.hinted import hints
@@ -35,6 +35,7 @@ from inference.method import Family, Latents
 from models.model import Data
 
 LOOKS = (500, 2000, 8000)
+KEPT = 0.1  # of the budget, for what a pass excludes and for the hints
 SUSPICION = 0.05
 Watch = Callable[[str], None] | None  # is told what goes on
 DIRECTIONS = ({1: "too large", -1: "too small"}, {1: "too spread out", -1: "too little spread"})
@@ -47,7 +48,9 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
     kernel = replace(kernel, rare=[], moved=[])
     with one_thread(), limited(clock):
         wanted = problem_set(problems)
+        clock.kept = KEPT * budget if explain else 0.0
         verdict, trials = _judged(rng, kernel, wanted, level, Cost(clock), looks)
+        clock.kept = 0.0
         off = {finding.problem for finding in verdict.findings}
         told = [trial for trial in trials if (trial.problem.name in off if off else trial.n)]
         verdict.tested = [{"problem": t.problem.name, "replicates": t.n,
@@ -57,6 +60,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
             try:
                 _explain(verdict, told)
                 if verdict.outcome is Outcome.RIGHT and kernel.method.family is Family.MCMC:
+                    _excluded(verdict, trials[0], allowed)
                     verdict.warnings += reach.forgetting(trials[0])
                     verdict.excluded = sensitivity.excluded(rng, kernel, longest(trials), allowed)
                 elif off and verdict.outcome is Outcome.WRONG:
@@ -128,6 +132,14 @@ def _explain(verdict: Verdict, trials: list[Trial]) -> None:
             verdict.faults += blind(trial.kernel, problem, trial.before, data)
 
 
+def _excluded(verdict: Verdict, trial: Trial, allowed: float) -> None:
+    """Of a user's model: the weights of its terms that a pass would have found, and what its example tells."""
+    verdict.weights = weights.found_from(trial, allowed)
+    if trial.problem.informed:
+        verdict.informed = trial.problem.informed(trial.rng)
+        verdict.warnings += weights.weak(verdict.weights, verdict.informed)
+
+
 def _rounded(z: Tensor) -> float | None:
     return round(float(z), 3) if bool(torch.isfinite(z)) else None
 
@@ -137,7 +149,7 @@ def walked(rng: Generator, kernel: Kernel, problems: ProblemSet, cost: Cost) -> 
     if not problems.tiny or kernel.method.family is not Family.MCMC:
         return []
     for tiny in problems.tiny():
-        if cost.clock.spent + reach.moves(tiny) * cost.each > cost.clock.seconds:
+        if cost.clock.spent + reach.moves(tiny) * cost.each > cost.clock.until:
             continue
         try:
             return reach.disconnected(rng, kernel, tiny)

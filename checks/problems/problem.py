@@ -62,6 +62,7 @@ class Problem(Generic[M]):
     `free(model, latents, data)` are functions whose distribution must be learned from the joint; `normal`
     ones are N(0, 1) by algebra whenever the latents are distributed as they should be, given the data.
     `sorts(model, data)` says of what sort a row is that is measured, as "user 3": ("users", "with 1 rating").
+    `terms` and `informed` are of a model that is not ours: what a weight on a term would do, and what the data tell.
     `implied(model, latents, data)` says which parameters a kernel that left the latents like this seems to have used.
     `control`, of a model that is not ours, is a kernel that is right if the model's draws and densities agree.
     """
@@ -78,6 +79,8 @@ class Problem(Generic[M]):
     implied: Callable[[M, Latents, Data], list[str]] = nothing
     sorts: Callable[[M, Data], Mapping[str, tuple[str, str]]] = one_sort
     answers: Answers | None = None
+    terms: Callable[[M, Latents, Data], dict[str, Tensor]] | None = None  # of the log joint, by name, (n,) each
+    informed: Callable[[torch.Generator], dict[str, float]] | None = None  # by site, sd of the posterior / the prior
     control: Any = None  # a checks.kernels.kernel.Kernel
     excuses: tuple[str, ...] = ()  # what is known to be wrong with the model's draws, for where control is rejected
     brief: bool = False  # not taken to the last look, unless a kernel refuses those that are

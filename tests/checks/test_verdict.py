@@ -61,3 +61,21 @@ def test_square_brackets_are_square_brackets():
 ])
 def test_what_a_pass_excludes(excluded, words):
     assert Verdict("mine", Outcome.RIGHT, 1e-3, excluded=excluded).exclusion == words
+
+
+@pytest.mark.parametrize(("weights", "words"), [
+    ({"log p(y)": 0.04, "log p(mu)": 0.3},
+     "weights of 0.9 and 1.1 of log p(y) would have been found (9 times in 10); of others only weights that are off "
+     "by: log p(mu) 30%"),
+    ({"log p(y)": 0.04}, "weights of 0.9 and 1.1 of log p(y) would have been found (9 times in 10)"),
+    ({"log p(y)": 0.2, "log p(mu)": float("inf")},
+     "no weight of 0.9 or 1.1 would have been found (9 times in 10), only weights that are off by: log p(y) 20%, "
+     "log p(mu) more than 100%"),
+])
+def test_which_weights_a_pass_excludes(weights, words):
+    assert Verdict("mine", Outcome.RIGHT, 1e-3, weights=weights).exclusion == words
+
+
+def test_what_the_example_tells_is_said_the_least_first():
+    said = Verdict("mine", Outcome.RIGHT, 1e-3, informed={"mu": 0.456, "tau": 0.9}).information
+    assert said == "sd of the posterior over that of the prior, on the example, at most: tau 0.90, mu 0.46"

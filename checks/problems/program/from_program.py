@@ -12,16 +12,19 @@ from functools import partial
 from types import ModuleType
 
 import torch
+from torch import Tensor
 
 from checks.kernels.kernel import Kernel
 from checks.problems.problem import Features, Problem, ProblemSet
 from checks.problems.program import control, features
 from checks.problems.program.features import Functions
+from checks.problems.program.informed import informed
 from errors import InputError
 from inference.job import generator
 from inference.method import Family, Latents, Method
 from models.model import Data
 from models.program import Observed, Program
+from models.sites import stems
 
 LARGEST, ROWS = 200, 400  # numbers, and observed numbers, of an example
 ASKED = 20  # replicates whose density is compared
@@ -41,9 +44,9 @@ def problems_of(program: Program) -> ProblemSet:
         spread = (free.quantile(0.84, 0) - free.quantile(0.16, 0)) / 2
     problem: Problem[Program] = Problem(
         f"example of {program.name}", example, example.joint, one, _functions(example), nothing,
-        {f"the weight of log p({site})": partial(weighted, example, site)
-         for site in (*example.known.latent, *example.known.observed)},
-        features.coordinates, "the data are its arguments after the latents, and have other values in every replicate",
+        {}, features.coordinates,
+        "the data are its arguments after the latents, and have other values in every replicate",
+        terms=terms, informed=partial(informed, example),
         control=Kernel(control.method(example, spread)), excuses=excuses(example))
     return ProblemSet(program.name, "program", f"the model of {program.name}", f"--problem {program.name}",
                       lambda: [problem], lambda: problem)
@@ -83,8 +86,18 @@ def nothing(program: Program, latents: Latents, data: Data) -> Features:
     return {}
 
 
-def weighted(program: Program, site: str, factor: float) -> Program:
-    return program.with_weights({site: factor})
+def terms(program: Program, latents: Latents, data: Data) -> dict[str, Tensor]:
+    """log p(site | those before it), (n,) each; sites written in a loop are one."""
+    one = stems((*program.known.latent, *program.known.observed, *program.known.factors))
+
+    def added(theta: Latents, y: Data) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for name, x in program.terms(theta, y).items():
+            found[one[name]] = found.get(one[name], torch.zeros(())) + x
+        return {f"log p({name})": x for name, x in found.items()}
+
+    found: dict[str, Tensor] = program.over(added, latents, data)
+    return found
 
 
 def _functions(example: Program) -> Callable[[Program, Latents, Data], Features]:

@@ -1,5 +1,7 @@
 """What a user's file holds, as methods."""
 
+import os
+
 import pytest
 import torch
 
@@ -61,3 +63,12 @@ def test_many_replicates_are_moved_at_once_each_by_its_own_numbers(tmp_path):
     state = method.start(torch.Generator(), model, data, latents)
     moved = method.draw(torch.Generator(), method.step(torch.Generator(), state, model, data)[0], model)["mu"]
     assert moved.shape == (6,) and len((moved - latents["mu"]).unique()) == 6
+
+
+def test_a_file_that_changes_within_a_second_is_read_anew(tmp_path):
+    """Python's own cache of compiled files looks at seconds and sizes only."""
+    path = tmp_path / "mine.py"
+    for value in (1, 2):
+        path.write_text(f"VALUE = {value}\n")
+        os.utime(path, (10**9, 10**9))
+        assert value == user_file.read(str(path)).module.VALUE
