@@ -146,7 +146,8 @@ def of_method(method: Method, kind: str, wanted: ProblemSet | None, options: Map
     if not wanted:
         wanted, *richer = known = of_kind(kind)
         if richer and method.family is Family.MCMC:
-            order = known if method.by == "user" else known[::-1]
+            main = [s for s in known if not s.apart]
+            order = (main if method.by == "user" else main[::-1]) + [s for s in known if s.apart]
             wanted = next((s for s in order if trouble(method, s) is None), wanted)
     return Asked(method, wanted, options or {}, getattr(method.module, "EXACT", True))
 

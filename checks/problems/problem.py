@@ -105,6 +105,7 @@ class ProblemSet:
     fitting   a somewhat larger one, on which guides and variational fits are judged
     tiny      those whose states can be listed
     richer    more is learned here than in the plain set of this kind
+    apart     a method of the richer set is judged here only where it is asked for, or runs on no other set
     shows     what mistakes may depend on, and how it is seen of a model and its data: each on some problem
     """
 
@@ -116,6 +117,7 @@ class ProblemSet:
     fitting: Callable[[], Problem]
     tiny: Callable[[], list[Listed]] | None = None
     richer: bool = False
+    apart: bool = False
     shows: Mapping[str, Callable[[Any, Data], bool]] = field(default_factory=dict, hash=False)
 
 

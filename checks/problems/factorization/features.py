@@ -19,6 +19,8 @@ from checks.right.factorization.pieces import Side, add, conditional, items, use
 from inference.method import Latents
 from models.factorization import Factorization
 
+POSITIVE = ("sigma2", "precision_U", "precision_V", "ridge_U", "ridge_V")  # a matrix of them is symmetric
+
 
 def free(model: Factorization, latents: Latents, data: Replicates) -> Features:
     """Data-dependent functions, (n,) each, of U (n, users, K), V (n, items, K) and n sets of ratings."""
@@ -127,7 +129,7 @@ def coordinates(model: Factorization, latents: Latents) -> Features:
         x = latents[site]
         columns = x.reshape(len(x), -1).unbind(1)
         for at, column in zip(itertools.product(*map(range, x.shape[1:])), columns, strict=True):
-            if site not in ("sigma2", "precision_U", "precision_V"):
+            if site not in POSITIVE:
                 found["entry", f"{site}{list(at)}"] = column
             elif at == tuple(sorted(at)):  # positive, and symmetric
                 found["value", f"{site}{list(at) if at else ''}"] = column

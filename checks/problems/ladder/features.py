@@ -43,6 +43,8 @@ def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
             if model.width > 1:
                 found["entry", f"precision_{side}[0, 1]"] = precision[:, 0, 1]
             if isinstance(model, Featured):
+                found["prior mean times rows", side] = (model.row_means(latents, side) * model.rows(latents, side)).sum(
+                    (-2, -1))
                 found["squared norm", f"weights_{side}"] = latents[f"weights_{side}"].square().sum((-2, -1))
                 found["ridge", f"ridge_{side}"] = latents[f"ridge_{side}"]
             off = model.rows(latents, side) - model.row_means(latents, side)
@@ -95,7 +97,7 @@ def of_weights(model: Featured, side: str, latents: Latents) -> Features:
     root = torch.linalg.cholesky(F.mT @ F + ridge[:, None, None] * torch.eye(F.shape[1], dtype=F.dtype))
     off = B - torch.cholesky_solve(F.mT @ (model.rows(latents, side) - latents[f"mean_{side}"][..., None, :]), root)
     w = root.mT @ off @ torch.linalg.cholesky(precision)
-    found: Features = {("squared residual", f"weights_{side}"): chi_square(w.flatten(1))}
+    found: Features = {("squared residual", f"weights_{side}"): chi_square(w.flatten(1))} if B.shape[1] else {}
     found |= {("residual", f"weights_{side}[{f}]"): w[:, f].sum(-1) / w.shape[-1]**0.5 for f in range(len(F.mT))}
     rate = RIDGE_RATE + 0.5 * ((B @ precision) * B).sum((-2, -1))
     p = gammainc(torch.full_like(rate, RIDGE_SHAPE + B.shape[1] * B.shape[2] / 2), rate * ridge)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import torch
 
@@ -27,7 +27,7 @@ from checks.problems.problem import Problem, ProblemSet
 from inference.method import Latents
 from models.densities import gamma, gaussian_draw
 from models.factorization import SMALL
-from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured, implicit
+from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
 from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
 
 SEEN = 30.0  # no rating of a problem here is larger: about 3 in 4 sets of ratings of the ladder's whole model
@@ -52,19 +52,8 @@ def problems() -> list[Problem]:
             problem("5 users x 3 items, rank 1, learned noise and biases, ratings near 70 in units of 20", Ladder(
                 5, 3, 1, prior_variance=1.2, pairs=pairs(ALL_OF_FIVE_BY_THREE), noise=True, biases=True, centre=70.0,
                 unit=20.0)),
-            problem("4 users x 6 items, rank 1, learned noise, priors, biases and features", featured(Ladder(
-                4, 6, 1, pairs=pairs(FOUR_BY_SIX), noise=True, hierarchical=True, biases=True))),
             plain()[0],
         ))]
-
-
-def featured(model: Ladder) -> Featured:
-    """With the implicit features of its pairs."""
-    named = {f.name: getattr(model, f.name) for f in fields(model)}
-    assert model.pairs is not None
-    user, item = model.pairs
-    return Featured(**named, user_features=implicit((user, item), model.num_users, model.num_items),
-                    item_features=implicit((item, user), model.num_items, model.num_users))
 
 
 def problem(name: str, model: Ladder) -> Problem[Ladder]:

@@ -14,8 +14,8 @@ OWN = ("problems", "right", "zoo")  # what holds a set's own things
 
 
 def test_sets_are_folders_and_the_plain_one_of_a_kind_is_first():
-    assert list(sets()) == ["grid", "factorization", "ladder"]
-    assert [s.name for s in of_kind("factorization")] == ["factorization", "ladder"]
+    assert list(sets()) == ["grid", "factorization", "features", "ladder"]
+    assert [s.name for s in of_kind("factorization")] == ["factorization", "features", "ladder"]
     assert all(s.kind in load.kinds() and (CHECKS / "problems" / s.name).is_dir() for s in sets().values())
     assert problem_set("grid") is problem_set(problem_set("grid"))
     with pytest.raises(InputError, match="did you mean 'ladder'"):
@@ -32,7 +32,7 @@ def test_a_third_kind_of_model_is_one_folder_here():
     assert named <= {"guides/pyro.py"}
 
 
-@pytest.mark.parametrize("name", ["grid", "factorization", "ladder"])
+@pytest.mark.parametrize("name", sets())
 def test_every_set_has_problems_of_its_kind(name):
     chosen = problem_set(name)
     assert all(p.model.kind == chosen.kind for p in (*chosen.problems(), chosen.fitting()))

@@ -1,0 +1,1 @@
+"""Factorizations whose rows' prior means depend on features."""
