@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+SAID = 300  # characters of somebody else's message
+
 
 class InputError(ValueError):
     """What the user gave is wrong: says what, where, what was expected and what to do.
@@ -73,4 +75,4 @@ def blaming(what: str, *files: str) -> Iterator[None]:
             raise
         said = " ".join(str(error).partition("\nTrace Shapes:")[0].split())
         mixed = "; everything is computed in float64: leave dtypes out" if "dtype" in said else ""
-        raise InputError(f"{what} raises {type(error).__name__}, line {line}: {said[:200]}{mixed}") from error
+        raise InputError(f"{what} raises {type(error).__name__}, line {line}: {short(said, SAID)}{mixed}") from error

@@ -136,7 +136,9 @@ def in_file(file: UserFile, kind: str | None, wanted: ProblemSet | None) -> Aske
 
 
 def declares_model(file: UserFile) -> bool:
-    return callable(getattr(file.module, "model", None)) and not hasattr(file.module, "FAMILY")
+    """Whether it has a model of its own, or means to: `data()` is of nothing else."""
+    return any(callable(getattr(file.module, name, None)) for name in ("model", "data")) and not hasattr(
+        file.module, "FAMILY")
 
 
 def of_method(method: Method, kind: str, wanted: ProblemSet | None, options: Mapping[str, object] | None = None

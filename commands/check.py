@@ -66,7 +66,8 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     story, verdicts = Story(console, out, "check"), list[Verdict]()
     for asked_of, chosen in zip(wanted, options, strict=True):
         pulse = Pulse()
-        with console.status(f"judging {escape(asked_of.name)}") as status:  # nothing where nobody watches
+        with folder.withdrawn_on_error(out), \
+                console.status(f"judging {escape(asked_of.name)}") as status:  # nothing where nobody watches
             verdict = judged(asked_of, chosen, seed=args.seed, level=args.level, budget=args.budget,
                              watch=partial(progress, status, pulse, asked_of.name))
         verdicts.append(verdict)

@@ -5,7 +5,8 @@ An observed value is an argument itself or a view of one, as `obs=y[t]` in a loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,11 @@ class Arguments:
         if isinstance(given, dict):
             return cls((), given)
         return cls(given if isinstance(given, tuple) else (given,))
+
+    def named(self, function: Callable[..., Any]) -> dict[str, Any]:
+        """By the names that the function gives them. Errors: TypeError for what it does not take."""
+        signature = inspect.signature(getattr(function, "forward", function))
+        return dict(signature.bind(*self.args, **self.kwargs).arguments)
 
     def tensors(self) -> Iterator[tuple[Path, Tensor]]:
         """The arguments that are tensors, those in lists and dicts too."""

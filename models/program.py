@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -21,9 +22,10 @@ import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
+from torch.distributions import constraints
 from torch.utils._pytree import tree_map
 
-from errors import InputError, blaming
+from errors import InputError, blaming, short
 from models import batched
 from models.arguments import Arguments, Place
 from models.batched import double, seeded
@@ -32,6 +34,7 @@ from models.model import Data, Latents, fingerprint
 from models.sites import Message, Site, Sites, Started, Unobserved, log_prob, survey
 from models.sites import kind as kind_of
 
+TRIED = 20  # draws of the prior at which log p of data is looked at
 AGREE = 1e-8  # relative: log p of a replicate by vmap and alone
 TAKEN = ("chain", "draw", "step")  # axes of whatever is saved
 
@@ -48,7 +51,8 @@ class Program:
 
     name, code   of the file, and its fingerprint
     shown        other arguments, few, on which kernels are tried: the file's `example()`
-    simulator    simulate(rng, latents) -> data by site, where the program cannot
+    simulator    simulate(rng, latents) -> data by site, or by argument, where the program cannot
+    extra        arguments that are data and no site is observed at, as those that a factor takes
     """
 
     name: str
@@ -57,6 +61,7 @@ class Program:
     code: str = ""
     shown: Arguments | None = None
     simulator: Callable[[torch.Generator, Latents], Data] | None = None
+    extra: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "program"
     besides: ClassVar[tuple[str, ...]] = ()
@@ -66,7 +71,24 @@ class Program:
     def known(self) -> Sites:
         """Its sites."""
         with seeded(torch.Generator().manual_seed(0)), blaming(f"the model of {self.name}", self.file):
-            return survey(self.model, self.arguments)
+            found = survey(self.model, self.arguments)
+        arguments = self.arguments.named(self.model) if self.extra else {}
+        more = {name: Site(name, tuple(arguments[name].shape), constraints.real, {}, False, False, None)
+                for name in self.extra}
+        return replace(found, observed={**found.observed, **more})
+
+    def simulating(self) -> Program:
+        """With the arguments that `simulate` returns beside the observed sites among the data."""
+        if not self.simulator:
+            return self
+        rng = torch.Generator().manual_seed(0)
+        with seeded(rng), blaming(f"simulate of {self.name}", self.file):
+            drawn = self.simulator(rng, self.prior(rng))
+        if not isinstance(drawn, dict):
+            raise InputError(f"simulate of {self.name} returns {type(drawn).__name__}: return a dict, the data by site")
+        arguments = self.arguments.named(self.model)
+        return replace(self, extra=tuple(name for name in drawn if name not in self.known.observed
+                                         and isinstance(arguments.get(name), Tensor)))
 
     def blaming(self, method: ModuleType | None = None) -> AbstractContextManager[None]:
         """What is raised in the user's file, or in that of a method of theirs, is said of its line."""
@@ -83,7 +105,8 @@ class Program:
         observed = self.known.observed
         with seeded(torch.Generator().manual_seed(0)):
             nodes = self._nodes(self.model, self.arguments)
-        return Observed({name: nodes[name]["value"] for name in observed})
+        arguments = self.arguments.named(self.model) if self.extra else {}
+        return Observed({name: nodes[name]["value"] if name in nodes else arguments[name] for name in observed})
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -170,8 +193,10 @@ class Program:
 
     def lead(self, latents: Latents) -> tuple[int, ...]:
         """The leading axes of replicates."""
-        name, value = next(iter(latents.items()))
-        return tuple(value.shape[: value.ndim - len(self.known.latent[name].shape)])
+        for name, value in latents.items():
+            if name in self.known.latent:
+                return tuple(value.shape[: value.ndim - len(self.known.latent[name].shape)])
+        return ()
 
     def each(self, function: Callable[[Any, Data], Any], given: Any, data: Data) -> Any:
         """`function` of one replicate of `given`, whose leading axis they are, and of its data, or of one for all."""
@@ -191,7 +216,7 @@ class Program:
             each = [self._simulated(rng, self.prior(rng)) for _ in range(count)]
             return tuple({name: torch.stack([x[k][name] for x in each]) for name in each[0][k]}  # type: ignore[return-value]
                          for k in range(2))
-        with seeded(rng):
+        with seeded(rng), self.blaming():
             latents, data = batched.over(self._drawn, [torch.zeros(count)], self.vectorised)
         return latents, data
 
@@ -199,29 +224,31 @@ class Program:
         """The largest difference, relative, between log p of draws where they were drawn and at them afterwards."""
         worst = 0.0
         for _ in range(count):
-            with seeded(rng), torch.no_grad():
+            with seeded(rng), torch.no_grad(), self.blaming():
                 nodes = self._nodes(Unobserved(self.known.observed)(self.model), self.arguments)
                 drawn = sum(float(log_prob(nodes[name]).sum()) for name in (*self.known.latent, *self.known.observed))
             latents, data = ({name: torch.as_tensor(nodes[name]["value"]) for name in group}
                              for group in (self.known.latent, self.known.observed))
-            again = float(self.log_joint(latents, data))
-            worst = max(worst, abs(again - drawn) / (1 + abs(drawn)))
+            again = abs(float(self.log_joint(latents, data)) - drawn) / (1 + abs(drawn))
+            if math.isnan(again):
+                self.not_a_number(rng, latents, data)
+            worst = max(worst, again)
         return worst
 
     def prior(self, rng: torch.Generator) -> Latents:
-        with seeded(rng), torch.no_grad():
+        with seeded(rng), torch.no_grad(), self.blaming():
             nodes = self._nodes(self.model, self.arguments)
         return {name: torch.as_tensor(nodes[name]["value"]) for name in self.known.latent}
 
     def draws_of_prior(self, rng: torch.Generator, count: int) -> Latents:
         """A leading axis of them."""
-        with seeded(rng), torch.no_grad():
+        with seeded(rng), torch.no_grad(), self.blaming():
             found: Latents = batched.over(self._drawn, [torch.zeros(count)], self.vectorised)[0]
         return found
 
     def replicated(self, rng: torch.Generator, latents: Latents) -> Data:
         """Data drawn given each of many latents, a leading axis of them."""
-        with seeded(rng), torch.no_grad():
+        with seeded(rng), torch.no_grad(), self.blaming():
             return batched.over(lambda theta: self._drawn(torch.zeros(()), theta)[1], [latents], self.vectorised)
 
     def somewhere(self, rng: torch.Generator) -> Latents:
@@ -238,22 +265,39 @@ class Program:
         return Observed()
 
     def check_data(self, data: Data) -> None:
-        """Errors: InputError for values of other sites or shapes, and where log p is not a number."""
+        """Errors: InputError for values of other sites or shapes, that a site cannot have, and where log p is not a
+        number, at draws of the prior."""
+        self._shaped(data)
+        rng = torch.Generator().manual_seed(0)
+        for _ in range(TRIED):
+            self.not_a_number(rng, self.prior(rng), data)
+        for name, known in self.known.observed.items():
+            inside = torch.as_tensor(True) if known.moves or name not in data else known.support.check(data[name])
+            if not bool(inside.all()):
+                at = (~inside).nonzero()[0].tolist()
+                raise InputError(f"the data of the site {name}{f' at entry {at}' if at else ''} are "
+                                 f"{short(data[name][tuple(at)].tolist())}, which its distribution cannot draw "
+                                 f"({known.support}): look at the data, and at the distribution")
+
+    def _shaped(self, data: Data) -> None:
         for name, value in data.items():
             site = self.known.observed.get(name)
             if site is None or tuple(value.shape) != site.shape:
-                wanted = {n: s.shape for n, s in self.known.observed.items()}
-                raise InputError(f"{self.name} is observed through {wanted}, not through {name} of shape "
-                                 f"{tuple(value.shape)}")
-        rng = torch.Generator().manual_seed(0)
+                wanted = ", ".join(f"{n} of shape {s.shape}" for n, s in self.known.observed.items())
+                raise InputError(f"{self.name} is observed through {wanted or 'a factor alone'}, not through {name} of "
+                                 f"shape {tuple(value.shape)}")
+
+    def not_a_number(self, rng: torch.Generator, latents: Latents, data: Data) -> None:
+        """Errors: InputError where log p of a site is NaN, at one replicate."""
         with blaming(f"the model of {self.name}", self.file), seeded(rng):
-            for name, site in self.nodes(self.prior(rng), data).items():
+            for name, site in self.nodes(latents, data).items():
                 found = log_prob(site) if kind_of(site) in ("latent", "observed", "factor") else torch.zeros(())
                 if bool(found.isnan().any()):
                     at = tuple(int(i) for i in found.isnan().nonzero()[0])
                     value = torch.as_tensor(site["value"])
+                    where = "; ".join(f"{n} {short(x.double().round(decimals=4).tolist())}" for n, x in latents.items())
                     raise InputError(f"log p of the site {name} is NaN{f' at entry {list(at)}' if at else ''}, where "
-                                     f"its value is {(value[at] if value.ndim else value).tolist()}: "
+                                     f"its value is {(value[at] if value.ndim else value).tolist()} ({where}): "
                                      f"look at the data and the arguments of its distribution")
 
     def small(self, rng: torch.Generator) -> tuple[Program, Data]:
@@ -284,6 +328,7 @@ class Program:
         try:
             with seeded(torch.Generator().manual_seed(0)), torch.no_grad():
                 latents, data = batched.over(self._drawn, [torch.zeros(3)], vectorised=True)
+                data |= {name: torch.stack([self.data[name]] * 3) for name in self.extra}
 
                 def log_p(theta: Latents, y: Data) -> Tensor:
                     return torch.stack(list(self.terms(theta, y).values())).sum()
@@ -298,14 +343,16 @@ class Program:
         model = poutine.condition(self.model, data=latents) if latents else self.model
         nodes = self._nodes(Unobserved(self.known.observed)(model), self.arguments)
         return tuple({name: torch.as_tensor(nodes[name]["value"]) for name in group}  # type: ignore[return-value]
-                     for group in (self.known.latent, self.known.observed))
+                     for group in (self.known.latent, [n for n in self.known.observed if n not in self.extra]))
 
     def _simulated(self, rng: torch.Generator, latents: Latents) -> tuple[Latents, Data]:
         assert self.simulator
         with seeded(rng), blaming(f"simulate of {self.name}", self.file):
             data = self.simulator(rng, latents)
-        self.check_data(data)
-        return latents, data
+        self._shaped(data)
+        if lost := self.known.observed.keys() - data.keys():
+            raise InputError(f"simulate of {self.name} returns {', '.join(data)}, and no {', '.join(sorted(lost))}")
+        return latents, {name: torch.as_tensor(x) for name, x in data.items()}
 
     def _can_simulate(self) -> None:
         flat = [name for name, site in self.known.latent.items() if site.flat]
@@ -315,7 +362,7 @@ class Program:
         if self.known.factors and not self.simulator:
             raise InputError(f"the model has the factor {self.known.factors[0]} (pyro.factor), which cannot be "
                              f"simulated: give the file a function simulate(rng, latents) that returns the values of "
-                             f"{', '.join(self.known.observed) or 'the data'} by name")
+                             f"{', '.join(self.known.observed) or 'the arguments that are data'} by name")
 
     def _nodes(self, model: Callable[..., Any], given: Arguments) -> dict[str, Message]:
         with poutine.block(), Started():

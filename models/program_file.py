@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from torch import Tensor
+
 from errors import InputError, blaming
 from models.arguments import Arguments
 from models.batched import double
@@ -25,4 +27,15 @@ def program_of(module: ModuleType, name: str, code: str = "") -> Program:
 
 def _called(module: ModuleType, function: str, name: str) -> Arguments:
     with blaming(f"{function}() of {name}", str(module.__file__)), double():
-        return Arguments.of(getattr(module, function)()).double()
+        given = Arguments.of(getattr(module, function)())
+    try:
+        called = given.named(module.model)
+    except TypeError as error:
+        count = len(given.args) + len(given.kwargs)
+        raise InputError(f"{function}() of {name} returns {count} argument{'s' * (count != 1)}, which model does not "
+                         f"take ({error}): return a tuple of its arguments, or a dict of them by name") from None
+    for argument, value in called.items():
+        if isinstance(value, Tensor) and value.device.type != "cpu":
+            raise InputError(f"{function}() of {name} returns {argument} on the device {value.device}: make it on the "
+                             f"CPU, as {argument}.cpu() is, where everything is computed")
+    return given.double()

@@ -86,6 +86,9 @@ def survey(program: Run, given: Arguments) -> Sites:
     """Of a program called with these arguments, in float64. Errors: InputError for one that no method can run."""
     first = _run(program, given)
     for name, site in first.items():
+        if site["type"] == "sample" and not isinstance(site["value"], Tensor | int | float | None):
+            raise InputError(f"the site {name} is observed at a value of type {type(site['value']).__name__}: make it "
+                             f"a tensor in data(), as torch.as_tensor(...) does")
         missing = torch.as_tensor(site["value"]).isnan() if site["type"] == "sample" else torch.zeros(())
         if bool(missing.any()):
             at = missing.nonzero()[0].tolist()

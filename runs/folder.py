@@ -17,6 +17,7 @@ import files
 from errors import InputError
 from inference.result import versions
 from runs.records import Checkpoint, Entry
+from runs.started import NAME as STARTED
 from runs.started import Started
 
 if os.name == "posix":
@@ -46,6 +47,18 @@ def create(out: Path | None, problem: str, argv: Sequence[str], cwd: Path | None
                              f"or --resume {out} to go on with the run in it")
         Started.now(problem, argv, cwd or Path.cwd(), data or {}).write(out)
     return out
+
+
+@contextmanager
+def withdrawn_on_error(out: Path) -> Iterator[None]:
+    """Where the input turns out to be wrong, a folder that holds no more than what it was started with is not left."""
+    try:
+        yield
+    except InputError:
+        if [path.name for path in out.iterdir()] == [STARTED]:
+            (out / STARTED).unlink()
+            out.rmdir()
+        raise
 
 
 def _made(path: Path) -> bool:

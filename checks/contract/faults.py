@@ -45,7 +45,7 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
             raise said from error
         if error.__cause__ is None and not isinstance(error, Unfit):
             raise  # it draws, and draws no numbers
-        return [str(error)]
+        return _of_one_step(kernel, problem, latents, data) or [str(error)]
     found = written(given, (latents, data)) + borrowed(held) + unlike(first, latents, problem.model)
     if first.keys() != latents.keys():
         return found
@@ -61,6 +61,17 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
     elif not equal(part, after_others):
         found.append("what it returns depends on what it was called with before: it remembers earlier calls")
     return list(dict.fromkeys(found))
+
+
+def _of_one_step(kernel: Kernel, problem: Problem, latents: Latents, data: Data) -> list[str]:
+    """What is wrong with the form of one step's sample, where a second step raises for it."""
+    try:
+        rng, one = torch.Generator().manual_seed(0), take(latents, 0)
+        state = kernel.start(rng, problem.model, problem.one(data, 0), one)
+        state, _ = kernel.method.step(rng, state, problem.model, problem.one(data, 0))
+        return unlike(kernel.method.draw(rng, state, problem.model), one, problem.model)
+    except Exception:  # it is said already
+        return []
 
 
 def blind(kernel: Kernel, problem: Problem, latents: Latents, data: Data) -> list[str]:

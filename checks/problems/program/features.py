@@ -82,7 +82,8 @@ class Functions:
 
     def _densities(self, nodes: dict[str, Message]) -> Named:
         known, total = self.program.known, torch.zeros(())
-        terms = {name: log_prob(nodes[name]) for name in (*known.latent, *known.observed)}
+        terms = {name: log_prob(nodes[name]) for name in (*known.latent, *known.observed, *known.factors)
+                 if name in nodes}
         for name, found in terms.items():
             total = total + found.sum()
             yield ("log p", name), found.sum()
@@ -96,12 +97,12 @@ class Functions:
     @cached_property
     def families(self) -> dict[str, list[str]]:
         known = self.program.known
-        return families(list(known.latent)) | families(list(known.observed))
+        return families(list(known.latent)) | families([n for n in known.observed if n not in self.program.extra])
 
     def _residuals(self, nodes: dict[str, Message], u: Tensor) -> Named:
         found = {}
         for name in (*self.program.known.latent, *self.program.known.observed):
-            r = residual(nodes[name])
+            r = residual(nodes[name]) if name in nodes else None
             if r is None:
                 continue
             found[name] = r

@@ -34,7 +34,7 @@ TRIED = 3  # replicates
 
 def problems_of(program: Program) -> ProblemSet:
     """The set. Errors: InputError for a program on which nothing can be checked."""
-    example, _ = program.small(torch.Generator())
+    example = program.small(torch.Generator())[0].simulating()
     check(example)
     rng = generator(0, "the spread of the prior")
     latents, _ = example.joint(rng, 500)
@@ -120,8 +120,8 @@ def check(example: Program) -> None:
         raise InputError(f"the data of the site {lost[0]} are no part of the model's arguments (they are copied or "
                          f"worked out on the way), so others cannot be put there: give obs= an argument, or a part of "
                          f"one as y[t] is")
-    gap = example.gap(generator(0, "the density at simulation"), ASKED)
-    if gap > AGREE and not example.simulator:
+    gap = 0.0 if example.simulator else example.gap(generator(0, "the density at simulation"), ASKED)
+    if gap > AGREE:
         raise InputError(f"the model of {example.name} reads its data elsewhere than at obs= (as y[t - 1] of a series "
                          f"does): what it draws is not what its density is of, by {gap:.2g} nats; give the file a "
                          f"function simulate(rng, latents) that returns the data by site")
