@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -45,11 +45,28 @@ def short(said: object, limit: int = 60) -> str:
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
-    """The error for a name that is not one of `known`, with the nearest one suggested."""
-    known = sorted(known)
+    """The error for a name that is not one of `known`, with the nearest one suggested.
+
+    >>> print(unknown("method", "gibs", ["strip", "gibbs"]))
+    unknown method 'gibs': did you mean 'gibbs'? known are gibbs, strip
+    """
+    known, given = sorted(known), short(given)
     near = get_close_matches(given, known, n=1, cutoff=0.4)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return InputError(f"unknown {what} '{given}': {hint}known are {', '.join(known)}")
+    return InputError(f"unknown {what} '{given}': {hint}known are {listed(known)}")
+
+
+def listed(names: Sequence[str], most: int = 150) -> str:
+    """As many of the names as so many characters hold; at least one.
+
+    >>> listed(["ab", "cd", "ef"], 6), listed(["ab", "cd"]), listed([])
+    ('ab, cd and 1 more', 'ab, cd', 'none')
+    """
+    count = len(names)
+    while count > 1 and sum(map(len, names[:count])) + 2 * (count - 1) > most:
+        count -= 1
+    more = f" and {len(names) - count} more" if count < len(names) else ""
+    return ", ".join(names[:count]) + more if names else "none"
 
 
 def last_line(error: BaseException, path: object) -> int | str:

@@ -154,5 +154,5 @@ def said(error: OSError) -> str:
     'out/gibbs.nc: No space left on device (make room on the disk)'
     """
     hint = HINTS.get(error.errno or 0)
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{short(error.filename, 160)}: " if error.filename else ""
     return where + (error.strerror or str(error)) + (f" ({hint})" if hint else "")

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-import files
 from commands.parser import Parser
 from runs import folder, started
 from runs.run import resumable
+from runs.started import Started
 from runs.story import PAGE
 from views import tables
 from views.report import render
 from views.report.page import Page
+from views.report.reading import page_of
 
 
 def parser() -> Parser:
@@ -33,21 +34,29 @@ def run(problems: Mapping[str, ModuleType], parsers: Mapping[str, Parser], argv:
     out = resume or folder.create(args.out, "all", argv)
     statuses = []
     with folder.held(out), resumable(out, argv):
+        if resume:
+            Started.read(resume).check(resume, Started.now("all", argv, Path.cwd(), {}))
         for name, inside in problems.items():
             statuses.append(_one(name, inside, parsers[name], out / f"problem{name}", args.seed))
-        pages = [Page.of(files.read_json(out / f"problem{name}" / PAGE)) for name in problems]
-        where = render.write(pages, out, [f"problem{name}" for name in problems])
+        pages, where = reported(out, list(problems))
     passed = [row[-1] == "pass" for page in pages if page.checkpoints for row in page.checkpoints.rows]
     tables.console().print(f"{sum(passed)} of {len(passed)} checkpoints of {len(pages)} problems passed; all of it is "
                            f"in {where}", soft_wrap=True, highlight=False, markup=False)
     return max(statuses)
 
 
+def reported(out: Path, problems: Sequence[str]) -> tuple[list[Page], Path]:
+    """The pages of these problems, and one report of them all. Errors: InputError for a page that no run wrote."""
+    below = [f"problem{name}" for name in problems]
+    pages = [page_of(out / name / PAGE) for name in below]
+    return pages, render.write(pages, out, below)
+
+
 def _one(name: str, inside: ModuleType, parser: Parser, place: Path, seed: int) -> int:
     """One of them in its own folder, where it goes on if it was begun."""
     if (place / PAGE).exists():
-        summary = files.read_json(place / folder.SUMMARY)
-        return int(not all(c["passed"] for c in summary["checkpoints"]))
+        shown = page_of(place / PAGE).checkpoints
+        return int(shown is not None and any(row[-1] != "pass" for row in shown.rows))
     argv = ["--problem", name, f"--out={place}", f"--seed={seed}"]
     begun = place if (place / started.NAME).exists() else None
     return int(inside.run(inside.Request.made(vars(parser.parse_args(argv)), argv, begun)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from errors import InputError
+from errors import InputError, short
 from runs.request import GIVEN
 
 UNKNOWN = "unrecognized arguments"  # argparse's words
@@ -42,4 +42,4 @@ class Parser(argparse.ArgumentParser):
         wrong = next((word.partition("=")[0] for word in message.split() if word.startswith("--")), "")
         near = get_close_matches(wrong, self._option_string_actions, n=1, cutoff=NEAR) if UNKNOWN in message else []
         hint = f"did you mean {near[0]}? " if near else ""
-        raise InputError(f"{message}; {hint}`{self.listed}` lists what there is")
+        raise InputError(f"{short(message, 160)}; {hint}`{self.listed}` lists what there is")

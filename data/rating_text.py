@@ -48,7 +48,7 @@ class TextSheet:
         return self._table(quoted=True) is not None or self._table(quoted=False) is None
 
     def where(self, row: int) -> str:
-        return f"{self.name}, line {next(itertools.islice(self.rows(), row, None))[0]}"
+        return f"{self.name}, line {next(itertools.islice(self.rows(), row, None), (self.first_line + row,))[0]}"
 
     def columns(self, wanted: Sequence[int]) -> list[Words]:
         table = self._table(quoted=True) or self._table(quoted=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from errors import InputError, unknown
+from errors import InputError, short, unknown
 from inference.method import Method
 
 KINDS = {float: "a number", int: "a whole number", bool: "yes or no"}  # as a person would say it
@@ -47,7 +47,7 @@ def option(method: Method, name: str, value: object) -> Any:
         typed = kind(value)
     except (ValueError, KeyError, TypeError):
         wanted = KINDS.get(kind, kind.__name__) + (" or none" if type(None) in kinds else "")
-        raise InputError(f"option {name} of {method.name} must be {wanted}, not '{value}'") from None
+        raise InputError(f"option {name} of {method.name} must be {wanted}, not '{short(value)}'") from None
     if isinstance(typed, float) and math.isnan(typed):
-        raise InputError(f"option {name} of {method.name} must be a number, not '{value}'")
+        raise InputError(f"option {name} of {method.name} must be a number, not '{short(value)}'")
     return typed

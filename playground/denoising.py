@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from errors import InputError
 from inference.grid import loopy_bp
 from playground.steps import STEPS, Film, Scene, apart, film, noisy, wrong
 
@@ -17,6 +19,9 @@ __all__ = ["SHAPES", "STEPS", "at", "films", "ladder", "panels", "read", "said",
 METHODS = ("mean_field", "loopy_bp", "gibbs")
 EXACT = "strip"
 MOST_BYTES = 4_000_000  # of an image that is uploaded
+MOST_PIXELS = 16_000_000  # of one, decoded
+DRAFT = 256  # pixels of a side, more than the page shows
+FORMATS = ("PNG", "JPEG")
 Labels = tuple[int, ...]
 
 
@@ -96,19 +101,33 @@ def trouble(content: bytes) -> str:
     if len(content) > MOST_BYTES:
         return f"the image has {len(content):,} bytes: at most {MOST_BYTES:,} here"
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.verify()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return "that file is no image that can be read: give a PNG or a JPEG"
+        _grey(content, 1)
+    except InputError as error:
+        return str(error)
     return ""
 
 
 def read(content: bytes, size: int, states: int) -> Labels:
-    """An image as labels: its grey values, dark last, in as many equal shares of the pixels."""
-    with Image.open(io.BytesIO(content)) as image:
-        grey = -np.asarray(image.convert("L").resize((size, size)), float)
+    """An image as labels: its grey values, dark last, in as many equal shares of the pixels. Errors: as `trouble`."""
+    grey = -_grey(content, size)
     cuts = np.quantile(grey, np.arange(1, states) / states)
     return tuple(int(x) for x in np.searchsorted(cuts, grey.ravel()))
+
+
+def _grey(content: bytes, size: int) -> np.ndarray:
+    """The grey values of an image, size x size."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                image.draft("L", (DRAFT, DRAFT))  # a photograph is decoded no larger than it is of use
+                if (pixels := image.width * image.height) > MOST_PIXELS:
+                    raise InputError(f"the image has {pixels:,} pixels: at most {MOST_PIXELS:,} here")
+                return np.asarray(image.convert("L").resize((size, size)), float)
+    except InputError:
+        raise
+    except Exception:  # Pillow's readers, which say nowhere what they raise for a damaged file
+        raise InputError("that file is no image that can be read: give a PNG or a JPEG") from None
 
 
 def _cross(size: int, states: int) -> Labels:

@@ -51,7 +51,7 @@ def swept(words: Sequence[str], parser: argparse.ArgumentParser) -> dict[str, li
         name, equals, text = word.partition("=")
         name = name.removeprefix("--").replace("_", "-")
         if not equals or not text:
-            raise InputError(f"--sweep takes OPTION=VALUES, like rank=1-10 or seed=0-4, not '{word}'")
+            raise InputError(f"--sweep takes OPTION=VALUES, like rank=1-10 or seed=0-4, not '{short(word)}'")
         if name not in options:
             raise unknown("option to sweep", name, options)
         if name in found:
@@ -67,7 +67,8 @@ def _values(word: str, text: str, option: argparse.Action) -> list[str]:
         low, dash, high = part.partition("-")
         if option.type is int and low.isdigit() and high.isdigit():
             if int(low) > int(high):
-                raise InputError(f"--sweep {word}: the range {part} is empty; put the smaller number first")
+                raise InputError(f"--sweep {short(word)}: the range {short(part)} is empty; put the smaller number "
+                                 f"first")
             count = int(high) - int(low) + 1
             room.refuse_beyond(f"--sweep {short(word)}", A_RUN * count, count, "runs")
             values += map(str, range(int(low), int(high) + 1))
@@ -76,7 +77,8 @@ def _values(word: str, text: str, option: argparse.Action) -> list[str]:
     for value in values:
         _check(word, value, option)
     if len(set(values)) < len(values):
-        raise InputError(f"--sweep {word}: {next(v for v in values if values.count(v) > 1)} is there twice")
+        twice = next(v for v in values if values.count(v) > 1)
+        raise InputError(f"--sweep {short(word)}: {short(twice)} is there twice")
     return values
 
 
@@ -84,7 +86,7 @@ def _check(word: str, value: str, option: argparse.Action) -> None:
     """That the option can have this value."""
     if option.nargs == 0:
         if value.lower() not in YES + NO:
-            raise InputError(f"--sweep {word}: '{value}' must be yes or no")
+            raise InputError(f"--sweep {short(word)}: '{short(value)}' must be yes or no")
         return
     try:
         usable = bool(value) and (not callable(option.type) or option.type(value) is not None)
@@ -93,7 +95,8 @@ def _check(word: str, value: str, option: argparse.Action) -> None:
     if not usable or (option.choices is not None and value not in option.choices):
         kind = {int: "whole numbers, like 1,2 or 1-10", float: "numbers, like 0.1,0.2"}.get(
             option.type, "values, like a,b")  # type: ignore[call-overload]
-        raise InputError(f"--sweep {word}: '{value}' cannot be a value of {option.option_strings[-1]}; give {kind}")
+        raise InputError(f"--sweep {short(word)}: '{short(value)}' cannot be a value of "
+                         f"{option.option_strings[-1]}; give {kind}")
 
 
 def cells(values: Mapping[str, Sequence[str]], base: Sequence[str], out: Path, parser: argparse.ArgumentParser,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from errors import InputError, unknown
+from errors import InputError, listed, short, unknown
 from inference import load
 from inference.method import Method
 from inference.options import option
@@ -58,8 +58,9 @@ def _fit(kind: str, name: str, words: Sequence[str]) -> Fit:
     for word in words:
         what, equals, value = word.partition("=")
         if not equals:
-            raise InputError(f"{name}:{','.join(words)}: after the colon come options like covariance=row, "
-                             f"not '{word}'")
+            spec = f"{name}:{','.join(words)}"
+            raise InputError(f"{short(spec)}: after the colon come options like covariance=row, "
+                             f"not '{short(word)}'")
         options[what] = option(method, what, value)
     suffix = [what if value is True else str(value) for what, value in options.items() if value is not False]
     return Fit(replace(method, name="_".join([method.name, *suffix]).replace("/", "_")), options)
@@ -107,7 +108,7 @@ def taken(fits: Sequence[Fit], values: Mapping[str, Any], flag: str = "--") -> d
             raise refusal
         if not takers:
             word = name if " " in flag else name.replace("_", "-")
-            known = ", ".join(sorted({option for m in methods for option in m.options})) or "none"
-            raise InputError(f"{flag}{word} is of no use to {', '.join(m.name for m in methods)}: "
+            known = listed(sorted({option for m in methods for option in m.options}), 120)
+            raise InputError(f"{flag}{short(word)} is of no use to {listed([m.name for m in methods], 60)}: "
                              f"the options there are {known}")
     return chosen

@@ -151,7 +151,7 @@ def settings(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or name in found:
-            raise InputError(f"--set takes OPTION=VALUE, once for each option, not '{word}'"
+            raise InputError(f"--set takes OPTION=VALUE, once for each option, not '{short(word)}'"
                              + (" again" if equals else ""))
         found[name] = value
     return found
@@ -164,9 +164,9 @@ def device(name: str) -> torch.device:
     try:
         found = torch.device(name)
     except RuntimeError:
-        raise InputError(f"--device must be cpu or cuda, not '{name}'") from None
+        raise InputError(f"--device must be cpu or cuda, not '{short(name)}'") from None
     if found.type not in ("cpu", "cuda"):
-        raise InputError(f"--device must be cpu or cuda, not '{name}'")
+        raise InputError(f"--device must be cpu or cuda, not '{short(name)}'")
     if found.type == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: no CUDA device is available here; leave --device out to run on the CPU")
     return found
@@ -186,5 +186,5 @@ def parse_ranks(text: str) -> tuple[int, ...]:
         room.refuse_beyond(f"--ranks {short(text)}", A_RUN * (last - first + 1), last - first + 1, "ranks")
         found |= set(range(first, last + 1))
     if found and min(found) < 1:
-        raise InputError(f"--ranks must be at least 1, not '{text}'")
+        raise InputError(f"--ranks must be at least 1, not '{short(text)}'")
     return tuple(sorted(found))

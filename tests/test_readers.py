@@ -29,8 +29,9 @@ from inference import checkpoint, job
 from inference.checkpoint import TREE
 from inference.result import Result
 from tests.support import OUTSIDE
+from tests.support.judged import fault
 from tests.support.mutants import OWN, json_changed
-from tests.support.readers import MATRIX, READERS, a_job, fault
+from tests.support.readers import MATRIX, READERS, a_job
 
 CASES = OUTSIDE.parent / "cases" / "readers"
 EXAMPLES = {"nc": 60, "ckpt": 60, "png": 120}  # of the others 150: they are faster
@@ -211,6 +212,16 @@ WRONG = {
     "a list for a sweep": ("sweepjson", b"[1]", None),
     "a sweep of numbers": ("sweepjson", b'{"cells": {"a": 1}}', None),
     "brackets for a sweep": ("sweepjson", b"[" * 10**5, None),
+    "a quotation mark for a user": ("users", b'user\na\n"\n', "has no user id"),
+    "a program for an upload": ("upload", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image"),
+    "6,000 x 6,000 for an upload": ("upload", png(6000, 6000, SMALL), "36,000,000 pixels"),
+    "half an upload": ("upload", png(200, 200, SMALL), "no image"),
+    "an unknown option of 5,000 letters": ("words", b"--" + b"x" * 5000, "unrecognized arguments: --xxx"),
+    "an escape for a number": ("words", b"--seed \x1b[2J", "invalid int value"),
+    "a method of no name": ("words", b"--method nothing", "unknown method 'nothing'"),
+    "an option that none of them has": ("words", b"--set nothing=1", "is of no use to"),
+    "a path of 5,000 letters": ("words", b"--image " + b"a/" * 2500, "File name too long"),
+    "no page": ("page", b"{}", "not what this version writes"),
     "no result": ("nc", b"\x89HDF\r\n\x1a\n" + bytes(500), "damaged"),
     "no checkpoint": ("ckpt", b"\x93NUMPY", "damaged"),
 }
@@ -224,9 +235,34 @@ def test_what_once_failed(folder, name, raw, words):
     if words is None:
         assert READERS[name].read(path) == []
         return
+    if name == "upload":
+        assert words in str(READERS[name].read(path))
+        return
     with pytest.raises(InputError) as error:
         READERS[name].read(path)
     assert words in str(error.value)
+
+
+def page_json(**values: object) -> bytes:
+    return json.dumps(json.loads(READERS["page"].seeds()[0]) | values).encode()
+
+
+def figure(path: str) -> list[object]:
+    part = json.loads(READERS["page"].seeds()[0])["parts"][0]
+    return [part | {"figures": [{"path": path, "caption": "x"}]}]
+
+
+@pytest.mark.parametrize("raw", [
+    page_json(parts=figure("../secret.svg")), page_json(parts=figure("/dev/zero")), page_json(parts=figure("b.svg")),
+    page_json(parts=1), page_json(title=1), page_json(title="\ud800"), page_json(colours={"a": "url(//elsewhere)"}),
+    page_json(checkpoints={"title": "", "columns": ["a", "b"], "rows": [["x"]], "spare": [], "prose": []}),
+    page_json(made=None), page_json(more=1), b"[1]"])
+def test_a_page_that_no_run_wrote(folder, raw):
+    """In the folder of a `--problem all` that goes on: nothing outside of it is put into the report."""
+    (folder / "secret.svg").write_text("<svg/>")
+    (folder / "report.json").write_bytes(raw)
+    with pytest.raises(InputError, match="not what this version writes"):
+        READERS["page"].read(folder / "report.json")
 
 
 def run_json(**values: object) -> bytes:
@@ -323,6 +359,45 @@ def test_a_forged_result_is_one_sentence(folder, change, words):
     with pytest.raises(InputError) as error:
         READERS["nc"].read(path)
     assert words in str(error.value)
+
+
+def of_model(**values: object):
+    def change(file):
+        said = json.loads(file.attrs["header"])
+        said["facts"]["model"] |= values
+        file.attrs["header"] = json.dumps(said)
+    return change
+
+
+def to(name: str, value: float, index: object = ...):
+    def change(file):
+        file[name][index] = value
+    return change
+
+
+@pytest.mark.parametrize("change, words", [
+    (of_model(rank="2"), "'rank'"), (of_model(num_users=10**9), "'user_count'"), (of_model(noise="yes"), "'noise'"),
+    (of_model(prior_variance=10**400), "'prior_variance'"), (of_model(device="cuda:7"), "'device'"),
+    (of_model(rank=3), "'mean_U'"), (without("constant_data/test_rating"), "'test_rating'"),
+    (without("constant_data/user_mean"), "'user_mean'"), (to("constant_data/rated_item", 200), "'rated_item'"),
+    (to("constant_data/user_count", 3), "'user_count'"), (to("constant_data/test_of_user", 77, 0), "'test_of_user'"),
+    (to("constant_data/rating_variance", -1), "'rating_variance'"), (to("constant_data/level", 1), "'level'"),
+    (to("latents/U", float("nan"), (0, 0, 0, 0)), "'U'"), (to("latents/sigma2", -1, (0, 0)), "'sigma2'"),
+    (to("latents/precision_V", 0), "'precision_V'"), (to("latents/V", 1e30, (0, 0, 0, 0)), None)])
+def test_a_forged_fit_is_one_sentence(folder, change, words):
+    """Of a fit whose arrays do not go with one another, or whose numbers none can be; a number may be large."""
+    import h5py
+
+    path = folder / "fit.nc"
+    path.write_bytes(READERS["fit"].seeds()[0][:-110])
+    with h5py.File(path, "r+") as file:
+        change(file)
+    seal(path)
+    assert fault(READERS["fit"].read, path) == ""
+    if words is not None:
+        with pytest.raises(InputError) as error:
+            READERS["fit"].read(path)
+        assert words in str(error.value)
 
 
 def test_what_is_appended_or_cut_off_is_noticed(folder):

@@ -27,8 +27,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
+from tests.support.judged import BYTES, Reader, fault
 from tests.support.mutants import OWN, mutant
-from tests.support.readers import BYTES, READERS, Reader, fault
+from tests.support.readers import READERS
 
 READY = -1
 HANGS = 20  # seconds after which a process is given up

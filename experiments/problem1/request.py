@@ -11,7 +11,7 @@ import numpy as np
 from checks import planted
 from data.builtin_images import BUILTIN
 from data.grid_files import is_grid
-from errors import InputError
+from errors import InputError, short
 from experiments.problem1 import checkpoints
 from inference import load
 from inference.method import Family
@@ -142,5 +142,5 @@ class Request(request.Request):
             rows = [[np.nan]]
         if not all(np.isfinite(row).all() and len(row) == len(rows[0]) for row in rows):
             raise InputError(f"--coupling must be finite numbers by label distance, like 10,2, or a square table, "
-                             f"like '10,2;2,10', not '{self.coupling}'")
+                             f"like '10,2;2,10', not '{short(self.coupling)}'")
         return rows[0] if len(rows) == 1 else rows

@@ -21,7 +21,7 @@ from models.ratings import Ratings
 from runs.cells import _values
 from runs.request import parse_ranks
 from runs.task import Task, trial
-from tests.support.readers import _peak, _reset_peak
+from tests.support.judged import _peak, _reset_peak
 
 METHODS = [(kind, name) for kind in ("grid", "factorization") for name in load.names(kind)]
 MEASURED = [("grid", "gibbs"), ("grid", "mean_field"), ("grid", "loopy_bp"), ("grid", "trw_s"), ("grid", "max_product"),

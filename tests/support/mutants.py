@@ -17,11 +17,14 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from files import SEALED, seal, sealed
+
+if TYPE_CHECKING:
+    import h5py
 
 Thing = TypeVar("Thing")
 Bytes = Callable[[np.random.Generator, bytes], bytes]
@@ -248,8 +251,10 @@ def variable_changed(rng: np.random.Generator, raw: bytes) -> bytes:
                 name = one(rng, names)
                 if rng.random() < 0.6:
                     file.attrs["header"] = json_changed(rng, str(file.attrs["header"]).encode()).decode()
-                elif rng.random() < 0.5:
+                elif rng.random() < 0.3:
                     del file[name]
+                elif rng.random() < 0.5 and isinstance(file[name], h5py.Dataset):
+                    replaced(rng, file, name)
                 elif isinstance(file[name], h5py.Dataset):
                     file[name][...] = one(rng, NOT_NUMBERS)
                     file[name].attrs["units"] = "days since 2000-01-01"
@@ -257,6 +262,21 @@ def variable_changed(rng: np.random.Generator, raw: bytes) -> bytes:
             return raw
         seal(path)
         return path.read_bytes()
+
+
+def replaced(rng: np.random.Generator, file: h5py.File, name: str) -> None:
+    """An array holds other numbers, or is of another type or shape."""
+    values = np.asarray(file[name])
+    if rng.random() < 0.5 and values.size:
+        values = values.copy()
+        values.flat[int(rng.integers(values.size))] = one(rng, (0, 1, -1, 5, 127, 1e-9, 1e30))
+    else:
+        values = one(rng, (values[..., None], values.ravel()[:1], values.astype("f4"), values.astype("i8"),
+                           np.zeros(values.shape, bool), values[..., :0] if values.ndim else values + 1))
+    attributes = dict(file[name].attrs)
+    del file[name]
+    file[name] = values
+    file[name].attrs.update({k: v for k, v in attributes.items() if "DIM" not in k and "CLASS" not in k})
 
 
 def tree_changed(rng: np.random.Generator, raw: bytes) -> bytes:
@@ -318,4 +338,9 @@ OWN: dict[str, tuple[Bytes, ...]] = {
     "gz": (packed_again(gzip.decompress, partial(gzip.compress, mtime=0)),), "parquet": (table_changed,),
     "bz2": (packed_again(bz2.decompress, bz2.compress),), "xz": (packed_again(lzma.decompress, lzma.compress),),
     "wide": (number_replaced, removed), "mtx": (number_replaced, removed),
+    "uaigz": (packed_again(gzip.decompress, partial(gzip.compress, mtime=0)),),
+    "evid": (number_replaced, word_inserted), **dict.fromkeys(("mask", "clamp", "truth", "unary"), (npy_header,)),
+    **dict.fromkeys(("maskpng", "clamppng", "upload"), (png_chunk, chunk_too_long, png_bomb)),
+    "fit": (variable_changed,), "page": (json_changed,), "cached": (member_changed,),
+    **dict.fromkeys(("pairs", "users", "newusers", "side", "words"), (number_replaced, removed)),
 }

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from errors import InputError
+from errors import InputError, short
+from inference.factorization.fitted import sound
 from inference.factorization.fitted.effects import Effects
 from inference.factorization.fitted.fold_in import Rows, components, features_of, fold_in
 from inference.factorization.fitted.mixture import Predicted, predicted
@@ -58,6 +59,8 @@ class Fit:
         if set(latents) != set(model.sites):
             raise InputError(f"{where} holds draws of {', '.join(sorted(latents))}, and its model has "
                              f"{', '.join(sorted(model.sites))}: fit again with this version")
+        sizes = (model.num_users, model.num_items)
+        refuse(sound.fault_of_draws(model, latents) or sound.fault_of_names(result.coords, sizes), where)
         flat = {site: torch.from_numpy(np.ascontiguousarray(value.reshape(-1, *value.shape[2:]), dtype=np.float64))
                 for site, value in latents.items()}
         draws = [{site: value[d] for site, value in flat.items()} for d in range(len(next(iter(flat.values()))))]
@@ -113,7 +116,11 @@ class Fit:
 
     def folded(self, new: Ratings, known: torch.Tensor | None = None) -> Rows:
         """The rows of the users of `new`, see `fold_in`; `known` is what a file says of them, encoded."""
-        return fold_in(self.model, self.draws, new, features_of(self.model, new, known))
+        try:
+            return fold_in(self.model, self.draws, new, features_of(self.model, new, known))
+        except torch.linalg.LinAlgError:
+            raise InputError(f"the draws of {self.name} say nothing of new users: their precisions are too extreme"
+                             ) from None
 
     def predict(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None = None) -> Predicted:
         """At pairs of users and items; `rows`: the users are new ones, by their numbers in these."""
@@ -158,18 +165,37 @@ class Fit:
 
 
 def _model(said: Mapping[str, Any], training: Mapping[str, np.ndarray], where: str) -> Factorization:
-    """The model that a result's facts tell of."""
+    """The model that a result's facts tell of, whose training ratings are those of `training`."""
     kind, given = KINDS.get(str(said.get("class"))), dict(said)
     features = [given.pop(name, None) for name in ("class", "features")][1]
     if kind is None or not {f.name for f in fields(kind)} >= given.keys():
         raise InputError(f"{where} is of a model that this version does not know: fit again with it")
-    for name in KNOWN:
-        if given.get(name):
-            given[name] = Known(torch.from_numpy(training[name].astype(np.float64)), Encoding.of(given[name]))
-    model = kind(**given)
+    held = {name: _known(name, given.pop(name), training, where) for name in KNOWN if given.get(name)}
+    refuse(sound.fault_of_model(kind, given), where)
+    refuse(sound.fault_of_training(training, given["num_users"], given["num_items"]), where)
+    model = kind(**given, **held)
     if isinstance(model, Featured):
         user = np.repeat(np.arange(model.num_users), training["user_count"])
         model = informed(model, (torch.from_numpy(user), torch.from_numpy(training["rated_item"].astype(np.int64))))
         if model.fingerprint != features:
             raise InputError(f"{where} holds other features than it was fitted with: fit again")
     return model
+
+
+def _known(name: str, said: Any, training: Mapping[str, np.ndarray], where: str) -> Known:
+    """What a file said of one side, and how it became numbers."""
+    try:
+        found = Known(torch.from_numpy(training[name].astype(np.float64)), Encoding.of(said))
+        rows = len(training[f"{name.partition('_')[0]}_count"])
+        whole = found.values.shape == (rows, found.encoding.width) and bool(torch.isfinite(found.values).all())
+    except (AttributeError, KeyError, TypeError, ValueError):
+        whole = False
+    refuse("" if whole else name, where)
+    return found
+
+
+def refuse(fault: str, where: str) -> None:
+    """Errors: InputError where there is one."""
+    if fault:
+        raise InputError(f"{where} is no fit that a run wrote: its '{short(fault)}' does not go with the rest; fit "
+                         f"again")
