@@ -219,8 +219,8 @@ WORDS = {
           "--ratings mine.csv --split 0.8,0.1,0.1 --scale 1,5 --guide low_rank:columns=2 --noise-variance 0.5 "
           "--columns user=1,item=2,rating=3"),
     "3": ("--kernel row_gibbs --model noise+biases --sweeps 20 --burn-in 5 --thin 2 --chains 2 --rank 2 --seed 7",
-          "--compare coordinate_ascent --ranks none --subsample 0.5 --prior-variance 2 --data-seed 3 --recommend 7 --top 4 "
-          "--clip")}
+          "--compare coordinate_ascent --ranks none --subsample 0.5 --prior-variance 2 --data-seed 3 --recommend 7 "
+          "--top 4 --clip")}
 PARSERS = {problem: run.parser_for(problem) for problem in WORDS}
 
 
