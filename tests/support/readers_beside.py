@@ -122,8 +122,8 @@ def fits() -> list[bytes]:
     found = []
     learned = ladder.standardised(ladder.make("noise+hierarchical+biases", 6, 4, 2, pairs=train.pairs), train)
     known = Known(torch.arange(6.0, dtype=torch.float64)[:, None] / 5, Encoding((Column("age", 30.0, 9.0),), 0.2))
-    featured = features.named("noise+hierarchical+features", 6, 4, 1, pairs=train.pairs)
-    featured = features.fitted(replace(featured, user_known=known), train)
+    bare = features.Featured(6, 4, 1, pairs=train.pairs, noise=True, hierarchical=True, user_known=known)
+    featured = features.fitted(bare, train)
     for name, of in (("ladder_gibbs", learned), ("ladder_gibbs", featured), ("coordinate_ascent", plain),
                      ("maximum_likelihood", plain)):
         plan = Plan(6, 2, 2) if name == "ladder_gibbs" else Plan(5, draws=3)

@@ -170,7 +170,8 @@ def _model(said: Mapping[str, Any], training: Mapping[str, np.ndarray], where: s
     features = [given.pop(name, None) for name in ("class", "features")][1]
     if kind is None or not {f.name for f in fields(kind)} >= given.keys():
         raise InputError(f"{where} is of a model that this version does not know: fit again with it")
-    held = {name: _known(name, given.pop(name), training, where) for name in KNOWN if given.get(name)}
+    held: dict[str, Any] = {
+        name: _known(name, given.pop(name), training, where) for name in KNOWN if given.get(name)}
     refuse(sound.fault_of_model(kind, given), where)
     refuse(sound.fault_of_training(training, given["num_users"], given["num_items"]), where)
     model = kind(**given, **held)
