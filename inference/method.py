@@ -66,6 +66,7 @@ class Info:
     elbo: float | None = None  # nats; it rises
     objective: float | None = None  # what a point estimate maximises, nats: log likelihood, or log joint
     dual_bound: float | None = None  # nats: no point has an objective above it
+    proved: float | None = None  # share of the sites whose value is that of every most probable point
     residual: float | None = None  # largest change of the step; 0 at a fixed point
     accept: float | None = None  # share of proposals accepted
     converged: bool | None = None

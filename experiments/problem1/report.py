@@ -39,9 +39,9 @@ def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
         this.table(f"{case.name}: {H} x {W}, {K} labels; the most probable labelling"
                     + (f", whose log joint is {study.best:.9g} by strip" if known else ""),
                     ("method", "by", "log joint", "below the best" if known else "below the best, at most",
-                     "none is above", "wrong pixels", "sweeps", "seconds"),
+                     "none is above", "proved", "wrong pixels", "sweeps", "seconds"),
                     [point_row(entry) for entry in sorted(points, key=lambda e: -(e.objective or 0.0))],
-                   ("by", "sweeps", "none is above"))
+                   ("by", "sweeps", "none is above", "proved"))
     this.story.doubt(*words.unsettled(results, (H, W)), *words.unmixed(entries),
                      *words.stranded(entries, case.beta_that_mixes, case.favour))
     this.say(*case.said, *words.filled_in(entries), *(words.comparison(judge, results) if judge else []))
@@ -105,4 +105,5 @@ def point_row(e: GridEntry) -> tuple[object, ...]:
     """An entry as a line of the table of labellings."""
     return (e.name, e.by, None if e.objective is None else f"{e.objective:.9g}", e.below_best,
             None if e.dual_bound is None else f"{e.dual_bound:.9g}",
+            None if e.proved is None else f"{100 * e.proved:.2f}%",
             None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%", e.steps, three(e.seconds))

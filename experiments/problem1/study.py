@@ -88,6 +88,7 @@ class GridEntry(Entry):
     log_evidence_se: float | None  # nats, where log_evidence is an estimate
     objective: float | None  # log p~ of a point's labelling, nats
     dual_bound: float | None  # what no labelling's exceeds, nats
+    proved: float | None  # share of the pixels whose label every most probable labelling has
     below_best: float | None  # nats that the labelling lacks; at most, where the best is not known
 
     @classmethod
@@ -103,5 +104,5 @@ class GridEntry(Entry):
                       mean_error=None if error is None else float(error.mean()),
                       oscillating=bool(result.facts.get("oscillating")), **chains_of_labels(result),
                       log_evidence_se=result.final("log_evidence_se"), objective=objective,
-                      dual_bound=result.final("dual_bound"),
+                      dual_bound=result.final("dual_bound"), proved=result.final("proved"),
                       below_best=None if objective is None or most is None else max(most - objective, 0.0))

@@ -90,8 +90,10 @@ def test_labellings_of_an_image_have_the_best_first(shown, no_figures):
     assert title == "two: 1 x 2, 2 labels; the most probable labelling"
     assert rows == [
         {"method": "trw_s", "by": "hand", "log joint": "5", "below the best, at most": 2.0, "none is above": "7",
+         "proved": None,
          "wrong pixels": "50.00%", "sweeps": 2, "seconds": "2"},
         {"method": "icm", "by": "hand", "log joint": "4", "below the best, at most": 3.0, "none is above": "9",
+         "proved": None,
          "wrong pixels": "50.00%", "sweeps": 2, "seconds": "2"}]
 
 

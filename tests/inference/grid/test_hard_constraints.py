@@ -149,7 +149,7 @@ def test_who_cannot_have_forbidden_pairs_says_which(name):
         run(name, model)
 
 
-@pytest.mark.parametrize("name", ["strip", "brute_force", "tree_reweighted_bp", "trw_s", "min_cut"])
+@pytest.mark.parametrize("name", ["strip", "brute_force", "tree_reweighted_bp", "trw_s", "min_cut", "roof_duality"])
 def test_a_contradiction_is_a_sentence(name):
     equal = torch.tensor([[0.0, -math.inf], [-math.inf, 0.0]]).double()
     unary = torch.tensor([[[0.0, -math.inf], [0.0, 0.0], [-math.inf, 0.0]]]).double()
