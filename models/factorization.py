@@ -43,7 +43,7 @@ class Factorization:
     labels: ClassVar[dict[str, int]] = {}
     dims: ClassVar[dict[str, tuple[str, ...]]] = {
         "posterior/U": ("user", "factor"), "posterior/V": ("item", "factor"), "posterior/prediction": ("pair",),
-        "posterior/user_bias": ("user",), "posterior/item_bias": ("item",),
+        "posterior/user_bias": ("user",), "posterior/item_bias": ("item",), "posterior/precision_user": ("user",),
         **{f"{group}/r": ("rating",) for group in ("log_likelihood", "posterior_predictive", "observed_data")},
         **{f"constant_data/{side}_{what}": (side,) for side in ("user", "item") for what in ("count", "mean")},
         **{f"constant_data/{side}_known": (side, f"{side}_feature") for side in ("user", "item")},
@@ -54,7 +54,7 @@ class Factorization:
         "expected/V_mean": ("item", "factor"), "expected/V_var": ("item", "factor"),
         "expected/prediction": ("pair",), "expected/prediction_var": ("pair",),
         **{f"expected/{of}_{what}": (of,) for of in ("test", "ask")
-           for what in ("mean", "spread", "pit", "log_density")}}
+           for what in ("mean", "spread", "pit", "log_density", "noise")}}
 
     def __post_init__(self) -> None:
         if self.num_users < 1 or self.num_items < 1:
@@ -75,9 +75,21 @@ class Factorization:
         """The latent sites and their shapes."""
         return {"U": (self.num_users, self.rank), "V": (self.num_items, self.rank)}
 
-    def noise_of(self, latents: Latents) -> Tensor | float:
-        """The noise variance, in squared rating units: what is learned of it, or what is given."""
+    def noise_of(self, latents: Latents, at: Ratings | None = None) -> Tensor | float:
+        """The noise variance, in squared rating units: what is learned of it, or what is given. That of the ratings
+        `at`, (..., N) or (..., 1), where it is learned; without them the typical one, (...).
+        """
         return self.noise_variance
+
+    def effects(self, latents: Latents, at: Ratings) -> Tensor | None:
+        """What is expected of these ratings beyond `quantities`, (..., N), rating units: of what a pair does not say.
+        Nothing here."""
+        return None
+
+    def expected(self, latents: Latents, at: Ratings) -> Tensor:
+        """The means of these ratings given the latents, (..., N)."""
+        mean, more = self.quantities(latents, at.pairs)["prediction"], self.effects(latents, at)
+        return mean if more is None else mean + more
 
     def log_joint(self, latents: Latents, data: Ratings) -> Tensor:
         """log p(U, V, r) in nats, every constant included; leading dimensions of the latents are batches."""
@@ -189,10 +201,9 @@ class Factorization:
             U = pyro.sample("U", entry)
         with pyro.plate("items", self.num_items):
             V = pyro.sample("V", entry)
-        self.observe({"U": U, "V": V}, data, zero + math.sqrt(self.noise_variance), batch_size, batch)
+        self.observe({"U": U, "V": V}, data, batch_size, batch)
 
-    def observe(self, latents: Latents, data: Ratings, sd: Tensor, batch_size: int | None,
-                batch: Tensor | None) -> None:
+    def observe(self, latents: Latents, data: Ratings, batch_size: int | None, batch: Tensor | None) -> None:
         """The part of `program` that every model shares: the plate of ratings, whole or a minibatch."""
         import pyro
         import pyro.distributions as dist
@@ -202,8 +213,8 @@ class Factorization:
         ratings = pyro.plate("ratings", len(data), batch_size, subsample=batch, device=str(data.device))
         with ratings:
             here = data if batch is None and batch_size is None else data.take(ratings.indices)
-            mean = self.quantities(latents, here.pairs)["prediction"]
-            pyro.sample("r", dist.Normal(mean, sd), obs=here.rating)
+            sd = (data.rating.new_zeros(()) + self.noise_of(latents, here)).sqrt()
+            pyro.sample("r", dist.Normal(self.expected(latents, here), sd), obs=here.rating)
 
 
 def gather(rows: Tensor, index: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
     r_n ~ N(centre + unit (u_i . v_j + b_i + c_j), unit^2 sigma^2)        b, c: with `biases`, else absent
     sigma^2 ~ InverseGamma(3, 2)                                 with `noise`, else noise_variance
+                                 with `noise-per-user` one variance a user, 1 / w_i: see models/rungs/noise_per_user.py
     (u_i, b_i) ~ N(mean_U, precision_U^-1), (v_j, c_j) ~ N(mean_V, precision_V^-1)      with `hierarchical`,
     mean | precision ~ N(0, (2 precision)^-1), precision ~ Wishart(D, I)                each side its own;
                                                                  else every entry ~ N(0, prior_variance)
@@ -20,17 +21,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import InverseGamma, Wishart
+from torch.distributions import Wishart
 
 from errors import InputError, unknown
-from models.densities import gamma, gaussian_draw, log_gaussian, log_normal, wishart_draw
+from models.densities import gaussian_draw, log_gaussian, log_normal, wishart_draw
 from models.factorization import Factorization, gather
 from models.model import Latents
 from models.ratings import Pairs, Ratings
+from models.rungs.noise import Noise
+from models.rungs.noise_per_user import NoisePerUser
+from models.rungs.rung import Rung
 
-SHAPE, SCALE = 3.0, 2.0  # of the inverse gamma: mean 1, the plain model's noise variance
 STRENGTH = 2.0  # the prior of a mean counts as much as so many rows
-RUNGS = ("noise", "hierarchical", "biases")
+RUNGS = ("noise", "hierarchical", "biases", "noise-per-user")
 SIDES = (("U", "user_bias"), ("V", "item_bias"))
 
 
@@ -40,6 +43,7 @@ class Ladder(Factorization):
     with no rung it is the plain one. Further latents, by rung:
 
     noise           sigma2, ()
+    noise-per-user  precision_user, (users,), beside sigma2
     biases          user_bias, (users,); item_bias, (items,)
     hierarchical    mean_U, mean_V, (D,); precision_U, precision_V, (D, D)
     """
@@ -47,11 +51,14 @@ class Ladder(Factorization):
     noise: bool = False
     hierarchical: bool = False
     biases: bool = False
+    noise_per_user: bool = False
     centre: float = 0.0
     unit: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.noise_per_user and not self.noise:
+            raise InputError("noise-per-user is about the noise that is learned: take noise+noise-per-user")
         if not (math.isfinite(self.centre) and 0 < self.unit < math.inf):
             raise InputError(f"centre must be a finite number and unit a positive one, not {self.centre} and "
                              f"{self.unit}")
@@ -65,12 +72,19 @@ class Ladder(Factorization):
         return self.rank + self.biases
 
     @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Those that the rows know nothing of."""
+        if not self.noise:
+            return ()
+        return (NoisePerUser(self.num_users),) if self.noise_per_user else (Noise(),)
+
+    @property
     def sites(self) -> dict[str, tuple[int, ...]]:
         found = super().sites
         if self.biases:
             found |= {"user_bias": (self.num_users,), "item_bias": (self.num_items,)}
-        if self.noise:
-            found["sigma2"] = ()
+        for rung in self.rungs:
+            found |= rung.sites
         if self.hierarchical:
             for side in "UV":
                 found |= {f"mean_{side}": (self.width,), f"precision_{side}": (self.width, self.width)}
@@ -84,14 +98,20 @@ class Ladder(Factorization):
             for side in "UV":
                 mean, precision = latents[f"mean_{side}"], latents[f"precision_{side}"]
                 total = total + wishart.log_prob(precision) + log_gaussian(mean, 0 * mean, STRENGTH * precision)
-        if self.noise:
-            total = total + self._inverse_gamma().log_prob(latents["sigma2"])
-        variance = torch.as_tensor(self.noise_of(latents), dtype=torch.float64)
-        error = data.rating - self.quantities(latents, data.pairs)["prediction"]
-        return total - 0.5 * ((error**2).sum(-1) / variance + len(data) * torch.log(2 * math.pi * variance))
+        for rung in self.rungs:
+            total = total + rung.log_prior(latents)
+        variance = torch.as_tensor(self.noise_of(latents, data), dtype=torch.float64)
+        error = data.rating - self.expected(latents, data)
+        return total - 0.5 * (error**2 / variance + torch.log(2 * math.pi * variance)).sum(-1)
 
-    def noise_of(self, latents: Latents) -> Tensor | float:
-        return self.unit**2 * latents["sigma2"] if self.noise else self.noise_variance
+    def noise_of(self, latents: Latents, at: Ratings | None = None) -> Tensor | float:
+        if not self.noise:
+            return self.noise_variance
+        if at is None:
+            return self.unit**2 * latents["sigma2"]
+        if self.noise_per_user:
+            return self.unit**2 / latents["precision_user"].index_select(-1, at.user)
+        return self.unit**2 * latents["sigma2"][..., None]
 
     def _log_rows(self, latents: Latents) -> Tensor:
         total = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -109,8 +129,8 @@ class Ladder(Factorization):
             return torch.randn(shape, generator=rng, dtype=torch.float64, device=rng.device)
 
         found: Latents = {}
-        if self.noise:
-            found["sigma2"] = SCALE / gamma(rng, torch.tensor(SHAPE, dtype=torch.float64, device=rng.device))
+        for rung in self.rungs:
+            found |= rung.prior(rng)
         D = self.width
         for side, count in zip("UV", (self.num_users, self.num_items), strict=True):
             rows = math.sqrt(self.prior_variance) * normal(count, D)
@@ -136,8 +156,9 @@ class Ladder(Factorization):
         if not self.noise:
             return plain
         mean = self.quantities(latents)["prediction"]
-        scale = torch.sqrt(torch.as_tensor(self.noise_of(latents)) / self.noise_variance)
-        return Ratings(plain.user, plain.item, mean + scale * (plain.rating - mean), self.num_users, self.num_items)
+        scale = torch.sqrt(torch.as_tensor(self.noise_of(latents, plain)) / self.noise_variance)
+        rating = self.expected(latents, plain) + scale * (plain.rating - mean)
+        return replace(plain, rating=rating)
 
     def quantities(self, latents: Latents, pairs: Pairs | None = None) -> dict[str, Tensor]:
         pairs = self.pairs if pairs is None else pairs
@@ -190,10 +211,6 @@ class Ladder(Factorization):
         return Wishart(torch.tensor(float(D), dtype=torch.float64, device=self.device),
                        precision_matrix=torch.eye(D, dtype=torch.float64, device=self.device), validate_args=False)
 
-    def _inverse_gamma(self) -> InverseGamma:
-        shape, scale = torch.tensor([SHAPE, SCALE], dtype=torch.float64, device=self.device)
-        return InverseGamma(shape, scale, validate_args=False)
-
     def program(self, data: Ratings, batch_size: int | None = None, batch: Tensor | None = None) -> None:
         """The same as a Pyro program: the sites above in the order in which they depend on each other, in the plain
         one's plates, with its minibatches. A row and its bias are one draw, in two sites.
@@ -203,8 +220,8 @@ class Ladder(Factorization):
 
         zero, K = data.rating.new_zeros(()), self.rank
         latents: Latents = {}
-        if self.noise:
-            latents["sigma2"] = pyro.sample("sigma2", dist.InverseGamma(zero + SHAPE, zero + SCALE))
+        for rung in self.rungs:
+            latents |= rung.program(zero)
         for (side, bias), plate, count in zip(SIDES, ("users", "items"), (self.num_users, self.num_items), strict=True):
             if not self.hierarchical:
                 entry = dist.Normal(zero, zero + math.sqrt(self.prior_variance))
@@ -221,7 +238,7 @@ class Ladder(Factorization):
                     own = precision[K, K]
                     shifted = mean[..., K] - ((latents[side] - mean[..., :K]) @ precision[:K, K]) / own
                     latents[bias] = pyro.sample(bias, dist.Normal(shifted, own.rsqrt()))
-        self.observe(latents, data, (zero + self.noise_of(latents)).sqrt(), batch_size, batch)
+        self.observe(latents, data, batch_size, batch)
 
     def _row_prior(self, side: str, zero: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and precision of a side's rows, as sites of the program."""
@@ -244,7 +261,7 @@ def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> F
     for rung in rungs:
         if rung not in RUNGS:
             raise unknown("rung of the model", rung, ("plain", *RUNGS))
-    chosen: dict[str, Any] = dict.fromkeys(rungs, True)
+    chosen: dict[str, Any] = dict.fromkeys((rung.replace("-", "_") for rung in rungs), True)
     return replace(Ladder(num_users, num_items, rank, **more), **chosen)
 
 

@@ -101,7 +101,7 @@ def predictions(folder: Path, observed: np.ndarray, results: Sequence[Result]) -
     picked = np.linspace(0, len(observed) - 1, min(SHOWN_PAIRS, len(observed))).astype(int)
     for axis, r in zip(grid.ravel(), results, strict=False):
         mean = r.expected["test_mean"]
-        noise = float(r.expected["noise_variance"])
+        noise = r.expected.get("test_noise", r.expected["noise_variance"])
         half = NORMAL_90 * np.sqrt(r.expected["test_spread"] ** 2 + noise)
         inside = np.abs(observed - mean) <= half
         order = picked[np.argsort(mean[picked])]

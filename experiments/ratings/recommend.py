@@ -49,7 +49,8 @@ def recommend(this: Run, user: str, top: int, train: Ratings, pairs: Pairs, resu
 def interval(result: Result, train: Ratings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Predictive means and the ends of their intervals, at the pairs that the fit was asked for."""
     mean = result.expected["ask_mean"]
-    sd = np.sqrt(result.expected["ask_spread"] ** 2 + result.expected["noise_variance"])
+    noise = result.expected.get("ask_noise", result.expected["noise_variance"])
+    sd = np.sqrt(result.expected["ask_spread"] ** 2 + noise)
     low, high = mean - NORMAL_90 * sd, mean + NORMAL_90 * sd
     return (mean, np.clip(low, *train.scale), np.clip(high, *train.scale)) if train.scale else (mean, low, high)
 

@@ -24,7 +24,7 @@ def doubts(result: Result, test: np.ndarray) -> list[str]:
     if abs(inside - LEVEL) > max(FAR, 4 * (LEVEL * (1 - LEVEL) / n) ** 0.5):
         said.append(f"{result.name}'s {LEVEL:.0%} intervals hold {inside:.0%} of the test ratings: it is too "
                     f"{'sure' if inside < LEVEL else 'unsure'} of them.")
-    noise = float(result.expected["noise_variance"])
+    noise = float(np.mean(result.expected.get("test_noise", result.expected["noise_variance"])))
     error = float(((test - result.expected["test_mean"]) ** 2).mean())
     expected = noise + float((result.expected["test_spread"] ** 2).mean())
     if n >= FEW and not FITS[0] <= error / expected <= FITS[1]:

@@ -49,6 +49,8 @@ def blocks(model: Factorization, noise_by: str = "conditional", engine: str = "a
     if ladder and ladder.noise:
         how = partial(NUTS, max_tree_depth=4) if noise_by == "nuts" else partial(_noise, ladder, engine)
         found.append((how, ["sigma2"]))
+    if ladder and ladder.noise_per_user:
+        found.append((partial(_noise_of_users, ladder, engine), ["precision_user"]))
     if ladder and ladder.hierarchical:
         more = [site for site in ladder.sites if site.startswith(("weights", "ridge"))]
         found.append((partial(_hyper, ladder), ["mean_U", "precision_U", "mean_V", "precision_V", *more]))
@@ -85,6 +87,10 @@ def _rows(model: Factorization, engine: str, sites: list[str], values: Latents, 
 
 def _noise(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latents:
     return ladder_gibbs.noise(global_one(model.device), model, values, data, engine)
+
+
+def _noise_of_users(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latents:
+    return ladder_gibbs.noise_of_users(global_one(model.device), model, values, data, engine)
 
 
 def _hyper(model: Ladder, values: Latents, data: Ratings) -> dict[str, Tensor]:

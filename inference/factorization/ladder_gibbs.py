@@ -4,6 +4,8 @@ A sweep draws, each from its exact conditional: the noise variance, the mean and
 then all users (with their biases) given the items, then all items given the users.
 
     sigma^2 | rest         InverseGamma(3 + N/2, 2 + 1/2 sum_n (r_n - prediction_n)^2)
+    w_i | rest             Gamma(4 + n_i / 2, 4 sigma^2 + 1/2 sum_n (r_n - prediction_n)^2)           (noise-per-user)
+    sigma^2 | w            Gamma(2 + 4 users, 2 + 4 sum_i w_i)                                        (noise-per-user)
     precision | rows       Wishart(D + n, (I + S + 2 n / (2 + n) m m')^-1),    m, S the rows' mean and scatter
     mean | precision, rows N(n m / (2 + n), ((2 + n) precision)^-1)            (n rows; Salakhutdinov and Mnih 2008)
     B | rest               (F'F + ridge I)^-1 [F'(rows - mean + E) + ridge^1/2 E'],   rows of E, E' ~ N(0, precision^-1)
@@ -26,7 +28,8 @@ from torch import Tensor
 
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
-from inference.factorization.parts.by_row import sides
+from inference.factorization.parts.by_row import Rows, sides
+from inference.factorization.parts.noise_per_user import precisions, typical
 from inference.factorization.parts.predict import predict
 from inference.factorization.parts.row_conditional import Prior
 from inference.factorization.parts.row_conditional import draw as draw_rows
@@ -34,8 +37,9 @@ from inference.method import Family, Info, Latents
 from models.densities import gamma, gaussian_draw, wishart_draw
 from models.factorization import Factorization
 from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
-from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
+from models.ladder import STRENGTH, Ladder
 from models.ratings import Ratings
+from models.rungs.noise import SCALE, SHAPE
 
 FAMILY = Family.MCMC
 
@@ -62,6 +66,8 @@ def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: La
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     latents = dict(state.latents)
     if isinstance(model, Ladder):
+        if model.noise_per_user:
+            latents |= noise_of_users(rng, model, latents, data, state.engine)
         if model.noise:
             latents |= noise(rng, model, latents, data, state.engine)
         if model.hierarchical:
@@ -77,13 +83,29 @@ def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
 def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V: Tensor, engine: str) -> Latents:
     """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D)."""
     latents = dict(latents)
-    variance = float(model.noise_of(latents))
-    for side, other, ratings, z in zip("UV", "VU", sides(model, data), (z_U, z_V), strict=True):
+    both, variance = observed(model, latents, data)
+    for side, other, ratings, z in zip("UV", "VU", both, (z_U, z_V), strict=True):
         table, offset = model.regressors(model.rows(latents, other))
         drawn = draw_rows(ratings, table, row_prior(model, latents, side), variance, z, column_offset=offset,
                           engine=engine)
         latents |= model.from_rows(drawn, side)
     return latents
+
+
+def observed(model: Factorization, latents: Latents, data: Ratings) -> tuple[tuple[Rows, Rows], float]:
+    """Both sides' ratings as their rows are linear in them, and the noise variance that their weights are in units of.
+
+    Effects that are not of rows come off the ratings; where each has a noise of its own, its precision is its weight.
+    """
+    both, variance = sides(model, data), torch.as_tensor(model.noise_of(latents, data), dtype=torch.float64)
+    effects = model.effects(latents, data)
+    one = variance.numel() == 1
+    if effects is None and one:
+        return both, float(variance)
+    rating = None if effects is None else data.rating - effects
+    weight = None if one else 1 / variance
+    users, items = (rows.working(rating, weight) for rows in both)
+    return (users, items), float(variance) if one else 1.0
 
 
 def row_means(model: Factorization, latents: Latents, side: str) -> Tensor | None:
@@ -99,11 +121,26 @@ def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
     return Prior.of(model)
 
 
+def errors(model: Ladder, latents: Latents, data: Ratings, engine: str) -> Tensor:
+    """What the ratings are off what is expected of them, (N,), standard units."""
+    error = data.rating - predict(*model.product(latents), data.user, data.item, engine)
+    effects = model.effects(latents, data)
+    return (error if effects is None else error - effects) / model.unit
+
+
 def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
     """The noise variance, (), in squared standard units."""
-    error = (data.rating - predict(*model.product(latents), data.user, data.item, engine)) / model.unit
+    if model.noise_per_user:
+        return typical(rng, latents["precision_user"])
+    error = errors(model, latents, data, engine)
     shape = torch.tensor(SHAPE + len(data) / 2, dtype=torch.float64, device=error.device)
     return {"sigma2": (SCALE + 0.5 * (error @ error)) / gamma(rng, shape)}
+
+
+def noise_of_users(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
+    """The users' noise precisions, (users,)."""
+    error = errors(model, latents, data, engine)
+    return precisions(rng, latents["sigma2"], error, data.user, model.num_users)
 
 
 def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Latents:

@@ -7,7 +7,8 @@
 
 The draws t are: for MCMC all those since warm-up ended (until then, since the start); for a variational
 method `samples` fresh ones from q after every step; for a point the point. The noise variance s is the model's
-`noise_of`, in squared rating units. Cost of a draw: N K, and one exponential a pair. Memory: one number a pair.
+`noise_of` at the pair, in squared rating units. Cost of a draw: N K, and one exponential a pair. Memory: one number a
+pair.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Moments:
     prediction: Float64[Tensor, "n"]
     square: Float64[Tensor, "n"]  # of the prediction
     below: Float64[Tensor, "n"]  # Phi, for the PIT; means nothing where no rating is known
+    noise: Float64[Tensor, "n"]  # variance
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Predictive:
     def start(self) -> Memory:
         """No draw yet."""
         total = {name: torch.zeros_like(ratings.rating) for name, ratings in self.sorted.items()}
-        return Memory(0, False, 0.0, total, {name: Moments(*(torch.zeros_like(ratings.rating) for _ in range(3)))
+        return Memory(0, False, 0.0, total, {name: Moments(*(torch.zeros_like(ratings.rating) for _ in range(4)))
                                              for name, ratings in self.detailed.items()})
 
     def update(self, memory: Memory, draw: Callable[[], Latents], warm: bool) -> tuple[Memory, dict[str, float]]:
@@ -137,8 +139,8 @@ class Predictive:
     def finish(self, memories: Sequence[Memory]) -> dict[str, np.ndarray]:
         """The answer of all chains together, in the order of the ratings that were given.
 
-        <set>_nll, <set>_rmse (); <set>_mean, <set>_spread of the prediction, <set>_pit, and log p(r) as
-        <set>_log_density, each (pairs,); noise_variance
+        <set>_nll, <set>_rmse (); <set>_mean, <set>_spread of the prediction, <set>_pit, log p(r) as
+        <set>_log_density, and where it differs by pair <set>_noise, the variance, each (pairs,); noise_variance
         """
         draws = sum(m.draws for m in memories)
         if not draws:
@@ -154,6 +156,9 @@ class Predictive:
             square = torch.stack([p.square for p in parts]).sum(0) / draws
             arrays[f"{name}_mean"] = self._clipped(mean).cpu().numpy()
             arrays[f"{name}_spread"] = (square - mean**2).clamp(min=0).sqrt().cpu().numpy()
+            noise = (torch.stack([p.noise for p in parts]).sum(0) / draws).cpu().numpy()
+            if not np.allclose(noise, found["noise_variance"], rtol=1e-9, equal_nan=True):
+                arrays[f"{name}_noise"] = noise
             if name != "ask":
                 arrays[f"{name}_pit"] = (torch.stack([p.below for p in parts]).sum(0) / draws).cpu().numpy()
                 density = torch.empty_like(logs[name])
@@ -165,20 +170,21 @@ class Predictive:
         """The memory with these draws in it; the NLL of the last of them alone, and of all so far, by set."""
         noise = [float(self.model.noise_of(latents)) for latents in stack]
         draws = memory.draws + len(stack)
-        factors = (*self._stacked(stack), np.array(noise)) if self.compiled else None
+        factors = self._stacked(stack) if self.compiled else None
         for name, sums in memory.moments.items():
             if factors:
-                predictive_numba.detail(*factors, *self.detailed_arrays[name],
-                                        *(x.numpy() for x in vars(sums).values()))
+                predictive_numba.detail(*factors, *self._of_pairs(stack, self.detailed[name]),
+                                        *self.detailed_arrays[name], *(x.numpy() for x in vars(sums).values()))
             else:
-                predictive_torch.detail(self.model, self.detailed[name], stack, noise, **vars(sums))
+                predictive_torch.detail(self.model, self.detailed[name], stack, **vars(sums))
         last, pooled = {}, {}
         for name, total in memory.total.items():
             if factors:
-                energy, log_total = predictive_numba.score(*factors, *self.arrays[name], total.numpy())
+                energy, log_total = predictive_numba.score(*factors, *self._of_pairs(stack, self.sorted[name]),
+                                                           *self.arrays[name], total.numpy())
             else:
-                energy, log_total = predictive_torch.score(self.model, self.sorted[name], total, stack, noise)
-            last[name] = HALF_LOG_2PI + 0.5 * math.log(noise[-1]) + energy
+                energy, log_total = predictive_torch.score(self.model, self.sorted[name], total, stack)
+            last[name] = HALF_LOG_2PI + energy
             pooled[name] = HALF_LOG_2PI + math.log(draws) - log_total
         return replace(memory, draws=draws, noise=memory.noise + sum(noise)), last, pooled
 
@@ -187,6 +193,17 @@ class Predictive:
         products = [self.model.product(latents) for latents in stack]
         U, V = (torch.stack(side) if len(side) > 1 else side[0][None] for side in zip(*products, strict=True))
         return U.contiguous().numpy(), V.contiguous().numpy()
+
+    def _of_pairs(self, stack: list[Latents], at: Ratings) -> Arrays:
+        """The noise variance of every draw, (D,), and what the pairs have of their own of it, see
+        `predictive_numba.score`."""
+        s = [predictive_torch.variance(self.model, latents, at) for latents in stack]
+        effects = [self.model.effects(latents, at) for latents in stack]
+        none = np.empty((len(stack), 0))
+        offset = none if effects[0] is None else np.stack([x.numpy() for x in effects if x is not None])
+        if all(x.numel() == 1 for x in s):
+            return torch.cat(s).numpy(), offset, none
+        return np.ones(len(stack)), offset, torch.stack([x.expand(len(at)) for x in s]).rsqrt_().numpy()
 
     def _rmse(self, memories: Sequence[Memory]) -> dict[str, float]:
         draws = sum(m.draws for m in memories)

@@ -9,7 +9,7 @@ from models.ladder import RUNGS
 
 def learned(*rungs: str) -> Seen:
     """Whether just these rungs of the ladder are there."""
-    return lambda m, d: [rung for rung in RUNGS if getattr(m, rung, False)] == list(rungs)
+    return lambda m, d: [rung for rung in RUNGS if getattr(m, rung.replace("-", "_"), False)] == list(rungs)
 
 
 ROWS = ("rank 1", "rank 2", "more users than items", "more items than users", "an item with one rating",
@@ -21,7 +21,9 @@ SHOWS: dict[str, Seen] = {
     "learned priors alone": learned("hierarchical"),
     "biases alone": learned("biases"),
     "learned noise and priors": learned("noise", "hierarchical"),
-    "learned noise, priors and biases": learned(*RUNGS),
+    "learned noise, priors and biases": learned("noise", "hierarchical", "biases"),
+    "a noise for every user": learned("noise", "noise-per-user"),
+    "a noise for every user, priors and biases": learned("noise", "hierarchical", "biases", "noise-per-user"),
     "nothing learned but the rows": learned(),
     **{name: coverage.SHOWS[name] for name in ROWS},
 }

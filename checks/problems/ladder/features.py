@@ -1,6 +1,7 @@
 """What is measured where the noise, the priors of the rows or biases are learned too (models/ladder.py).
 
     Phi^-1(P(sigma^2 <= its value | rest)) ~ N(0, 1),    sigma^2 | rest ~ InverseGamma(3 + N/2, 2 + squared errors / 2)
+                                             and alike for the Gammas of a noise for every user
     sqrt(2 + n) L'(mean - m) ~ N(0, I),                  L L' = precision, m = sum of the rows / (2 + n)
 
 and the whitened residuals of the rows, with their biases, as in `checks/problems/factorization/features.py`.
@@ -16,16 +17,26 @@ from checks.problems.factorization import features as plain
 from checks.problems.factorization.features import chi_square, whitened
 from checks.problems.factorization.replicates import Replicates
 from checks.problems.problem import Features
-from checks.right.factorization.pieces import Side, conditional, items, users
+from checks.right.factorization.pieces import Side, add, items, users
 from inference.method import Latents
+from models.factorization import gather
 from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
-from models.ladder import SCALE, SHAPE, SIDES, STRENGTH, Ladder
+from models.ladder import SIDES, STRENGTH, Ladder
+from models.rungs import noise_per_user as per_user
+from models.rungs.noise import SCALE, SHAPE
+from models.rungs.noise_per_user import ALIKE
 
 
 def free(model: Ladder, latents: Latents, data: Replicates) -> Features:
     """Data-dependent functions: those of the plain model, and of what is learned besides."""
     found = plain.free(model, latents, data)
-    error = (data.rating - model.quantities(latents, data.pairs)["prediction"]) / model.unit
+    error = errors(model, latents, data)
+    if model.noise_per_user:
+        w = latents["precision_user"]
+        found["sum of precisions", "precision_user"] = w.sum(-1)
+        found["sum of their logarithms", "precision_user"] = w.log().sum(-1)
+        found["precisions times the typical variance", "precision_user"] = (w * latents["sigma2"][:, None]).sum(-1)
+        found["squared error times the precisions", "all ratings"] = (w[:, data.user] * error.square()).sum(-1)
     if model.noise:
         found["noise variance", "sigma2"] = latents["sigma2"]
         found["squared error over the noise variance", "all ratings"] = error.square().sum(-1) / latents["sigma2"]
@@ -61,8 +72,10 @@ def normal(model: Ladder, latents: Latents, data: Replicates) -> Features:
             found |= of_mean(model, side.site, latents)
         if isinstance(model, Featured):
             found |= of_weights(model, side.site, latents)
-    if model.noise:
-        error = (data.rating - model.quantities(latents, data.pairs)["prediction"]) / model.unit
+    if model.noise_per_user:
+        found |= of_precisions(latents, errors(model, latents, data), data)
+    elif model.noise:
+        error = errors(model, latents, data)
         rate = SCALE + 0.5 * error.square().sum(-1)
         shape = torch.full_like(rate, SHAPE + len(data) / 2)
         p = gammaincc(shape, rate / latents["sigma2"])
@@ -70,17 +83,38 @@ def normal(model: Ladder, latents: Latents, data: Replicates) -> Features:
     return found
 
 
+def errors(model: Ladder, latents: Latents, data: Replicates) -> Tensor:
+    """What ratings are off what is expected of them, (n, N), standard units."""
+    return (data.rating - model.expected(latents, data)) / model.unit  # type: ignore[arg-type]
+
+
+def of_precisions(latents: Latents, error: Tensor, data: Replicates) -> Features:
+    """Quantiles of a noise for every user, and of the typical one."""
+    w, sigma2 = latents["precision_user"], latents["sigma2"]
+    squares = torch.zeros_like(w).index_add(-1, data.user, error.square())
+    count = torch.bincount(data.user, minlength=w.shape[-1])
+    p = gammainc((ALIKE + count / 2).expand_as(w), (ALIKE * sigma2[:, None] + squares / 2) * w)
+    rate = per_user.RATE + ALIKE * w.sum(-1)
+    q = gammainc(torch.full_like(rate, per_user.SHAPE + ALIKE * w.shape[-1]), rate * sigma2)
+    z, typical = (ndtri(x.clamp(1e-12, 1 - 1e-12)) for x in (p, q))
+    found: Features = {("quantile of the noise variance given the rest", "sigma2"): typical}
+    return found | {("quantile given the rest", f"precision_user[{i}]"): z[:, i] for i in range(w.shape[-1])}
+
+
 def residuals(model: Ladder, side: Side, latents: Latents, data: Replicates, offset: str) -> Features:
     """Of the rows of a side, (u_i, b_i) or (v_j, c_j)."""
-    sigma = latents["sigma2"].sqrt()[:, None] if model.noise else torch.tensor([[model.noise_variance**0.5]])
-    given, rating = latents[side.other], (data.rating - model.centre) / model.unit
+    variance = torch.as_tensor(model.noise_of(latents, data), dtype=torch.float64)  # type: ignore[arg-type]
+    sigma, given = variance.sqrt() / model.unit, latents[side.other]
+    more = model.effects(latents, data)  # type: ignore[arg-type]
+    rating = (data.rating - model.centre - (0.0 if more is None else more)) / model.unit
     if model.biases:
         given = torch.cat([given, torch.ones_like(given[..., :1])], -1)
         rating = rating - latents[offset].index_select(-1, side.column)
-    precision, shift = conditional(side, given / sigma[..., None], rating / sigma, 1.0, 1.0)
+    x = gather(given, side.column) / sigma[..., None]
+    shift = add(side, x * (rating / sigma)[..., None], 1)
     eye = torch.eye(model.width, dtype=torch.float64)
     prior = latents[f"precision_{side.site}"] if model.hierarchical else eye / model.prior_variance
-    precision = precision - eye + prior[..., None, :, :]
+    precision = add(side, x[..., :, None] * x[..., None, :], 2) + prior[..., None, :, :]
     rated = torch.bincount(side.row, minlength=side.rows) > 0
     if model.hierarchical:
         means = model.row_means(latents, side.site)

@@ -28,8 +28,11 @@ from inference.method import Latents
 from models.densities import gamma, gaussian_draw
 from models.factorization import SMALL
 from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
-from models.ladder import SCALE, SHAPE, STRENGTH, Ladder
+from models.ladder import STRENGTH, Ladder
+from models.rungs import noise_per_user as users
+from models.rungs.noise import SCALE, SHAPE
 
+FIVE_BY_FOUR = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (1, 0), (1, 1), (2, 2), (4, 1), (4, 2))
 SEEN = 30.0  # no rating of a problem here is larger: about 3 in 4 sets of ratings of the ladder's whole model
 
 
@@ -52,6 +55,10 @@ def problems() -> list[Problem]:
             problem("5 users x 3 items, rank 1, learned noise and biases, ratings near 70 in units of 20", Ladder(
                 5, 3, 1, prior_variance=1.2, pairs=pairs(ALL_OF_FIVE_BY_THREE), noise=True, biases=True, centre=70.0,
                 unit=20.0)),
+            problem("5 users x 4 items, rank 1, a noise for every user", Ladder(
+                5, 4, 1, prior_variance=1.4, pairs=pairs(FIVE_BY_FOUR), noise=True, noise_per_user=True)),
+            problem("4 users x 5 items, rank 1, a noise for every user, learned priors and biases", Ladder(
+                4, 5, 1, pairs=pairs(FOUR_BY_FIVE), noise=True, hierarchical=True, biases=True, noise_per_user=True)),
             plain()[0],
         ))]
 
@@ -68,9 +75,10 @@ def problem(name: str, model: Ladder) -> Problem[Ladder]:
 
     def drawn(rng: torch.Generator, n: int) -> Latents:
         latents = prior(rng, model, n)
-        variance = torch.as_tensor(model.noise_of(latents), dtype=torch.float64).expand(n)
-        mean = model.quantities(latents)["prediction"]
-        return latents | {"rating": mean + variance.sqrt()[:, None] * randn(rng, n, len(user))}
+        blank = Replicates(user, item, torch.zeros(n, len(user)).double(), model.num_users, model.num_items)
+        variance = torch.as_tensor(model.noise_of(latents, blank), dtype=torch.float64)  # type: ignore[arg-type]
+        mean = model.expected(latents, blank)  # type: ignore[arg-type]  # as Ratings, with replicates
+        return latents | {"rating": mean + variance.sqrt() * randn(rng, n, len(user))}
 
     def joint(rng: torch.Generator, n: int) -> tuple[Latents, Replicates]:
         found = kept(rng, n, drawn, lambda x: (x["rating"] - model.centre).abs().amax(-1) < SEEN * model.unit)
@@ -99,7 +107,11 @@ def prior(rng: torch.Generator, model: Ladder, n: int) -> Latents:
                             f"weights_{side}": gaussian_draw(z, torch.zeros(()), of_weights)}
             rows = gaussian_draw(randn(rng, n, count, model.width), model.row_means(latents, side), precision[:, None])
         latents |= model.from_rows(rows, side)
-    if model.noise:
+    if model.noise_per_user:
+        latents["sigma2"] = gamma(rng, torch.full((n,), users.SHAPE, dtype=torch.float64)) / users.RATE
+        each = gamma(rng, torch.full((n, model.num_users), users.ALIKE, dtype=torch.float64))
+        latents["precision_user"] = each / (users.ALIKE * latents["sigma2"][:, None])
+    elif model.noise:
         latents["sigma2"] = SCALE / gamma(rng, torch.full((n,), SHAPE, dtype=torch.float64))
     return latents
 

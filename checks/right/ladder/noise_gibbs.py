@@ -8,7 +8,7 @@ import torch
 from checks.right.factorization.pieces import conditional, items, noise, normal, users
 from errors import InputError
 from models.densities import gamma
-from models.ladder import SCALE, SHAPE
+from models.rungs.noise import SCALE, SHAPE
 
 BATCHED = True
 
@@ -19,7 +19,7 @@ def transition(rng, latents, model, data):
 
 
 def squared_error(latents, model, data):
-    if getattr(model, "hierarchical", True) or model.biases:
+    if getattr(model, "hierarchical", True) or model.biases or model.noise_per_user:
         raise InputError("this kernel learns the noise and nothing else besides U and V")
     return (data.rating - model.quantities(latents, data.pairs)["prediction"]).square().sum(-1)
 

@@ -4,7 +4,7 @@ Symptom: the noise variance hardly varies.
 """
 
 from checks.right.ladder.noise_gibbs import squared_error, sweep
-from models.ladder import SCALE, SHAPE
+from models.rungs.noise import SCALE, SHAPE
 
 BATCHED = True
 

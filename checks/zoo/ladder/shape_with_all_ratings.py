@@ -4,7 +4,7 @@ Symptom: the noise comes out too small, and too sure.
 """
 
 from checks.right.ladder.noise_gibbs import draw_variance, squared_error, sweep
-from models.ladder import SHAPE
+from models.rungs.noise import SHAPE
 
 BATCHED = True
 

@@ -23,6 +23,7 @@ from inference.threads import over_rows
 
 FLOOR = -690.0  # exp of it is still a normal double
 BLOCK = 1024
+LOW, HIGH = math.exp(-10), math.exp(10)  # roots between which no total is out of range
 CHUNK = 256  # so many mantissas are multiplied: below 2^256
 
 LOG_2 = math.log(2)
@@ -56,6 +57,18 @@ def energies(scale: float, e: ndarray) -> tuple[float, float]:
     return total, as_float(largest)
 
 
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def scaled(offset: ndarray, root: ndarray, e: ndarray) -> tuple[float, float]:
+    """e -> (e - offset) root in place, for offsets and roots of each pair's own or none; the ends of the roots."""
+    low, high = 1.0, 1.0
+    for n in range(len(offset)):
+        e[n] -= offset[n]
+    for n in range(len(root)):
+        e[n] *= root[n]
+        low, high = min(low, root[n]), max(high, root[n])
+    return low, high
+
+
 @njit(cache=True, nogil=True)
 def any_coded(total: ndarray) -> bool:
     """Whether one is negative, that is, a logarithm."""
@@ -70,6 +83,13 @@ def add(offset: float, q: ndarray, total: ndarray) -> None:
     """total[n] += exp(offset - q[n])"""
     for n in range(len(total)):
         total[n] += exp(offset - q[n])
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def add_rooted(root: ndarray, q: ndarray, total: ndarray) -> None:
+    """total[n] += root[n] exp(-q[n])"""
+    for n in range(len(total)):
+        total[n] += root[n] * exp(-q[n])
 
 
 @njit(cache=True, nogil=True)
@@ -110,11 +130,11 @@ def sum_of_coded(total: ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
-def score_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarray, K: int, user: ndarray,
-                 item: ndarray, rating: ndarray, total: ndarray, sums: ndarray) -> None:
+def score_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarray, offset: ndarray, root: ndarray,
+                 K: int, user: ndarray, item: ndarray, rating: ndarray, total: ndarray, sums: ndarray) -> None:
     """Blocks first..last-1: every draw of U (D, users K) and V (D, items K) is added to `total`.
 
-    sums[block] = the energies of the last draw, and the logs of the totals after it.
+    sums[block] = the energies of the last draw with its log(s) / 2, and the logs of the totals after it.
     """
     buffer = np.empty(BLOCK)
     for block in range(first, last):
@@ -124,35 +144,49 @@ def score_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarra
         coded = any_coded(here)
         for d in range(len(variance)):
             residuals(U[d], V[d], K, user[start:stop], item[start:stop], rating[start:stop], e)
+            own = root[d, start:stop]
+            low, high = scaled(offset[d, start:stop], own, e)
             sums[block, 0], largest = energies(0.5 / variance[d], e)
-            offset = -0.5 * math.log(variance[d])
-            if largest - offset < -FLOOR and abs(offset) < 10.0 and not coded:
-                add(offset, e, here)
+            constant = -0.5 * math.log(variance[d])
+            sums[block, 0] -= constant * len(e)
+            for n in range(len(own)):
+                sums[block, 0] -= math.log(own[n])
+            fair = largest - constant < -FLOOR - 20.0 and abs(constant) < 10.0 and low > LOW and high < HIGH
+            if fair and not coded and len(own) == 0:
+                add(constant, e, here)
+            elif fair and not coded:
+                add_rooted(own, e, here)
             else:
-                add_exactly(offset, e, here)
+                for n in range(len(own)):
+                    e[n] -= math.log(own[n])
+                add_exactly(constant, e, here)
                 coded = any_coded(here) or not here.min() > 0
         sums[block, 1] = sum_of_coded(here) if coded else sum_of_logs(here)
 
 
-def score(U: ndarray, V: ndarray, variance: ndarray, user: ndarray, item: ndarray, rating: ndarray,
-          total: ndarray) -> tuple[float, float]:
+def score(U: ndarray, V: ndarray, variance: ndarray, offset: ndarray, root: ndarray, user: ndarray, item: ndarray,
+          rating: ndarray, total: ndarray) -> tuple[float, float]:
     """Add D draws to `total` (N,), in place: U (D, users, K), V (D, items, K), noise variances (D,).
 
-    user, item (N,) uint32, best ordered by user; rating (N,). Returns the mean energy of the last draw and the
-    mean log of the totals after it, both without the constants log(2 pi s) / 2. The same bytes whatever the threads.
+    user, item (N,) uint32, best ordered by user; rating (N,). What a pair has of its own, (D, N) or (D, 0): `offset`
+    is added to its prediction; `root` is 1 / sqrt(s), and its variance is 1 here. Returns the mean energy of the last
+    draw with log(s) / 2, and the mean log of the totals after it, both without log(2 pi) / 2. The same bytes whatever
+    the threads.
     """
     D, _, K = U.shape
     work = starts(len(rating))
     sums = np.empty((len(work) - 1, 2))
-    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, K, user, item, rating, total, sums)
+    over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, offset, root, K, user, item, rating,
+              total, sums)
     energy, log_total = sums.sum(0) / len(rating)
     return float(energy), float(log_total)
 
 
 @njit(cache=True, nogil=True)
-def detail_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarray, K: int, user: ndarray,
-                  item: ndarray, rating: ndarray, prediction: ndarray, square: ndarray, below: ndarray) -> None:
-    """Blocks first..last-1: every draw's predictions, their squares, and Phi((r - prediction) / sqrt(s)), added up."""
+def detail_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarray, offset: ndarray, root: ndarray,
+                  K: int, user: ndarray, item: ndarray, rating: ndarray, prediction: ndarray, square: ndarray,
+                  below: ndarray, noise: ndarray) -> None:
+    """Blocks first..last-1: every draw's predictions, their squares, Phi((r - prediction) / sqrt(s)) and s, summed."""
     buffer = np.empty(BLOCK)
     for block in range(first, last):
         start = block * BLOCK
@@ -160,20 +194,23 @@ def detail_blocks(first: int, last: int, U: ndarray, V: ndarray, variance: ndarr
         e = buffer[: stop - start]
         for d in range(len(variance)):
             residuals(U[d], V[d], K, user[start:stop], item[start:stop], rating[start:stop], e)
-            scale = -math.sqrt(0.5 / variance[d])
+            scaled(offset[d, start:stop], root[d, :0], e)
+            common = math.sqrt(1 / variance[d])
             for n in range(start, stop):
                 p = rating[n] - e[n - start]
                 prediction[n] += p
                 square[n] += p * p
-                below[n] += 0.5 * math.erfc(scale * e[n - start])
+                one = root[d, n] if root.shape[1] > 0 else common
+                below[n] += 0.5 * math.erfc(-math.sqrt(0.5) * one * e[n - start])
+                noise[n] += 1 / one**2
 
 
-def detail(U: ndarray, V: ndarray, variance: ndarray, user: ndarray, item: ndarray, rating: ndarray,
-           prediction: ndarray, square: ndarray, below: ndarray) -> None:
+def detail(U: ndarray, V: ndarray, variance: ndarray, offset: ndarray, root: ndarray, user: ndarray, item: ndarray,
+           rating: ndarray, prediction: ndarray, square: ndarray, below: ndarray, noise: ndarray) -> None:
     """What is kept of the predictions of D draws, added in place; arguments as in `score`, sums (N,)."""
     D, _, K = U.shape
-    over_rows(detail_blocks, starts(len(rating)), U.reshape(D, -1), V.reshape(D, -1), variance, K,
-              user, item, rating, prediction, square, below)
+    over_rows(detail_blocks, starts(len(rating)), U.reshape(D, -1), V.reshape(D, -1), variance, offset, root, K,
+              user, item, rating, prediction, square, below, noise)
 
 
 def starts(pairs: int) -> ndarray:

@@ -104,10 +104,12 @@ class Fit:
         """The two matrices of every draw whose rows' inner products are predictions."""
         return [(a.numpy(), b.numpy()) for a, b in (self.model.product(latents) for latents in self.draws)]
 
-    @cached_property
-    def noise(self) -> np.ndarray:
-        """Noise variance of every draw."""
-        return np.array([float(self.model.noise_of(latents)) for latents in self.draws])
+    def noise(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Noise variance of every draw at pairs of users and items, (D, P)."""
+        who, what = (torch.from_numpy(index.astype(np.int64)) for index in (user, item))
+        at = Ratings(who, what, torch.zeros(len(user), dtype=torch.float64), len(self.user_ids), len(self.item_ids))
+        found = (torch.as_tensor(self.model.noise_of(latents, at), dtype=torch.float64) for latents in self.draws)
+        return np.stack([variance.expand(len(at)).numpy() for variance in found])
 
     @property
     def encoding(self) -> Encoding | None:
@@ -147,7 +149,7 @@ class Fit:
         if rows is not None:
             return components(self.model, self.draws, rows, user, item)
         m = np.stack([np.einsum("pk,pk->p", A[user], B[item]) for A, B in self.factors])
-        return m, np.broadcast_to(self.noise[:, None], m.shape)
+        return m, self.noise(user, item)
 
     def _others(self, user: np.ndarray, item: np.ndarray, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
         """By the means of whichever side is known; one component."""

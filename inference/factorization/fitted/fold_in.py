@@ -5,7 +5,8 @@
 
 Exact given V_d and the other latents theta_d: what a refit that holds them fixed gives. With features the prior mean of
 a new user's row is that of theirs: mean_d + F_new B_d. What new ratings say about V
-is left out; draws of V are those of the fit, from q where it is variational. Cost of a user: D (n K^2 + K^3).
+is left out; draws of V are those of the fit, from q where it is variational; where the noise is learned a user, new
+ones are taken to be as noisy as is typical. Cost of a user: D (n K^2 + K^3).
 """
 
 from __future__ import annotations

@@ -68,15 +68,15 @@ def known(model: Factorization) -> dict[str, np.ndarray]:
 
 
 def predictions(model: Factorization, latents: Latents, at: Ratings) -> tuple[Tensor, Tensor]:
-    """Predictions at these pairs, (chain, draw, N), and their noise variances, (chain, draw, 1)."""
+    """Predictions of these ratings and their noise variances, both (chain, draw, N)."""
     chains, draws = next(iter(latents.values())).shape[:2]
     mean = torch.empty(chains, draws, len(at), dtype=torch.float64)
-    variance = torch.empty(chains, draws, 1, dtype=torch.float64)
+    variance = torch.empty_like(mean)
     for c in range(chains):
         for d in range(draws):
             one = {site: value[c, d].double() for site, value in latents.items()}
-            mean[c, d] = model.quantities(one, at.pairs)["prediction"]
-            variance[c, d] = torch.as_tensor(model.noise_of(one))
+            mean[c, d] = model.expected(one, at)
+            variance[c, d] = torch.as_tensor(model.noise_of(one, at))
     return mean, variance
 
 

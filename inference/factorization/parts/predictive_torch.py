@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -16,33 +14,42 @@ from models.ratings import Ratings
 CHUNK = 2**18  # pairs predicted at once
 
 
-def score(model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], stack: list[Latents],
-          noise: list[float]) -> tuple[float, float]:
-    """The draws in `stack`, of these noise variances, are added to `total`, in place.
+def score(model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], stack: list[Latents]
+          ) -> tuple[float, float]:
+    """The draws in `stack` are added to `total`, in place.
 
-    Returns the mean energy (r - prediction)^2 / (2 s) of the last draw, and the mean log of the totals after it.
+    Returns the mean over the pairs of (r - prediction)^2 / (2 s) + log(s) / 2 of the last draw, and the mean log of
+    the totals after it.
     """
     energy = log_total = 0.0
-    for latents, variance in zip(stack, noise, strict=True):
+    for latents in stack:
         energy = log_total = 0.0
-        for user, item, rating, here in zip(*(x.split(CHUNK) for x in (*ratings.pairs, ratings.rating, total)),
-                                            strict=True):
-            q = (rating - model.quantities(latents, (user, item))["prediction"]) ** 2 / (2 * variance)
-            log = torch.logaddexp(decode(here), -q - 0.5 * math.log(variance))
+        for first in range(0, len(ratings), CHUNK):
+            part = ratings.take(torch.arange(first, min(first + CHUNK, len(ratings)), device=ratings.device))
+            here, s = total[first : first + CHUNK], variance(model, latents, part)
+            q = (part.rating - model.expected(latents, part)) ** 2 / (2 * s) + 0.5 * s.log()
+            log = torch.logaddexp(decode(here), -q)
             here.copy_(encode(log))
             energy += float(q.sum()) / len(ratings)
             log_total += float(log.sum()) / len(ratings)
     return energy, log_total
 
 
-def detail(model: Factorization, ratings: Ratings, stack: list[Latents], noise: list[float],
-           prediction: Float64[Tensor, "n"], square: Float64[Tensor, "n"], below: Float64[Tensor, "n"]) -> None:
-    """Every draw's predictions, their squares, and Phi((r - prediction) / sqrt(s)), added up in place."""
-    for latents, variance in zip(stack, noise, strict=True):
-        new = model.quantities(latents, ratings.pairs)["prediction"]
+def detail(model: Factorization, ratings: Ratings, stack: list[Latents], prediction: Float64[Tensor, "n"],
+           square: Float64[Tensor, "n"], below: Float64[Tensor, "n"], noise: Float64[Tensor, "n"]) -> None:
+    """Every draw's predictions, their squares, Phi((r - prediction) / sqrt(s)) and noise variances, added up in
+    place."""
+    for latents in stack:
+        new, s = model.expected(latents, ratings), variance(model, latents, ratings)
         prediction.add_(new)
         square.addcmul_(new, new)
-        below.add_(torch.special.ndtr((ratings.rating - new) / math.sqrt(variance)))
+        below.add_(torch.special.ndtr((ratings.rating - new) / s.sqrt()))
+        noise.add_(s)
+
+
+def variance(model: Factorization, latents: Latents, at: Ratings) -> Tensor:
+    """The noise variances of these ratings, (N,) or (1,)."""
+    return torch.as_tensor(model.noise_of(latents, at), dtype=torch.float64, device=at.device).reshape(-1)
 
 
 def decode(total: Tensor) -> Tensor:

@@ -105,6 +105,41 @@ def test_nothing_underflows(engine):
             assert scores["train_nll"] == pytest.approx(exact, rel=1e-13)
 
 
+class Uneven(Factorization):
+    """A noise variance and an effect for every rating, by draw."""
+
+    def noise_of(self, latents, at=None):
+        spread = latents["U"][:, 0].square()
+        return 1.0 if at is None else 0.3 + spread.index_select(0, at.user)
+
+    def effects(self, latents, at):
+        return latents["V"].sum(1).index_select(0, at.item) + 0.1 * at.rating
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("spread", [0.3, 30.0])
+def test_what_a_pair_has_of_its_own(engine, ordered, spread):
+    """Variances of each rating, and effects beyond the product; densities that underflow where the spread is large."""
+    model, test = Uneven(USERS, ITEMS, 3), some_ratings(300, 0, ordered)
+    draws = some_draws(model, 8, spread)
+    observer = Predictive(model, {"test": test}, Family.MCMC, engine=engine)
+    memory, said = run(observer, draws)
+    mean = torch.stack([model.quantities(d, test.pairs)["prediction"] + model.effects(d, test) for d in draws])
+    variance = torch.stack([model.noise_of(d, test) for d in draws])
+    normal = torch.distributions.Normal(mean, variance.sqrt())
+    logs = normal.log_prob(test.rating)
+    assert (logs < -745).any() == (spread > 1)
+    for t, scores in enumerate(said):
+        assert scores["test_nll"] == pytest.approx(mean_nll(logs[: t + 1]), rel=1e-12)
+        assert scores["test_nll_last"] == pytest.approx(-float(logs[t].mean()), rel=1e-12)
+    answer = observer.finish([memory])
+    assert answer["test_mean"] == pytest.approx(mean.mean(0).numpy(), abs=1e-12 * spread**2)
+    assert answer["test_pit"] == pytest.approx(normal.cdf(test.rating).mean(0).numpy(), abs=1e-12)
+    assert answer["test_noise"] == pytest.approx(variance.mean(0).numpy(), rel=1e-12)
+    assert answer["test_log_density"] == pytest.approx((logs.logsumexp(0) - math.log(8)).numpy(), rel=1e-12)
+
+
 @pytest.mark.parametrize("engine", ["compiled", "torch"])
 def test_a_nan_is_seen(engine):
     model = Factorization(USERS, ITEMS, 2)
