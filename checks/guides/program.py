@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import torch
 from pyro import poutine
-from pyro.infer import ELBO, Trace_ELBO
+from pyro.infer import ELBO, Trace_ELBO, TraceEnum_ELBO
 from torch import Tensor
 from torch.distributions import biject_to
 
@@ -24,6 +24,7 @@ from checks.guides.poor import poor
 from checks.guides.pyro import Asked, own, seeds
 from checks.guides.refitted import refitted
 from checks.problems.problem import Problem
+from checks.problems.program.marginal import Marginal
 from errors import InputError
 from inference.method import Latents, Method
 from inference.program.parts import guided
@@ -121,7 +122,8 @@ class OfProgram(Asked):
 
     @property
     def loss(self) -> Any:
-        return getattr(self.method.module, "loss", None) or Trace_ELBO()
+        summed = isinstance(self.made.model, Marginal)
+        return getattr(self.method.module, "loss", None) or (TraceEnum_ELBO if summed else Trace_ELBO)()
 
     def _loss(self, model: Program, data: Data) -> Any:
         loss: Any = self.loss

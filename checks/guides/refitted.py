@@ -128,6 +128,9 @@ def _together(rng: torch.Generator, made: Any, model: Program, latents: Latents,
         there = best - before < ARRIVED
         if there.double().mean() >= ENOUGH or late():
             break
+    if not bool(there.any()):
+        nothing = torch.zeros(0, DRAWS, len(model.coordinates.names))
+        return Fits(model.coordinates.names, nothing, nothing, nothing[..., 0], nothing[:, 0], SETS)
     with seeded(rng), torch.no_grad():
         log_w, at = batched.over(lambda p, y: many(p, y, DRAWS), [params, data], True)
     at, latents, data = ({name: x[there] for name, x in group.items()} for group in (at, latents, data))

@@ -92,6 +92,12 @@ def make(what: Any, model: Program, data: Data, name: str, options: Mapping[str,
     return Guide(call, model, data, pyro.get_param_store().get_state(), point)
 
 
+def sites(what: Any, model: Program) -> list[str]:
+    """The names of what it draws, within `in_pyro`."""
+    trace = poutine.trace(called(what, model, {})).get_trace(model.data)
+    return [name for name, site in trace.nodes.items() if site["type"] == "sample"]
+
+
 def called(what: Any, model: Program, options: Mapping[str, Any]) -> Call:
     """`what` as a guide of the data."""
     if isinstance(what, type) and issubclass(what, AutoGuide):
