@@ -10,11 +10,17 @@
 `docs/library.md` has the lines that a notebook needs, for each kind of model.
 """
 
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from checks.verdict import Verdict
 from comparison.compare import Comparison, compare
 from crosscheck.api import check, methods, run, split
-from crosscheck.asserted import assert_right
+from crosscheck.asserted import assert_right, judge
+from crosscheck.own import numbers, program
 from crosscheck.predicted import predict
+from crosscheck.source import code
 from data.grid_files import read_grid
 from data.grid_written import write_grid
 from data.images import load_image, write_image
@@ -30,8 +36,19 @@ from models.ladder import make as factorization
 from models.model import Model
 from models.ratings import Ratings
 
+if TYPE_CHECKING:
+    from crosscheck import figures
+
 __all__ = [
     "Comparison", "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan",
-    "Ratings", "Result", "Split", "Verdict", "assert_right", "check", "compare", "factorization", "load_image",
-    "load_ratings", "methods", "predict", "read_grid", "run", "split", "subsample", "write_grid", "write_image",
+    "Ratings", "Result", "Split", "Verdict", "assert_right", "check", "code", "compare", "factorization", "figures",
+    "judge", "load_image", "load_ratings", "methods", "numbers", "predict", "program", "read_grid", "run", "split",
+    "subsample", "write_grid", "write_image",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`figures` when it is first asked for: matplotlib takes a second."""
+    if name == "figures":
+        return importlib.import_module("crosscheck.figures")
+    raise AttributeError(f"module 'crosscheck' has no attribute '{name}'")

@@ -43,6 +43,7 @@ def run(what: What, model: Model, data: Data = None, *, steps: int | None = None
     Errors: InputError, in the words of the command line, for what there is not or cannot be.
     """
     method = found(what, model.kind)
+    data = getattr(model, "data", None) if data is None else data  # a program brings its own
     settings = typed(method, {**(options or {}), **more})
     scorer = load.scorer(model.kind)(model, score, method.family) if score else None
     keeper = load.keeper(model.kind)(model, data, (score or {}).get("test", model.blank())) if keep else None

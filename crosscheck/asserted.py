@@ -18,7 +18,23 @@ def assert_right(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[s
                  kernel: Callable[..., Any] | None = None, guide: Any = None,
                  simulate: Callable[..., Any] | None = None, budget: float = 60.0, level: float = 1e-3, seed: int = 0
                  ) -> Verdict:
-    """The verdict, if it is that the kernel or the guide is right.
+    """The verdict of `judge`, if it is that the kernel or the guide is right.
+
+    Errors: AssertionError with the verdict's words for any other verdict, *cannot tell* too; InputError for what
+    cannot be judged.
+    """
+    verdict = judge(model, example, kernel=kernel, guide=guide, simulate=simulate, budget=budget, level=level,
+                    seed=seed)
+    if verdict.outcome is not Outcome.RIGHT:
+        more = [str(x) for x in (*verdict.faults, *verdict.findings)][1:4]
+        raise AssertionError("\n  ".join([verdict.headline, *more]))
+    return verdict
+
+
+def judge(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[str, Any], *,
+          kernel: Callable[..., Any] | None = None, guide: Any = None, simulate: Callable[..., Any] | None = None,
+          budget: float = 60.0, level: float = 1e-3, seed: int = 0) -> Verdict:
+    """The verdict on a kernel or a guide of a Pyro model of one's own.
 
     model     Pyro's; what is observed is written obs=
     example   its arguments, few; the values of the data do not matter
@@ -27,13 +43,12 @@ def assert_right(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[s
     budget    processor seconds
     level     the probability that a right one is called wrong
 
-    Errors: AssertionError with the verdict's words for any other verdict, *cannot tell* too; InputError for what
-    cannot be judged.
+    Errors: InputError for what cannot be judged.
     """
     from checks.own_model import held  # imports Pyro
 
     if (kernel is None) == (guide is None):
-        raise InputError("assert_right judges one thing: give it kernel=, or guide=")
+        raise InputError("one thing is judged: give kernel=, or guide=")
     thing = guide if kernel is None else kernel
     name = _name(thing, "guide" if kernel is None else "")
     module = ModuleType(str(getattr(thing, "__module__", "")), "")
@@ -43,11 +58,7 @@ def assert_right(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[s
         vars(module)["simulate"] = simulate
     method, problems = held(UserFile(Path("example.py"), name, module, name), None, module)
     asked = door.found(method, problems=problems)
-    verdict = door.judged(asked, door.chosen_options(asked, {}), seed=seed, level=level, budget=budget)
-    if verdict.outcome is not Outcome.RIGHT:
-        more = [str(x) for x in (*verdict.faults, *verdict.findings)][1:4]
-        raise AssertionError("\n  ".join([verdict.headline, *more]))
-    return verdict
+    return door.judged(asked, door.chosen_options(asked, {}), seed=seed, level=level, budget=budget)
 
 
 def _name(thing: Any, word: str) -> str:

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyro
+import pyro.distributions as dist
 import pytest
+import torch
 
 import crosscheck as cc
 import run
@@ -22,7 +25,7 @@ def test_the_lines_of_the_document_run(tmp_path, monkeypatch, capsys):
     with one_thread():
         for block in BLOCKS:
             exec(compile(block, "library.md", "exec"), known)
-    assert len(BLOCKS) == 6 and "did you mean 'damping'" in capsys.readouterr().out
+    assert len(BLOCKS) == 8 and "did you mean 'damping'" in capsys.readouterr().out
     exact, fast, chains, fit, gibbs = (known[n] for n in ("exact", "fast", "chains", "fit", "gibbs"))
     assert isinstance(exact, cc.Result) and isinstance(fast, cc.Result) and isinstance(chains, cc.Result)
     assert isinstance(fit, cc.Result) and isinstance(gibbs, cc.Result)
@@ -134,3 +137,29 @@ class Walk:
 @pytest.mark.parametrize("thing, name", [(Walk(), "Walk"), (lambda rng, latents, model, data: latents, "lambda")])
 def test_whatever_can_be_called_is_a_kernel(thing, name):
     assert cc.run(thing, GRID, steps=5).name == name
+
+
+def test_a_program_of_ones_own_has_its_closed_form_evidence(tmp_path):
+    """y = m 1 + e, m ~ N(0, 10^2), e ~ N(0, I): log N(y; 0, I + 100 1 1')."""
+    def heights(y):
+        mean = pyro.sample("mean", dist.Normal(0.0, 10.0))
+        with pyro.plate("person", len(y)):
+            pyro.sample("y", dist.Normal(mean, 1.0), obs=y)
+
+    y = torch.tensor([1.2, 0.3, 2.1], dtype=torch.float64)
+    exact = cc.run("quadrature", cc.program(heights, (y,)))
+    wide = torch.distributions.MultivariateNormal(torch.zeros(3, dtype=torch.float64), torch.eye(3).double() + 100.0)
+    assert exact.log_evidence == pytest.approx(float(wide.log_prob(y)), abs=1e-6)
+    draws, names = cc.numbers([exact])
+    assert names == ["mean"] and draws["quadrature"].shape[-1] == 1
+    picture = cc.figures.forest(draws, names, [0], None)
+    assert picture and "alt=" in picture._repr_html_()
+    assert picture.save(tmp_path / "forest.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_code_is_that_of_the_library():
+    shown = cc.code("loopy_bp", "bp_message")
+    assert str(shown).startswith("def bp_message(") and shown.where == "inference.grid.loopy_bp.bp_message"
+    assert "bp_message" in shown._repr_html_()
+    with pytest.raises(cc.InputError, match="did you mean 'bp_message'"):
+        cc.code("loopy_bp", "bp_mesage")
