@@ -69,6 +69,7 @@ class Info:
     proved: float | None = None  # share of the sites whose value is that of every most probable point
     residual: float | None = None  # largest change of the step; 0 at a fixed point
     accept: float | None = None  # share of proposals accepted
+    diverging: float | None = None  # 1 where the path of a step left the energy behind, else 0
     converged: bool | None = None
     oscillating: bool | None = None  # it goes round in circles instead of converging
 

@@ -64,12 +64,15 @@ class Coordinates:
         parts = [self.to[name].inv(latents[name]).reshape(-1) for name in self.sites]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
+    def parts(self, u: Tensor) -> Latents:
+        """u site by site, each in a shape of its own."""
+        parts = u.split([shape.numel() for shape in self.shapes.values()])
+        return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+
     def latents(self, u: Tensor) -> tuple[Latents, Tensor]:
         """x = T(u), and log |det dx / du| in nats."""
         found, log_det = {}, u.new_zeros(())
-        sizes = [shape.numel() for shape in self.shapes.values()]
-        for (name, shape), part in zip(self.shapes.items(), u.split(sizes), strict=True):
-            z = part.reshape(shape)
+        for name, z in self.parts(u).items():
             found[name] = self.to[name](z)
             log_det = log_det + self.to[name].log_abs_det_jacobian(z, found[name]).sum()
         return found, log_det

@@ -22,7 +22,7 @@ from runs.request import option
 METHODS = "the methods"
 QUADRATURE, LISTED = 3, 2**20  # continuous numbers, and values of discrete sites, up to which the exact answer is cheap
 STEPS = {Family.EXACT: 1, Family.MCMC: 500, Family.VARIATIONAL: 200, Family.POINT: 200}
-FEWER = {"laplace": 1, "importance_sampling": 10, "random_walk_pyro": 5000}
+OTHERS = {"laplace": 1, "importance_sampling": 10, "nuts_pyro": 1000, "random_walk_pyro": 5000}
 BURN_IN = 3 / 10  # of the sweeps, unless it is said
 
 
@@ -42,7 +42,8 @@ class Request(request.Request):
     kernel: tuple[str, ...] = option((), "a kernel or transition of your own from a file; repeatable",
                                      metavar="FILE.py[:NAME]", group=METHODS)
     sweeps: int | None = option(None, f"steps of each method, burn-in included (default {STEPS[Family.MCMC]} for "
-                                f"chains, {STEPS[Family.VARIATIONAL]} of ten gradients for guides)", group=METHODS)
+                                f"chains, {OTHERS['nuts_pyro']} for nuts_pyro, {STEPS[Family.VARIATIONAL]} of ten "
+                                f"gradients for guides)", group=METHODS)
     chains: int = option(4, "for samplers (default 4)", group=METHODS)
     burn_in: int | None = option(None, "sweeps that are no draws, in which kernels adapt (default 3 in 10)",
                                  group=METHODS)
@@ -106,7 +107,7 @@ class Request(request.Request):
     def plan(self, method: Method) -> Plan:
         base = method.name.partition("_warmup")[0]
         steps = STEPS[method.family] if self.sweeps is None else self.sweeps
-        steps = FEWER.get(base, steps) if self.sweeps is None else steps
+        steps = OTHERS.get(base, steps) if self.sweeps is None else steps
         if method.family is not Family.MCMC:
             return Plan(1 if method.family is Family.EXACT else steps, draws=self.draws, seed=self.seed)
         warmup = int(BURN_IN * steps) if self.burn_in is None else self.burn_in

@@ -14,7 +14,7 @@ MIXED = 1.01
 
 def said(study: Study) -> list[str]:
     """What a person should take away: what the others are held against, how far off they are, what did not converge."""
-    return [judged(study), *unmixed(study), *untrusted(study), *off(study), *stray(study)]
+    return [judged(study), *unmixed(study), *diverging(study), *untrusted(study), *off(study), *stray(study)]
 
 
 def take_away(study: Study) -> str:
@@ -53,6 +53,19 @@ def unmixed(study: Study) -> list[str]:
             why = "one chain says nothing of its R-hat" if whole.rhat is None else f"R-hat is {whole.rhat:.3f}"
             found.append(f"{result.name} has not been seen to converge ({why}, and should be below {MIXED}): give more "
                          f"--sweeps{' and --chains' * (whole.rhat is None)}.")
+    return found
+
+
+def diverging(study: Study) -> list[str]:
+    """Chains whose paths left the energy behind: the posterior has corners that they do not get into."""
+    found = []
+    for result in study.results:
+        count = int(np.nansum(result.trace.get("diverging", np.zeros(1))))
+        if count:
+            found.append(f"{result.name} diverged in {count} step{'s' * (count > 1)} after its warm-up: the posterior "
+                         f"has a corner that it does not get into, and what it says of that may be wrong, whatever the "
+                         f"R-hat; write the model otherwise (theta as mu + tau * z, z ~ N(0, 1)), or give a "
+                         f"target_accept nearer to 1.")
     return found
 
 

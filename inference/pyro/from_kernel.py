@@ -68,11 +68,13 @@ def begin(rng: torch.Generator, model: M, data: Data, factory: Factory[M], warmu
 def advance(rng: torch.Generator, state: State, model: M, data: Data, factory: Factory[M]) -> tuple[State, Info]:
     """One sample. Errors: InputError for one that is not of the kind that went in."""
     kernel = _kernel(state, model, data, factory)
+    before = _divergences(kernel)
     with borrowed(rng):
         position = kernel.sample({site: x.clone() for site, x in state.position.items()})
         _complain(same_kind(type(kernel).__name__, state.position, position))
     new = _state(kernel, position, state.warmup, state.options, data)
-    return new, Info(accept=getattr(kernel, "_mean_accept_prob", None))
+    diverging = None if before is None else float(_divergences(kernel) != before)
+    return new, Info(accept=getattr(kernel, "_mean_accept_prob", None), diverging=diverging)
 
 
 def as_method(module: ModuleType, kernel: Callable[..., Kernel], name: str, by: str) -> Method:
@@ -109,6 +111,12 @@ def _argument(kernel: Callable[..., Kernel], model: Model) -> Any:
         raise InputError(f"{kernel.__name__} needs a Pyro program, and a {type(model).__name__} has none: write a "
                          f"function transition(rng, latents, model, data) in its place")
     return model if first and type(model).__name__ in str(first.annotation) else model.program
+
+
+def _divergences(kernel: Kernel) -> int | None:
+    """How many samples after the warm-up diverged; None of a kernel that cannot."""
+    found = getattr(kernel, "_divergences", None)
+    return None if found is None else len(found)
 
 
 def _set_up(factory: Factory[M], model: M, data: Data, warmup: int) -> Kernel:

@@ -19,8 +19,8 @@ __all__ = ["State", "advance", "begin", "draw"]
 
 
 def begin(rng: torch.Generator, model: Program, data: Data, factory: Callable[[Program], Any], warmup: int,
-          latents: Latents | None, name: str) -> State:
-    """Errors: InputError for sites that such a kernel cannot move."""
+          latents: Latents | None, name: str, options: dict[str, Any] | None = None) -> State:
+    """options   what the kernel is made again from. Errors: InputError for sites that such a kernel cannot move."""
     for site in model.known.latent.values():
         if site.discrete:
             raise InputError(f"{name} moves continuous sites, and {site.name} is discrete: use composite_gibbs_pyro, "
@@ -30,7 +30,7 @@ def begin(rng: torch.Generator, model: Program, data: Data, factory: Callable[[P
                              f"the first one: use composite_gibbs_pyro, or give it a fixed one, as hi * u with "
                              f"u ~ Uniform(0, 1) has")
     with double():
-        return from_kernel.begin(rng, model, data, factory, warmup, latents)
+        return from_kernel.begin(rng, model, data, factory, warmup, latents, options)
 
 
 def advance(rng: torch.Generator, state: State, model: Program, data: Data, factory: Callable[[Program], Any]
