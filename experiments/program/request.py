@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 from inference import user_file
 from inference.job import Plan
 from inference.method import Family, Method
-from inference.program import own
+from inference.program import enumeration, own, quadrature
+from inference.program.parts import states
 from inference.user_file import UserFile
 from models.program import Program
 from models.program_file import program_of
@@ -20,7 +21,6 @@ from runs.options import Fit
 from runs.request import option
 
 METHODS = "the methods"
-QUADRATURE, LISTED = 3, 2**20  # continuous numbers, and values of discrete sites, up to which the exact answer is cheap
 STEPS = {Family.EXACT: 1, Family.MCMC: 500, Family.VARIATIONAL: 200, Family.POINT: 200}
 OTHERS = {"laplace": 1, "importance_sampling": 10, "nuts_pyro": 1000, "random_walk_pyro": 5000}
 BURN_IN = 3 / 10  # of the sweeps, unless it is said
@@ -96,9 +96,9 @@ class Request(request.Request):
             known.discrete
         found = ["composite_gibbs_pyro" if discrete or D < 0 else "nuts_pyro"]
         listed = all(site.choices is not None for site in discrete.values())
-        if D == 0 and listed:
+        if D == 0 and listed and states.count(self.program) <= enumeration.LARGEST:
             found.insert(0, "enumeration")
-        elif 1 <= D <= QUADRATURE and listed:
+        elif 1 <= D <= quadrature.LARGEST and listed and states.count(self.program) <= quadrature.STATES:
             found.insert(0, "quadrature")
         if not discrete and D > 0:
             found += ["laplace", "guide_normal_pyro", "guide_multivariate_normal_pyro"]

@@ -74,7 +74,7 @@ def test_a_posterior_with_scales_of_hundreds_is_sampled(tmp_path):
     mean, covariance = regression(model)
     found = drive(load.method("program", "nuts_pyro"), model, model.data, Plan(160, 2, 60, seed=1), {"warmup": 60})
     beta = found.draws["beta"]
-    assert worst_rhat(beta) < 1.1
+    assert (worst_rhat(beta) or 9.0) < 1.1
     for k in range(3):
         for x, value in ((beta[..., k], mean[k]), ((beta[..., k] - mean[k]) ** 2, covariance[k, k])):
             assert abs(x.mean() - value) < SURE * x.std() / float(ess(x[..., None], "mean")[0]) ** 0.5
@@ -85,7 +85,7 @@ def test_the_trace_is_the_program(tmp_path, text):
     model = program(tmp_path, text)
     with seeded(torch.Generator()):
         quick, plain = potential.log_density(model), density.of_one(model, model.data)
-        assert "again" in {cell.cell_contents.__name__ for cell in quick.__closure__}
+        assert "again" in {cell.cell_contents.__name__ for cell in quick.__closure__ or ()}
         for u in 3 * torch.randn(5, model.coordinates.size, generator=torch.Generator().manual_seed(4)).double():
             one, other = (potential.value_and_gradient(f, u.numpy()) for f in (quick, plain))
             assert np.allclose(one[0], other[0], rtol=1e-10) and np.allclose(one[1], other[1], rtol=1e-9, atol=1e-9)
