@@ -108,12 +108,13 @@ def map_estimate(model: GridMRF, data: Tensor | None = None, *,
 class Arithmetic(Protocol):
     """The recursion along one line, given the T of its sites (S, P, K, K); P is K, or 1 on a line of one site.
 
-    Logs go in and come out. `forward` writes log a after the line to `out`, normalised, and returns
-    what that took out; `backward` returns log b before the line and p(p, l, k), each up to a factor.
+    Logs of a go in and come out. `forward` writes log a after the line to `out`, normalised, and returns
+    what that took out; `backward` returns b before the line, as it wants it in the next call (None: beyond the last
+    line), and p(p, l, k), each up to a factor.
     """
 
     def forward(self, log_a: Tensor, T: Tensor, out: Tensor) -> float: ...
-    def backward(self, log_a: Tensor, log_b: Tensor, T: Tensor) -> tuple[Tensor, Tensor]: ...
+    def backward(self, log_a: Tensor, b: Tensor | None, T: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 class LogSpace:
@@ -137,8 +138,9 @@ class LogSpace:
         torch.sub(log_a, total, out=out)
         return float(total)
 
-    def backward(self, log_a: Tensor, log_b: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(self, log_a: Tensor, log_b: Tensor | None, T: Tensor) -> tuple[Tensor, Tensor]:
         P, K, _ = T.shape[1:]
+        log_b = log_a.new_zeros(len(log_a)) if log_b is None else log_b
         behind = [log_a]
         for t in T[:-1]:
             behind.append(self._site(behind[-1], t))
@@ -172,9 +174,9 @@ def marginals(arithmetic: Arithmetic, tables: Tables, log_forward: Tensor) -> Ta
     """Of pixels, pairs to the right and pairs down, line by line from the last: sums of p(p, l, k)."""
     L, S, K = tables[0].shape
     labels, right, down = (torch.empty(t.shape, dtype=t.dtype, device=t.device) for t in tables)
-    free = log_b = log_forward.new_zeros(1).expand(K**S)
+    free, b = log_forward.new_zeros(1).expand(K**S), None
     for i in reversed(range(L)):
-        log_b, joint = arithmetic.backward(log_forward[i - 1] if i else free, log_b, transfer_tables(*tables, i))
+        b, joint = arithmetic.backward(log_forward[i - 1] if i else free, b, transfer_tables(*tables, i))
         joint /= joint.sum((1, 2, 3), keepdim=True)
         labels[i], right[i] = joint.sum((1, 2)), joint.sum(2)[1:]
         if i:

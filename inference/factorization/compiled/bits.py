@@ -10,7 +10,7 @@ from numba import njit, types
 from numba.core.base import BaseContext
 from numba.core.typing import Signature
 
-from inference.factorization.compiled.vector import Intrinsic, operation
+from inference.vector import Intrinsic, operation
 
 LOG2_E = 1 / math.log(2)
 LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # high: its products are exact

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from inference.factorization.compiled.row_moments import BLOCK, moments_narrow, moments_wide
-from inference.factorization.compiled.vector import (
+from inference.vector import (
     add,
     broadcast,
     div,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from inference.factorization.compiled.vector import Vector, add, broadcast, fma, lane, load, mul, splat, store
+from inference.vector import Vector, add, broadcast, fma, lane, load, mul, splat, store
 
 Index = Any  # an int or numpy's, which mypy does not let mix and numba does
 BLOCK = 64  # ratings gathered at once; they and a tile stay in the first cache

@@ -12,7 +12,7 @@ from numba import njit
 
 from inference.factorization.compiled.row_conditional import cholesky, place, shifted, solve
 from inference.factorization.compiled.row_moments import BLOCK, Index, moments_narrow, moments_wide
-from inference.factorization.compiled.vector import fma, fnma, load, mul, splat, store
+from inference.vector import fma, fnma, load, mul, splat, store
 
 
 @njit(nogil=True, cache=True)

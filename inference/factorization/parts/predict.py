@@ -8,8 +8,8 @@ from numba import njit
 from torch import Tensor
 
 from inference.engine import choose
-from inference.factorization.compiled.vector import fma, load, splat, total
 from inference.threads import over_rows
+from inference.vector import fma, load, splat, total
 
 
 def predict(U: Float64[Tensor, "users K"], V: Float64[Tensor, "items K"], user: Int64[Tensor, "N"],

@@ -1,11 +1,13 @@
 """The sums and maxima of `strip` compiled, for potentials of moderate range in plain float64.
 
-One site reads the frontier as (p, rest, l) and writes it as (k, p, rest); the twin is `strip.LogSpace`.
+The twin is `strip.LogSpace`. Sums go a group of sites at a time (`strip_groups`); for maxima one site reads the
+frontier as (p, rest, l) and writes it as (k, p, rest).
 
-`Linear` scales vectors to a largest entry of 2^490, which is e^340. An entry lies below the largest by at
-most the ranges (largest less smallest entry) of the potentials that touch the frontier: those behind it for
-a, those ahead for b. With both together under 1000 nats no entry falls below e^-660 and no product a b below
-e^-320, while float64 goes down to e^-708; and exp T of one site does not either, with a range under 700 nats.
+`Linear` scales vectors to a largest entry of 2^490, which is e^340, before every group. Inside it and after, an entry
+lies below that by at most the ranges (largest less smallest entry) of the potentials that touch the frontier: those
+behind it for a, those ahead for b, for the sites of a group lie in columns of their own. With both together under 1000
+nats no entry falls below e^-660 and no product a b below e^-320, while float64 goes down to e^-708; and exp T of one
+site does not either, with a range under 700 nats.
 So nothing underflows. The reference's weights take 34 nats a column. Beyond these limits, `compiled.strip_wide`
 gives every entry an exponent of its own, at about six times the time.
 """
@@ -19,10 +21,11 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from inference.grid.compiled.strip_groups import backward_group, forward_group, group_size
+
 TOP = 490  # log2 of the largest entry of a linear vector
 MAX_RANGE = 1000.0  # nats, of a and b together
 MAX_SITE = 700.0  # nats, of one site's T
-TILE = 512  # states worked on at a time, so that they stay in the first cache
 FAST = {"reassoc", "contract", "nsz", "nnan"}
 LOG2 = math.log(2.0)
 
@@ -48,33 +51,39 @@ def ranges(field: Tensor, right: Tensor, down: Tensor) -> tuple[float, float]:
 
 
 class Linear:
-    """Scaled float64; buffers are kept from line to line."""
+    """Scaled float64, a group of sites after the other; buffers are kept from line to line."""
 
     def __init__(self, S: int, states: int) -> None:
-        self.a = np.empty((S + 1, states))
+        size = group_size(round(states ** (1 / S)))
+        self.starts = range(0, S, size)  # of the groups
+        self.size = size
+        self.a = np.empty((len(self.starts) + 1, states))
         self.b = np.empty((2, states))
+        self.scales = np.ones(len(self.starts) + 1)
+        self.top = 1.0  # the largest entry of the last b
 
     def forward(self, log_a: Tensor, T: Tensor, out: Tensor) -> float:
         t, nats = _tables(T)
         _fill(self.b[0], log_a)
-        power = TOP + linear_forward(self.b, t, tuple(range(t.shape[3])))
-        a = self.b[len(t) % 2]
+        power = TOP + linear_forward(self.b, self.scales, t, self.size, tuple(range(t.shape[3])))
+        a = self.b[len(self.starts) % 2]
         total = math.log(a.sum())
         np.log(a, out=out.numpy())
         np.subtract(out.numpy(), total, out=out.numpy())
         return total + nats - LOG2 * power
 
-    def backward(self, log_a: Tensor, log_b: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(self, log_a: Tensor, b: Tensor | None, T: Tensor) -> tuple[Tensor, Tensor]:
         t, _ = _tables(T)
         labels = tuple(range(t.shape[3]))
         _fill(self.a[0], log_a)
-        linear_forward(self.a, t, labels)
-        _fill(self.b[0], log_b)
+        linear_forward(self.a, self.scales, t[: self.starts[-1]], self.size, labels)
+        if b is None:
+            self.b[0] = 2.0**TOP
+        else:
+            np.multiply(b.numpy(), 2.0 ** (TOP - math.frexp(self.top)[1]), out=self.b[0])
         joint = np.zeros_like(t)
-        linear_backward(self.a, self.b, t, joint, labels)
-        out = np.log(self.b[len(t) % 2])
-        out -= out.max()
-        return torch.from_numpy(out), torch.from_numpy(joint * t)
+        self.top = linear_backward(self.a, self.scales, self.b, t, joint, self.size, labels)
+        return torch.from_numpy(self.b[len(self.starts) % 2]), torch.from_numpy(joint * t)
 
 
 def _tables(T: Tensor) -> tuple[np.ndarray, float]:
@@ -89,85 +98,34 @@ def _fill(vector: np.ndarray, log_vector: Tensor) -> None:
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_forward(a: np.ndarray, t: np.ndarray, labels: tuple[int, ...]) -> int:
-    """Fill a[(j+1) % n] from a[j % n] for every site j; returns log2 of the factor put into the last.
+def linear_forward(a: np.ndarray, scales: np.ndarray, t: np.ndarray, size: int, labels: tuple[int, ...]) -> int:
+    """Fill a[(i+1) % n] from a[i % n] for every group i of `size` sites, and scales[i], by which a[i] is to be
+    multiplied; returns log2 of the factor put into the last.
 
     `labels` is (0, .. K-1): its length is known to the compiler, which unrolls the loops over it.
     """
-    n = a.shape[0]
-    power = 0
-    scale = 1.0
-    for j in range(t.shape[0]):
-        top = linear_site(a[j % n], a[(j + 1) % n], t[j], scale, labels)
-        if j + 1 < t.shape[0]:
-            shift = TOP - math.frexp(top)[1]
-            scale = math.ldexp(1.0, shift)
-            power += shift
+    n, power = a.shape[0], 0
+    scales[0] = 1.0
+    for j in range(0, len(t), size):
+        i = j // size
+        top = forward_group(a[i % n], scales[i], a[(i + 1) % n], t[j : j + size], j, labels)
+        shift = TOP - math.frexp(top)[1]
+        scales[i + 1] = math.ldexp(1.0, shift)
+        power += shift if j + size < len(t) else 0
     return power
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_site(x: np.ndarray, y: np.ndarray, t: np.ndarray, scale: float, labels: tuple[int, ...]) -> float:
-    """y(k, p, rest) = scale sum_l x(p, rest, l) t[p, l, k]; returns the largest."""
-    P, K = t.shape[0], len(labels)
-    M = x.size // K
-    B = M // P
-    top = 0.0
-    for p in range(P):
-        block = x[p * B * K : (p + 1) * B * K]
-        for k in range(K):
-            out = y[k * M + p * B : k * M + (p + 1) * B]
-            for r in range(B):
-                total = 0.0
-                for l in range(K):
-                    total += scale * t[p, l, k] * block[r * K + l]
-                out[r] = total
-                top = max(top, total)
-    return top
-
-
-@njit(cache=True, fastmath=FAST)
-def linear_backward(a: np.ndarray, b: np.ndarray, t: np.ndarray, joint: np.ndarray, labels: tuple[int, ...]) -> None:
-    """From the last site to the first: b in turns in b[0] and b[1], sums of a b added to joint[j]."""
-    scale = 1.0
-    S = t.shape[0]
-    for i in range(S):
-        j = S - 1 - i
-        top = linear_site_back(a[j], b[i % 2], b[1 - i % 2], t[j], scale, joint[j], labels)
+def linear_backward(a: np.ndarray, scales: np.ndarray, b: np.ndarray, t: np.ndarray, joint: np.ndarray, size: int,
+                    labels: tuple[int, ...]) -> float:
+    """From the last group to the first: b in turns in b[0] and b[1], sums of a b added to joint[j]; returns the largest
+    entry of the last b."""
+    scale, top, groups = 1.0, 0.0, -(-len(t) // size)
+    for turn in range(groups):
+        i = groups - 1 - turn
+        j, end = i * size, (i + 1) * size
+        top = backward_group(a[i], scales[i], b[turn % 2], scale, b[1 - turn % 2], t[j:end], joint[j:end], j, labels)
         scale = math.ldexp(1.0, TOP - math.frexp(top)[1])
-
-
-@njit(cache=True, fastmath=FAST)
-def linear_site_back(x: np.ndarray, y: np.ndarray, z: np.ndarray, t: np.ndarray, scale: float, joint: np.ndarray,
-                     labels: tuple[int, ...]) -> float:
-    """z(p, rest, l) = scale sum_k t[p, l, k] y(k, p, rest), joint[p, l, k] = sum_rest x(p, rest, l) y(k, p, rest)."""
-    P, K = t.shape[0], len(labels)
-    M = x.size // K
-    B = M // P
-    top = 0.0
-    by_label = np.empty((K, TILE))
-    for p in range(P):
-        for start in range(p * B, (p + 1) * B, TILE):
-            n = min(TILE, (p + 1) * B - start)
-            xs, ys, zs = x[start * K : (start + n) * K], y[start:], z[start * K : (start + n) * K]
-            for r in range(n):
-                for l in range(K):
-                    total = 0.0
-                    for k in range(K):
-                        total += scale * t[p, l, k] * ys[k * M + r]
-                    zs[r * K + l] = total
-                    top = max(top, total)
-            for r in range(n):
-                for l in range(K):
-                    by_label[l, r] = xs[r * K + l]
-            for l in range(K):
-                xl = by_label[l]
-                for k in range(K):
-                    yk = ys[k * M : k * M + n]
-                    total = 0.0
-                    for r in range(n):
-                        total += xl[r] * yk[r]
-                    joint[p, l, k] += total
     return top
 
 

@@ -36,10 +36,11 @@ class Wide:
         np.subtract(out.numpy(), total, out=out.numpy())
         return total + LOG2 * top
 
-    def backward(self, log_a: Tensor, log_b: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(self, log_a: Tensor, log_b: Tensor | None, T: Tensor) -> tuple[Tensor, Tensor]:
         t, t_exp = _split(T.numpy())
         _split(log_a.numpy(), self.a[0], self.a_exp[0])
         wide_forward(self.a, self.a_exp, t, t_exp)
+        log_b = log_a.new_zeros(len(log_a)) if log_b is None else log_b
         _split(log_b.numpy(), self.b[0], self.b_exp[0])
         joint = np.zeros_like(t)
         wide_backward(self.a, self.a_exp, self.b, self.b_exp, t, t_exp, joint)

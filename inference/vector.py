@@ -128,6 +128,23 @@ def total(typing: object, vector: types.Type) -> Intrinsic:
 
 
 @operation
+def larger(typing: object, a: types.Type, b: types.Type) -> Intrinsic:
+    """The larger of each pair of elements."""
+    return a(a, b), lambda context, builder, sig, args: _call(builder, "maxnum", args)
+
+
+@operation
+def largest(typing: object, vector: types.Type) -> Intrinsic:
+    """The largest of the elements."""
+    def code(context: BaseContext, builder: ir.IRBuilder, sig: Signature, args: Sequence[ir.Value]) -> ir.Value:
+        first, *others = [builder.extract_element(args[0], INT(k)) for k in range(args[0].type.count)]
+        for other in others:
+            first = builder.select(builder.fcmp_ordered(">", other, first), other, first)
+        return first
+    return types.float64(vector), code
+
+
+@operation
 def fma(typing: object, a: types.Type, b: types.Type, c: types.Type) -> Intrinsic:
     """a b + c"""
     return c(a, b, c), lambda context, builder, sig, args: _call(builder, "fmuladd", args)
