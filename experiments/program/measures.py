@@ -25,6 +25,8 @@ MIXED = 1.01  # R-hat of chains that may be a reference
 LOO_DRAWS = 1000
 LEAST = 25  # weights behind a k-hat
 
+Quantities = Mapping[str, np.ndarray]  # draws of every site, (chain, draw, *site)
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -36,8 +38,8 @@ class Numbers:
     ess: np.ndarray
 
     @classmethod
-    def of(cls, result: Result, sites: Mapping[str, tuple[int, ...]]) -> Numbers:
-        draws = flat(result, sites)
+    def of(cls, result: Result, quantities: Quantities) -> Numbers:
+        draws, sites = flat(quantities), shapes(quantities)
         chains = result.family == "mcmc"
         exact = result.family == "exact" and all(sd_of(site) in result.expected for site in sites)
         count = float(draws.shape[0] * draws.shape[1])
@@ -74,8 +76,8 @@ class Whole:
     elpd_error: float | None
 
     @classmethod
-    def of(cls, result: Result, program: Program) -> Whole:
-        draws = flat(result, program.sites) if result.family == "mcmc" else None
+    def of(cls, result: Result, quantities: Quantities, program: Program) -> Whole:
+        draws = flat(quantities) if result.family == "mcmc" else None
         elpd, error = loo(result, program) if result.family != "point" else (None, None)
         return cls(khat(result), None if draws is None else worst_rhat(draws),
                    None if draws is None else least_ess(draws), elpd, error)
@@ -86,10 +88,20 @@ def names(sites: Mapping[str, tuple[int, ...]]) -> list[str]:
     return [site + (str(list(at)) if shape else "") for site, shape in sites.items() for at in np.ndindex(*shape)]
 
 
-def flat(result: Result, sites: Mapping[str, tuple[int, ...]]) -> np.ndarray:
+def quantities(result: Result, program: Program) -> Quantities:
+    """The draws of every latent and deterministic site, (chain, draw, *site)."""
+    found = program.quantities({site: torch.from_numpy(x) for site, x in result.draws.items()})
+    return {site: x.detach().numpy() for site, x in found.items()}
+
+
+def shapes(found: Quantities) -> dict[str, tuple[int, ...]]:
+    """Of every site."""
+    return {site: x.shape[2:] for site, x in found.items()}
+
+
+def flat(found: Quantities) -> np.ndarray:
     """The draws of every number, (chain, draw, n)."""
-    return np.concatenate([result.draws[site].reshape(*result.draws[site].shape[:2], -1) for site in sites], -1
-                          ).astype(float)
+    return np.concatenate([x.reshape(*x.shape[:2], -1) for x in found.values()], -1).astype(float)
 
 
 def khat(result: Result) -> float | None:

@@ -17,12 +17,12 @@ from views import program as views
 from views.figures import begin
 from views.numbers import decimals, three
 
-SHOWN = 10  # numbers in the table: those on which the methods differ most
+SHOWN = 12  # numbers in the table
 COLUMNS = ("method", "by", "steps", "log evidence", "of a kind", "k-hat", "R-hat", "least ESS", "ESS/s", "elpd (LOO)",
-           "worst error (MCSE)", "worst error (sd)", "seconds")
+           "worst error (MCSE)", "worst error (sd)", "worst at", "seconds")
 
 
-SPARE = ("by", "steps", "of a kind", "ESS/s", "elpd (LOO)", "log evidence", "k-hat")
+SPARE = ("by", "worst at", "steps", "of a kind", "ESS/s", "elpd (LOO)", "log evidence", "k-hat")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def show(this: Run, study: Study) -> list[ProgramEntry]:
     begin(result.name for result in study.results)
     this.table("Methods", COLUMNS, [row(study, k) for k in range(len(study.results))], SPARE)
     this.table(title(study), ("number", "method", "mean", "sd", "error (MCSE)", "error (sd)"),
-                [line for k in study.order[:SHOWN] for line in lines(study, k)])
+                [line for k in study.shown(SHOWN) for line in lines(study, k)])
     figures(this, study)
     this.say(words.judged(study))
     this.story.doubt(*words.said(study)[1:])
@@ -60,7 +60,8 @@ def show(this: Run, study: Study) -> list[ProgramEntry]:
 
 def title(study: Study) -> str:
     n = len(study.order)
-    return f"The {SHOWN} numbers of {n} on which they differ most" if n > SHOWN else "The posterior"
+    return (f"The posterior: of every site the number on which they differ most, {SHOWN} of {n} in all" if n > SHOWN
+            else "The posterior")
 
 
 def row(study: Study, k: int) -> Sequence[object]:
@@ -71,7 +72,9 @@ def row(study: Study, k: int) -> Sequence[object]:
             result.log_evidence_kind, decimals(whole.khat, 2), decimals(whole.rhat, 3), decimals(whole.ess, 0),
             None if whole.ess is None else f"{whole.ess / seconds:.3g}", elpd,
             None if errors is None else decimals(worst(errors.z), 1),
-            None if errors is None else decimals(worst(errors.sds), 2), three(seconds))
+            None if errors is None else decimals(worst(errors.sds), 2),
+            None if errors is None else study.numbers[k].names[int(np.abs(np.nan_to_num(errors.sds)).argmax())],
+            three(seconds))
 
 
 def worst(errors: np.ndarray) -> float | None:
@@ -97,8 +100,8 @@ def shown(x: float) -> float | None:
 
 
 def figures(this: Run, study: Study) -> None:
-    sites, judge = study.program.sites, study.judge
-    draws = {result.name: measures.flat(result, sites) for result in study.results}
+    judge = study.judge
+    draws = {r.name: measures.flat(q) for r, q in zip(study.results, study.quantities, strict=True)}
     names = study.numbers[0].names
     reference = judge.name if judge else None
     story, far = this.story, captions.errors(study)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from experiments.program import measures
-from experiments.program.measures import Errors, Numbers, Whole
+from experiments.program.measures import Errors, Numbers, Quantities, Whole
 from experiments.program.request import Request
 from inference.job import generator
 from inference.result import Result
 from models.program import Program
+from models.sites import families
 
 REPLICATED = 200  # data sets drawn from the posterior predictive
 PRIOR = 2000
@@ -27,12 +28,17 @@ class Study:
     results: Sequence[Result]
 
     @cached_property
+    def quantities(self) -> list[Quantities]:
+        """The draws of latent and deterministic sites, by every method."""
+        return [measures.quantities(r, self.program) for r in self.results]
+
+    @cached_property
     def wholes(self) -> list[Whole]:
-        return [Whole.of(r, self.program) for r in self.results]
+        return [Whole.of(r, q, self.program) for r, q in zip(self.results, self.quantities, strict=True)]
 
     @cached_property
     def numbers(self) -> list[Numbers]:
-        return [Numbers.of(r, self.program.sites) for r in self.results]
+        return [Numbers.of(r, q) for r, q in zip(self.results, self.quantities, strict=True)]
 
     @cached_property
     def reference(self) -> int | None:
@@ -57,6 +63,15 @@ class Study:
         n = len(self.numbers[0].mean)
         return list(np.argsort(-np.max(found, 0), kind="stable")) if found else list(range(n))
 
+    def shown(self, count: int) -> list[int]:
+        """The worst number of every site, sites of a loop being one, and then the worst of all, up to `count`."""
+        every = measures.shapes(self.quantities[0])
+        stems = {name: stem for stem, names in families(list(every)).items() for name in names}
+        site_of = [stems.get(site, site) for site, shape in every.items() for _ in range(int(np.prod(shape)))]
+        first = list({site_of[k]: k for k in reversed(self.order)}.values())
+        chosen = sorted(first, key=self.order.index)[:count]
+        return [*chosen, *(k for k in self.order if k not in chosen)][:count]
+
     @cached_property
     def prior(self) -> np.ndarray | None:
         """Draws of every number from the prior, (draw, n); None where it has none."""
@@ -64,7 +79,8 @@ class Study:
             return None
         rng = generator(self.request.seed, "prior")
         latents = self.program.draws_of_prior(rng, PRIOR)
-        return np.concatenate([x.reshape(PRIOR, -1).double().numpy() for x in latents.values()], 1)
+        found = self.program.quantities(latents)
+        return np.concatenate([found[site].reshape(PRIOR, -1).numpy() for site in self.quantities[0]], 1)
 
     @cached_property
     def replicated(self) -> np.ndarray:

@@ -56,4 +56,4 @@ def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
 
 def expect(state: State, model: Program) -> Quantities:
     """Means and standard deviations."""
-    return weighted(state.log_p.softmax(0), model.quantities(states.listed(model)), model.sites)
+    return weighted(state.log_p.softmax(0), model.quantities(states.listed(model)))

@@ -91,5 +91,5 @@ def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
 def expect(state: State, model: Program) -> Quantities:
     w = torch.softmax(psis.smoothed(state.weights)[0], 0)
     found = model.quantities(density.latents_at(model, state.u))
-    return weighted(w, found, model.sites) | {WEIGHTS: state.weights}
+    return weighted(w, found) | {WEIGHTS: state.weights}
 

@@ -131,4 +131,4 @@ def expect(state: State, model: Program) -> Quantities:
     p = state.log_p.softmax(0)
     kept = p > NEGLIGIBLE
     latents = density.latents_at(model, state.u[kept]) | states.at(model, state.number[kept])
-    return weighted(p[kept], model.quantities(latents), model.sites)
+    return weighted(p[kept], model.quantities(latents))

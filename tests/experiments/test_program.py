@@ -62,6 +62,27 @@ def test_a_sweep(folder, capsys):
     assert "2 of 2 runs finished" in capsys.readouterr().out
 
 
+DETERMINISTIC = NORMAL.replace("    with pyro.plate", '    pyro.deterministic("twice", 2 * mu)\n    with pyro.plate', 1)
+
+
+def test_deterministic_sites_are_reported_as_the_latent_ones(folder, capsys):
+    """Means, sds and errors of 2 mu are twice those of mu, exact ones too."""
+    (folder / "mine.py").write_text(DETERMINISTIC)
+    assert door("--problem", "mine.py", "--method", "quadrature", "--method", "laplace", "--out", "out") == 0
+    assert "twice" in capsys.readouterr().out
+    for entry in json.loads((folder / "out" / "summary.json").read_text())["methods"]:
+        mu, twice = entry["numbers"]["mu"], entry["numbers"]["twice"]
+        assert np.isclose(twice["mean"], 2 * mu["mean"]) and np.isclose(twice["sd"], 2 * mu["sd"])
+
+
+def test_the_table_has_the_worst_number_of_every_site_and_loop(folder):
+    """x0, x1, x2 are one: so b[1], the worst of all, x2 and a are the first three of six numbers."""
+    draws = {"a": np.zeros((1, 9)), "b": np.zeros((1, 9, 2)), **{f"x{k}": np.zeros((1, 9)) for k in range(3)}}
+    study = Study.__new__(Study)
+    vars(study).update(quantities=[draws], order=[2, 5, 1, 4, 3, 0])
+    assert study.shown(3) == [2, 5, 0] and study.shown(4) == [2, 5, 0, 1]
+
+
 @pytest.mark.parametrize(("argv", "words"), [
     (("--problem", "absent.py"), "no file absent.py"),
     (("--problem", "mine.py:model"), "give the file alone"),
@@ -91,8 +112,8 @@ def made(name: str, family: str, draws: np.ndarray, by: str = "pyro",
 def test_errors_are_in_standard_errors_and_in_posterior_sds():
     """100 draws of mean 2 and sd 1 against an exact mean of 1 and sd 2."""
     draws = np.tile([1.0, 3.0], 50)[None]
-    one = Numbers.of(made("guide", "variational", draws), {"x": ()})
-    exact = Numbers.of(made("quadrature", "exact", draws, expected={"x": 1.0, sd_of("x"): 2.0}), {"x": ()})
+    one = Numbers.of(made("guide", "variational", draws), {"x": draws})
+    exact = Numbers.of(made("quadrature", "exact", draws, expected={"x": 1.0, sd_of("x"): 2.0}), {"x": draws})
     found = Errors.of(one, exact)
     assert np.isclose(found.z[0], 1 / np.sqrt(1 / 100)) and np.isclose(found.sds[0], 0.5)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
@@ -21,7 +19,7 @@ def sd_of(site: str) -> str:
     return f"sd of {site}"
 
 
-def weighted(p: Tensor, found: Quantities, sites: Iterable[str]) -> Quantities:
-    """Means under the probabilities p (n,) of quantities (n, ...), and the standard deviations of the sites'."""
+def weighted(p: Tensor, found: Quantities) -> Quantities:
+    """Means and standard deviations under the probabilities p (n,) of quantities (n, ...)."""
     means = {name: torch.tensordot(p, x, 1) for name, x in found.items()}
-    return means | {sd_of(site): torch.tensordot(p, (found[site] - means[site]) ** 2, 1).sqrt() for site in sites}
+    return means | {sd_of(site): torch.tensordot(p, (found[site] - means[site]) ** 2, 1).sqrt() for site in found}
