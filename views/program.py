@@ -149,8 +149,30 @@ def chains(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int
 
 
 def predictive(folder: Path, observed: np.ndarray, replicated: np.ndarray, name: str) -> Path:
-    """Shares of data up to every value: observed, and as often as drawn anew from the posterior predictive."""
+    """How often every value is observed, and drawn anew from the posterior predictive: of few values as bars, of many
+    as the shares of data up to each."""
     figure, axis = plt.subplots(figsize=(6.4, 4.2))
+    every = np.concatenate([observed, replicated.ravel()])
+    draw = _counts if bool((every == every.round()).all()) and np.ptp(every) <= 2 * FEW else _shares
+    draw(axis, observed, replicated, name)
+    axis.set(xlabel="value of an observed number", title="Posterior predictive check")
+    axis.legend()
+    return save(figure, folder / "predictive.png")
+
+
+def _counts(axis: plt.Axes, observed: np.ndarray, replicated: np.ndarray, name: str) -> None:
+    """Bars of the observed counts; medians and 90% intervals of the replicated ones."""
+    values = np.arange(min(observed.min(), replicated.min()), max(observed.max(), replicated.max()) + 1)
+    found = np.array([[(line == v).sum() for v in values] for line in replicated])
+    middle, ends = np.median(found, 0), np.quantile(found, (0.05, 0.95), 0)
+    axis.bar(values, [(observed == v).sum() for v in values], 0.6, color="0.8", label="observed")
+    axis.errorbar(values, middle, np.abs(ends - middle), fmt="o", color=styles([name])[name]["color"], capsize=4,
+                  label=f"drawn anew, by {title(name)}: median and 90%")
+    axis.set(ylabel="how many of the data", xticks=values)
+
+
+def _shares(axis: plt.Axes, observed: np.ndarray, replicated: np.ndarray, name: str) -> None:
+    """Shares of data up to every value, a line a data set."""
     height = (np.arange(len(observed)) + 1) / len(observed)
     colour = styles([name])[name]["color"]
     for k, line in enumerate(replicated[:REPLICATES]):
@@ -158,7 +180,4 @@ def predictive(folder: Path, observed: np.ndarray, replicated: np.ndarray, name:
                   label=f"drawn anew, by {title(name)}" if k == 0 else None)
     axis.step(np.sort(observed), height, where="post", color="black", lw=1.8, label="observed")
     low, high = np.quantile(np.concatenate([observed, replicated.ravel()]), WIDE)
-    axis.set(xlabel="value of an observed number", ylabel="share of the data up to it", xlim=(low, high),
-             title="Posterior predictive check")
-    axis.legend()
-    return save(figure, folder / "predictive.png")
+    axis.set(ylabel="share of the data up to it", xlim=(low, high))
