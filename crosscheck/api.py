@@ -25,6 +25,7 @@ What = str | Path | Method | Callable[..., Any] | type  # a name, a file, or the
 
 STEPS = {Family.EXACT: 1, Family.MCMC: 1000, Family.VARIATIONAL: 100, Family.POINT: 100}  # unless others are asked for
 CHAINS = 2
+PROGRAM = "program"  # a kind of model
 TOLERANCE = 1e-9  # of the residual, where a method that improves q or a point stops
 
 
@@ -77,14 +78,29 @@ def check(what: What, problems: Model | str | None = None, *, seed: int = 0, lev
 
     what      as in `run`; a mistake of the zoo is `zoo/stale_u`
     problems  the test problems to judge it on, "grid", "factorization" or "ladder" (ratings with more learned), or any
-              model of the kind it is for; where several could be meant it must be said
+              model of the kind it is for; where several could be meant it must be said. A Pyro model of your own
+              (`cc.program`) is the test problem itself
     level     the probability that a right method is called wrong
     budget    seconds
     """
+    if problems is not None and not isinstance(problems, str) and problems.kind == PROGRAM:
+        asked = _on_program(what, problems)
+        return door.judged(asked, door.chosen_options(asked, {**(options or {}), **more}), seed=seed, level=level,
+                           budget=budget)
     which = {"problems": problems} if problems is None or isinstance(problems, str) else {"kind": problems.kind}
     asked = door.found(what if isinstance(what, str | Path | Method) else user_file.held(what), **which)
     given = door.chosen_options(asked, {**(options or {}), **more})
     return door.judged(asked, given, seed=seed, level=level, budget=budget)
+
+
+def _on_program(what: What, program: Model) -> door.Asked:
+    """What is judged on a Pyro model of the user's own; many replicates are moved at once where it allows that."""
+    from checks.problems.program.from_program import at_once, problems_of  # imports Pyro
+    from models.program import Program
+
+    assert isinstance(program, Program)
+    problems = problems_of(program)
+    return door.found(at_once(found(what, PROGRAM), problems.problems()[0]), problems=problems)
 
 
 def methods(kind: str | None = None) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
     def guide(*arguments), a PyroModule, an AutoGuide           every callable with "guide" in its name
     def kernel(model) -> MCMCKernel, or a class of kernels      every one with "kernel" in its name
-    def transition(latents, *arguments) -> latents              every function with "transition" in its name
+    def transition(latents, *arguments) -> latents              every function with "transition" in its name, or whose
+                                                                first argument is called latents
 
 The arguments are those that `data()` gives the model. A transition draws from torch's own generator, or, written as
 `transition(rng, latents, model, data)`, from `rng`. Latents of many replicates it moves by vmap, where its code allows.
@@ -29,7 +30,7 @@ from models.batched import double, seeded
 from models.model import Data
 from models.program import Program
 
-RNG = "rng"
+RNG, LATENTS = "rng", "latents"
 WARM = 100  # steps in which a kernel adapts, before it is started at given latents
 
 
@@ -48,13 +49,20 @@ def methods(file: UserFile) -> dict[str, Method]:
         if not callable(thing) or name.startswith("_") or not here:
             continue
         called = f"{file.path.stem}_{name}"
-        if "guide" in name.lower() and name != "kernel":
+        if _first(thing) == LATENTS:
+            found[name] = transition(file.module, thing, called)
+        elif "guide" in name.lower() and name != "kernel":
             found[name] = from_guide.as_method(file.module, thing, called, "user")
         elif derived(thing, "MCMCKernel") or ("kernel" in name.lower() and not isinstance(thing, type)):
             found[name] = kernel(file.module, thing, called)
         elif "transition" in name.lower() and not isinstance(thing, type):
             found[name] = transition(file.module, thing, called)
     return found
+
+
+def _first(thing: Any) -> str | None:
+    """The name of a function's first argument."""
+    return next(iter(inspect.signature(thing).parameters), None) if inspect.isfunction(thing) else None
 
 
 def kernel(module: ModuleType, make: Callable[..., Any], name: str) -> Method:
