@@ -22,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as trees
 
 Tree = Any  # dicts, tuples and lists of tensors
-CHUNK = 4000  # replicates at a time
+CHUNK = 4096  # replicates at a time
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from checks.kernels.refusal import refused
 from checks.kernels.trial import Suspect, Trial, confirmed, suspects
 from checks.kernels.unless import unless
 from checks.problems.load import problem_set
-from checks.problems.problem import Problem, ProblemSet
+from checks.problems.problem import Features, Problem, ProblemSet
 from checks.verdict import Finding, Outcome, Verdict
 from errors import InputError
 from inference.engine import one_thread
@@ -101,7 +101,7 @@ def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, 
             for trial in going if size >= LEAST else ():
                 tick(f"{size:,} replicates of the {trial.problem.name}")
                 caught = look(trial, max(size, trial.n), SUSPICION / len(looks) / len(trials), level / (10 * SUSPICION))
-                verdict.findings = [described(trial, s) for s in caught]
+                verdict.findings = described(trial, caught)
                 if kernel.method.family is Family.MCMC:
                     verdict.faults += [f for f in reach.frozen(trial) if f not in verdict.faults]
                 if caught or verdict.faults:
@@ -165,22 +165,26 @@ def look(trial: Trial, n: int, allowed: float, fresh_allowed: float) -> list[Sus
     if not found:
         return []
     trial.doubted = True
-    again = Trial(trial.rng, trial.kernel, trial.problem, trial.model).upto(n)
+    fresh = Trial(trial.rng, trial.kernel, trial.problem, trial.model)
+    fresh.scale = trial.scale and trial.scale.forgotten()
+    again = fresh.upto(n)
     trial.doubted = False
     return found if confirmed(again, found[0], fresh_allowed) else []
 
 
-def described(trial: Trial, suspect: Suspect) -> Finding:
-    """A suspect in words, with the function's own means."""
+def described(trial: Trial, caught: list[Suspect]) -> list[Finding]:
+    """Suspects in words, with the functions' own means."""
+    if not caught:
+        return []
     assert trial.scale is not None
-    problem, name = trial.problem, trial.scale.names[suspect.function]
-    values = [_values(problem, name, latents, trial.data) for latents in (trial.before, trial.after)]
-    compared = trial.upto(trial.n)
-    return Finding(name[0], name[1], DIRECTIONS[suspect.score][int(suspect.sign)],
-                   float(compared.d[suspect.score, suspect.function]), suspect.z,
-                   float(values[1].mean()), float(values[0].mean()), problem.name)
+    problem, compared = trial.problem, trial.upto(trial.n)
+    before, after = (_values(problem, latents, trial.data) for latents in (trial.before, trial.after))
+    names = [trial.scale.names[suspect.function] for suspect in caught]
+    return [Finding(name[0], name[1], DIRECTIONS[suspect.score][int(suspect.sign)],
+                    float(compared.d[suspect.score, suspect.function]), suspect.z,
+                    float(after[name].mean()), float(before[name].mean()), problem.name)
+            for name, suspect in zip(names, caught, strict=True)]
 
 
-def _values(problem: Problem, name: tuple[str, str], latents: Latents, data: Data) -> Tensor:
-    free = problem.free(problem.model, latents, data)
-    return free[name] if name in free else problem.normal(problem.model, latents, data)[name]
+def _values(problem: Problem, latents: Latents, data: Data) -> Features:
+    return {**problem.normal(problem.model, latents, data), **problem.free(problem.model, latents, data)}

@@ -66,6 +66,10 @@ class Scale:
     def rarest(self) -> Tensor:
         return self._with_normal(1 - self.share.amax(-1), 1.0)
 
+    def forgotten(self) -> Scale:
+        """The same scores, of whose means nothing is known yet: no draw behind them is used twice."""
+        return replace(self, seen=torch.zeros_like(self.seen))
+
     def __call__(self, latents: Latents, data: Data) -> Tensor:
         """g and h of every function in every replicate, (2, F, n)."""
         n = len(next(iter(latents.values())))

@@ -9,8 +9,10 @@ import torch
 
 from checks.budget import Budget, Spent
 from checks.kernels import judge as judging
+from checks.kernels import score
 from checks.kernels.cost import Cost, ended
 from checks.kernels.trial import Suspect, confirmed, suspects
+from checks.problems.load import problem_set
 from checks.verdict import Outcome, Verdict
 
 
@@ -109,3 +111,13 @@ def test_a_look_leaves_its_doubt_where_the_budget_ends(monkeypatch):
     with pytest.raises(Spent):
         judging.look(first, 500, 0.01, 0.002)
     assert first.doubted
+
+
+def test_a_confirmation_uses_no_draw_of_the_first_reference(monkeypatch):
+    """Its scores are the same functions, their means are of fresh draws, as many as were asked for."""
+    monkeypatch.setattr("checks.kernels.score.PILOT", 500)
+    problem, rng = problem_set("grid").problems()[0], torch.Generator().manual_seed(0)
+    first = score.learn(rng, problem, 3000)
+    again = score.more(rng, first.forgotten(), 2000)
+    assert first.forgotten().seen.sum() == 0 and torch.equal(again.edges, first.edges)
+    assert bool((again.draws[: len(again.seen)] == 2000).all()) and not torch.equal(again.mean, first.mean)
