@@ -65,7 +65,7 @@ def test_a_mistake_is_found_by_its_name(name):
     assert verdict(f"zoo/{name}", 500).outcome is Outcome.WRONG
 
 
-@pytest.mark.parametrize("word", ["covariance.py:transition_hmc", "votes.py:transition_gibbs"])
+@pytest.mark.parametrize("word", ["covariance_of_three.py:transition_hmc", "votes.py:transition_gibbs"])
 def test_a_right_kernel_passes(word):
     assert verdict(str(ROOT / "checks" / "right" / "program" / word), 500).outcome is Outcome.RIGHT
 
@@ -123,3 +123,15 @@ def test_the_density_of_a_right_guide_is_that_of_its_draws(path, n=3000):
     h = torch.distributions.MultivariateNormal(shape.mean(0), 0.6 * torch.cov(shape.mT))
     w = (h.log_prob(u) - log_det - log_q).exp()
     assert abs(float(w.mean()) - 1) < SURE * float(w.std()) / n**0.5
+
+
+def test_correlations_of_three_numbers_are_alike(n=20_000):
+    """By the density with concentration 2 a correlation r of three has E r^2 = 1/6 and E r^4 = 1/16, for r + 1 is
+    twice a Beta(5/2, 5/2)."""
+    from checks.right.program.covariance_of_three import Correlation
+
+    with seeded(torch.Generator().manual_seed(1)):
+        L = Correlation(3, torch.tensor(2.0)).sample((n,))
+    C = L @ L.mT
+    for i, j in ((1, 0), (2, 0), (2, 1)):
+        assert abs(float((C[:, i, j] ** 2).mean()) - 1 / 6) < SURE * (1 / 16 - 1 / 36) ** 0.5 / n**0.5
