@@ -271,8 +271,12 @@ class Program:
         rng = torch.Generator().manual_seed(0)
         for _ in range(TRIED):
             self.not_a_number(rng, self.prior(rng), data)
+        with seeded(rng):
+            nodes = self.nodes(self.prior(rng), data)
         for name, known in self.known.observed.items():
-            inside = torch.as_tensor(True) if known.moves or name not in data else known.support.check(data[name])
+            if known.moves or name not in data:
+                continue
+            inside = known.support.check(data[name]) | (log_prob(nodes[name]) == 0)  # masked entries count for nothing
             if not bool(inside.all()):
                 at = (~inside).nonzero()[0].tolist()
                 raise InputError(f"the data of the site {name}{f' at entry {at}' if at else ''} are "

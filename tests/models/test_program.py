@@ -184,3 +184,19 @@ def data():
 """).facts({})["model"]["arguments"]
 
     assert facts(one) == facts(one) != facts(other)
+
+
+@pytest.mark.parametrize(("values", "refused"), [("[3., -1.]", False), ("[-1., 3.]", True)])
+def test_data_outside_a_support_are_refused_but_where_they_are_masked(tmp_path, values, refused):
+    model = program(tmp_path, HEAD + '''
+def model(y):
+    rate = pyro.sample("rate", dist.Gamma(1., 1.))
+    with pyro.plate("n", len(y)), pyro.poutine.mask(mask=torch.tensor([True, False])):
+        pyro.sample("y", dist.Poisson(rate), obs=y)
+def data():
+    return torch.tensor(''' + values + ")\n")
+    if refused:
+        with pytest.raises(InputError, match=r"the data of the site y at entry \[0\] are -1.0, which its distribution"):
+            model.check_data(model.data)
+    else:
+        model.check_data(model.data)
