@@ -56,7 +56,7 @@ BOTH = {
     "a float32 kernel": (of(LIKELIHOOD, rest=DATA + MOVES.replace("x + ", "x.float() + 0 * ").replace(
         "(x.shape)", "(x.shape, dtype=torch.float32)")), "it returns mu as torch.float32"),
     "other sites of a kernel": (of(LIKELIHOOD, rest=DATA + MOVES.replace("{name:", "{'nu':")),
-                                "it returns nu; the latents are mu"),
+                                "it returns nu"),
     "a guide for other sites": (of(LIKELIHOOD, rest=DATA + GUIDE.format("nu", "", "")),
                                 "guide does not draw the site mu"),
     "a guide of more sites": (of(LIKELIHOOD, rest=DATA + GUIDE.format(

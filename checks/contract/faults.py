@@ -45,7 +45,8 @@ def faults(rng: torch.Generator, kernel: Kernel, problem: Problem) -> list[str]:
             raise said from error
         if error.__cause__ is None and not isinstance(error, Unfit):
             raise  # it draws, and draws no numbers
-        return _of_one_step(kernel, problem, latents, data) or [str(error)]
+        raised = error.__cause__ is not None
+        return (_of_one_step(kernel, problem, latents, data) if raised else []) or [str(error)]
     found = written(given, (latents, data)) + borrowed(held) + unlike(first, latents, problem.model)
     if first.keys() != latents.keys():
         return found
