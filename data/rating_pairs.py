@@ -81,7 +81,8 @@ def merged(part: Triples, pair: np.ndarray, how: str, say: Callable[[str], None]
     chosen[place[turn]] = turn
     rows = np.sort(chosen)
     by = "of each pair the last is taken" + (", by time" if part.time is not None else "")
-    say(f"{part.name}: {len(pair) - len(distinct):,} ratings repeat a pair; "
+    again = len(pair) - len(distinct)
+    say(f"{part.name}: {again:,} rating{'s repeat' if again > 1 else ' repeats'} a pair; "
         f"{by if how == 'last' else 'their mean is taken'}")
     return rows, (np.bincount(place, part.rating) / count)[place[rows]] if how == "mean" else None
 

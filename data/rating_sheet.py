@@ -107,6 +107,8 @@ def numbers(sheet: Sheet, words: Words, place: str, empty: float | None = None, 
     Errors: InputError names the row, and ends in `more`.
     """
     distinct = words.words
+    if len(distinct) and pc.all(pc.is_in(pc.utf8_lower(distinct), pa.array(["true", "false"]))).as_py():
+        distinct = pc.if_else(pc.equal(pc.utf8_lower(distinct), "true"), "1", "0")  # thumbs up or down
     if empty is not None:
         distinct = pc.if_else(pc.is_in(pc.utf8_lower(distinct), pa.array(NOT_RATED)), "nan", distinct)
     try:

@@ -26,7 +26,7 @@ def test_of_two_ratings_of_a_pair(tmp_path, text, how, rating, says):
     pairs = zip(found.user.tolist(), found.item.tolist(), strict=True)
     stars = dict(zip(pairs, found.rating.tolist(), strict=True))
     assert stars == {(0, 0): rating, (1, 0): 3.0, (0, 1): 4.0}
-    assert f"twice.csv: 1 ratings repeat a pair; {says}" in said
+    assert f"twice.csv: 1 rating repeats a pair; {says}" in said
 
 
 def test_twice_is_refused_unless_it_is_said(tmp_path):
@@ -49,3 +49,9 @@ def test_a_file_that_says_so_is_jesters():
     none = torch.zeros(1, dtype=torch.int64)
     few = Ratings(none, none, torch.tensor([-0.5]).double(), 1, 1, JESTER_SCALE)
     assert looks_like_jester(few) and not looks_like_jester(few.take(torch.tensor([], dtype=torch.int64)))
+
+
+def test_thumbs_as_words_are_one_and_nothing(tmp_path):
+    (tmp_path / "thumbs.csv").write_text("user,item,liked\na,x,True\na,y,False\nb,x,FALSE\nb,y,true\nc,x,True\n")
+    ratings = read_ratings(tmp_path / "thumbs.csv", how=Reading(columns="user=user,item=item,rating=liked"))
+    assert ratings.rating.tolist() == [1, 0, 0, 1, 1]
