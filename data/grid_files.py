@@ -1,7 +1,8 @@
 """Grid models that others wrote: `.uai` and libDAI's `.fg`, in `.gz` or not, and what goes with them.
 
 Variables are the pixels in row-major order, v = i W + j. The files hold no layout; it is read off the
-factors, whose variables must differ by 1 (neighbours in a row) or by W (in a column).
+factors, whose variables must differ by 1 (neighbours in a row) or by W (in a column). Where the ends of rows or of
+columns are joined too, on a torus or a cylinder, the model is that of `models.folded`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 from data.factor_files import Factors, parse_fg, parse_uai
 from data.uai_answers import parse_evidence, parse_marginals
 from errors import InputError
+from models.folded import folded
 from models.grid import GridMRF
 
 Parsed = TypeVar("Parsed")
@@ -67,7 +69,7 @@ def read_marginals(path: str | Path) -> Float64[Tensor, "n K"]:
 
 def read_evidence(path: str | Path, model: GridMRF) -> Int64[Tensor, "H W"]:
     """The labels of the pixels of a grid that a `.uai.evid` file knows, -1 where it does not."""
-    H, W, K = model.shape
+    H, W, K = model.pixels
     known = _parse(Path(path), parse_evidence)
     for variable, state in known.items():
         if variable >= H * W or state >= K:
@@ -117,13 +119,17 @@ def _grid(factors: Factors) -> GridMRF:
     swapped = scopes[:, 0] > scopes[:, 1]
     tables[swapped] = tables[swapped].transpose(0, 2, 1)
     first, second = scopes.min(1, initial=n), scopes.max(1, initial=0)
+    fields = torch.from_numpy(unary)
+    if not _open(first, second, n) and (joined := _wrapped(first, second, n)):
+        W, wraps = joined
+        return folded(fields.reshape(n // W, W, K), *_around(first, second, tables, W, n), wraps)
     W = _width(first, second, n)
     pairs = {}
     for name, neighbours in (("right", second - first == 1), ("down", second - first > 1)):
         total = np.zeros((n, K, K))
         np.add.at(total, first[neighbours], tables[neighbours])
         pairs[name] = torch.from_numpy(total).reshape(n // W, W, K, K)
-    return GridMRF(torch.from_numpy(unary).reshape(n // W, W, K),
+    return GridMRF(fields.reshape(n // W, W, K),
                    _view(pairs["right"][:, :-1]), _view(pairs["down"][:-1]))
 
 
@@ -159,9 +165,6 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
     W = int(step.max(initial=1))
     if W == 1:
         return n
-    if wrapped := _wrapped(first, second, n):
-        raise InputError(f"is a grid of {wrapped} pixels, wrapped: its borders are joined, as on a torus, and only "
-                         f"grids with borders are read")
     if n % W:
         v = int(step.argmax())
         raise InputError(f"is not a grid in row-major order: variables {first[v]} and {second[v]} share a factor, "
@@ -174,15 +177,40 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
     return W
 
 
-def _wrapped(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> str:
-    """The size "H x W" of the torus whose neighbours the pairs are, across both of its borders too; or nothing."""
-    for W in (W for W in range(3, n // 3 + 1) if n % W == 0):
+def _open(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> bool:
+    """Whether the pairs are neighbours in a grid with borders."""
+    step = second - first
+    W = int(step.max(initial=1))
+    return W == 1 or (n % W == 0 and bool(((step == W) | ((step == 1) & (second % W != 0))).all()))
+
+
+def _wrapped(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
+             ) -> tuple[int, tuple[bool, bool]] | None:
+    """W, and whether columns and rows are joined at their ends, of the torus or cylinder whose neighbours the pairs
+    are, if there is one; no pair may lack where there are such ends."""
+    for W in (W for W in range(2, n + 1) if n % W == 0):
         H = n // W
-        rows, columns = abs(first // W - second // W), abs(first % W - second % W)
-        along, across = (rows == 0) & np.isin(columns, (1, W - 1)), (columns == 0) & np.isin(rows, (1, H - 1))
-        if (along | across).all() and (columns == W - 1).any() and (rows == H - 1).any():
-            return f"{H} x {W}"
-    return ""
+        rows, columns = second // W - first // W, abs(first % W - second % W)
+        across, round_rows = (rows == 0) & (columns == W - 1) & (W > 2), (rows == 0) & (columns == 1)
+        around, down = (columns == 0) & (rows == H - 1) & (H > 2), (columns == 0) & (rows == 1)
+        whole = [len(np.unique(first[pairs])) == count and len(np.unique(first[inner])) == n - count
+                 for pairs, inner, count in ((around, down, W), (across, round_rows, H))]
+        if (across | round_rows | around | down).all() and any(whole) and whole == [around.any(), across.any()]:
+            return W, (whole[0], whole[1])
+    return None
+
+
+def _around(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], tables: Float64[np.ndarray, "m K K"], W: int,
+            n: int) -> tuple[Float64[Tensor, "H W K K"], Float64[Tensor, "H W K K"]]:
+    """The tables of every pixel and the one to its right, and below, around the borders."""
+    row, K = first // W == second // W, tables.shape[-1]
+    found = []
+    for which, far in ((row, second - first > 1), (~row, second - first > W)):
+        total, turned = np.zeros((n, K, K)), which & far
+        np.add.at(total, first[which & ~far], tables[which & ~far])
+        np.add.at(total, second[turned], tables[turned].transpose(0, 2, 1))
+        found.append(torch.from_numpy(total).reshape(n // W, W, K, K))
+    return found[0], found[1]
 
 
 def _view(tables: Float64[Tensor, "a b K K"]) -> Float64[Tensor, "a b K K"]:

@@ -34,6 +34,8 @@ def write_grid(path: str | Path, model: GridMRF, data: Tensor | None = None) -> 
     """
     if Path(path).suffix.lower() not in WRITERS:
         raise InputError(f"{path}: a grid model is written as .uai or .fg")
+    if model.pixels != model.shape:
+        raise InputError(f"{model!r} is not written: its file is the one that it was read from")
     H, W, K = model.shape
     at = np.arange(H * W).reshape(H, W)
     factors: list[tuple[list[int], list[float]]] = []

@@ -141,12 +141,18 @@ def _keep(run: Run, job: Job, index: int) -> None:
         run.latents.append([kept_latents.light(latents) for latents in each])
         run.apart = kept_latents.every([_bytes(t) for t in run.latents[0][0].values()], _draws(job), len(each))
     if due:
-        recorded = [job.record(latents) for latents in each]
+        recorded = [job.record(_seen(job, latents)) for latents in each]
         kept = {site: torch.stack([latents[site].detach().cpu() for latents in recorded]) for site in recorded[0]}
         if not run.draws:
             run.thin = max(job.plan.thin, -(-sum(map(_bytes, kept.values())) * _draws(job) // KEPT_BYTES))
         for site, value in kept.items():
             run.draws.setdefault(site, []).append(value)
+
+
+def _seen(job: Job, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What is found, of the things that a user knows, where the model works on others (`models.folded`)."""
+    seen: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = getattr(job.model, "seen", None)
+    return found if seen is None else seen(found)
 
 
 def _bytes(tensor: Tensor) -> int:
@@ -205,7 +211,7 @@ def _groups(run: Run, job: Job) -> dict[str, dict[str, np.ndarray]]:
 def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The method's own expectations, else the mean of the model's quantities over the draws; over chains."""
     said = [job.method.expect(state, job.model) for state in run.states] if job.method.expect else []
-    each = [expected for expected in said if expected is not None]
+    each = [_seen(job, expected) for expected in said if expected is not None]
     if each:
         return {k: torch.stack([e[k].detach().cpu() for e in each]).mean(0).numpy() for k in each[0]}
     if set(draws) != set(job.model.sites):

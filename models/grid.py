@@ -120,6 +120,11 @@ class GridMRF:
         return H, W, K
 
     @property
+    def pixels(self) -> tuple[int, int, int]:
+        """(H, W, K) of what is found; of `models.folded` another than `shape`."""
+        return self.shape
+
+    @property
     def sites(self) -> dict[str, tuple[int, ...]]:
         """The latent site and its shape."""
         return {"labels": self.shape[:2]}

@@ -40,7 +40,7 @@ class Case:
 
     @property
     def large(self) -> bool:
-        H, W, _ = self.model.shape
+        H, W, _ = self.model.pixels
         return H * W > LARGE_PIXELS
 
     def share_wrong(self, marginals: np.ndarray | None, unobserved: bool = False) -> float | None:
@@ -57,6 +57,8 @@ class Case:
         """By how many nats equal neighbours are likelier than others, on average over edges and labels."""
         K = self.model.shape[2]
         tables = [distinct(t) for t in (self.model.right, self.model.down) if t.numel()]
+        if self.model.pixels != self.model.shape:
+            return 0.0  # a cell's labels are those of several pixels
         if not tables or any(self.model.forbids[name] for name in ("right", "down")):
             return 0.0
         gaps = [(t.diagonal(dim1=-2, dim2=-1).mean(-1) * K - t.mean((-2, -1)) * K).mean() / (K - 1) for t in tables]
@@ -117,8 +119,12 @@ def made(name: str, folder: Path, request: Request) -> Case:
         if request.learn:
             E, table, told = learned(request.learn, picture)
         model = GridMRF.potts(picture.image, E, table)
-    like = picture or Picture(model.unary.new_zeros(model.shape))
+    like = picture or Picture(model.unary.new_zeros(model.pixels))
     said, model = (*(picture.said() if picture else ()), *([told] if told else ())), model.scaled(request.beta)
+    if model.pixels != model.shape:
+        (H, W, _), (h, w, K) = model.pixels, model.shape
+        said += (f"{name} is {H} x {W}, wrapped: it is inferred folded, as {h} x {w} cells of {K} labels, and shown by "
+                 f"its own pixels.",)
     if request.clamp:
         known = clamps(request.clamp, like, model)
         model, share = model.clamped(known), int((known >= 0).sum()) / known.numel()

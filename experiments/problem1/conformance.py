@@ -64,7 +64,7 @@ def _read(path: Path, folder: Path) -> Answered:
     if beside(path, ".evid").is_file():
         model = model.clamped(grid_files.read_evidence(beside(path, ".evid"), model))
     marginals = np.asarray(grid_files.read_marginals(beside(path, ".MAR")))
-    H, W, K = model.shape
+    H, W, K = model.pixels
     if marginals.shape != (H * W, K):
         raise InputError(f"{beside(path, '.MAR')} has {' x '.join(map(str, marginals.shape))} probabilities, the grid "
                          f"{H * W} x {K}")

@@ -25,10 +25,11 @@ def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
     case, results, judge = study.case, study.results, study.judge
     entries = [GridEntry.on(study, result) for result in results]
     this.story.part(case.name)
-    H, W, K = case.model.shape
+    H, W, K = case.model.pixels
+    wrapped = ", wrapped" if case.model.pixels != case.model.shape else ""
     points = [entry for entry in entries if entry.family == "point"]
     if len(points) < len(entries):
-        this.table(f"{case.name}: {H} x {W}, {K} labels"
+        this.table(f"{case.name}: {H} x {W}{wrapped}, {K} labels"
                    + (f"; errors are against {judge.name}" + ("" if judge in results else ", which was run for that")
                        if judge else f"; no exact answer: {study.unjudged}"),
                     ("method", "by", "log Z", "kind", "max error", "mean error", "wrong pixels", "residual",
@@ -36,7 +37,7 @@ def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
                    ("by", "mean error", "residual", "sweeps"))
     if points:
         known = study.best is not None
-        this.table(f"{case.name}: {H} x {W}, {K} labels; the most probable labelling"
+        this.table(f"{case.name}: {H} x {W}{wrapped}, {K} labels; the most probable labelling"
                     + (f", whose log joint is {study.best:.9g} by strip" if known else ""),
                     ("method", "by", "log joint", "below the best" if known else "below the best, at most",
                      "none is above", "proved", "wrong pixels", "sweeps", "seconds"),
@@ -77,7 +78,7 @@ def figures(this: Run, study: Study, entries: Sequence[GridEntry]) -> None:
 def leave(place: Path, case: Case, results: Sequence[Result], posterior: bool) -> list[str]:
     """Each method's most probable labels as a PNG in the image's colours, and its marginals as .npy if asked."""
     found = {r.name: r.expected["labels"] for r in results if "labels" in r.expected}
-    H, W, K = case.model.shape
+    H, W, K = case.model.pixels
     said = [f"Every method's most probable labels are in NAME.png ({next(iter(found))}.png), one pixel for each of the "
             f"image's" + (", in its colours." if case.palette else ".")] if found and K <= MOST_COLOURS else []
     for name, marginals in found.items():

@@ -87,15 +87,6 @@ def test_wrong_marginals(tmp_path, text, words):
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize("H, W", [(3, 3), (3, 4), (10, 10)])
-def test_a_torus_is_named(tmp_path, H, W):
-    pairs = [(v, v // W * W + (v + 1) % W) for v in range(H * W)] + [(v, (v + W) % (H * W)) for v in range(H * W)]
-    text = (f"MARKOV {H * W} {'2 ' * (H * W)} {len(pairs)} " + " ".join(f"2 {a} {b}" for a, b in pairs)
-            + " 4 1 2 3 4" * len(pairs))
-    with pytest.raises(InputError, match=f"is a grid of {H} x {W} pixels, wrapped"):
-        read_grid(write(tmp_path / "a.uai", text))
-
-
 def test_wrong_paths(tmp_path):
     for path, words in ((tmp_path / "a.uai", "no such file"), (tmp_path / "a.npy", "a .uai or a .fg file")):
         with pytest.raises(InputError, match=words):
