@@ -23,6 +23,7 @@ from data.colours import PALETTE, Colour, filled
 from data.pictures import Picture, write_array
 from data.png import MAX_GUESSED, read_png, write_png
 from errors import InputError, unknown
+from models.model import stream
 
 __all__ = ["BUILTIN", "PALETTE", "Picture", "builtin", "clean", "load_image", "load_picture", "read_image",
            "read_picture", "write_image"]
@@ -51,7 +52,7 @@ def load_picture(
     if name in BUILTIN:
         if palette is not None:
             raise InputError(f"a palette is for PNG files; the built-in image '{name}' has no colours")
-        return Picture(_with_labels(builtin(name, torch.Generator().manual_seed(seed)), labels))
+        return Picture(_with_labels(builtin(name, stream(seed)), labels))
     if not (Path(name).suffix or os.sep in name or Path(name).exists()):
         raise unknown("image", name, BUILTIN)
     return read_picture(Path(name_or_path), labels, palette)

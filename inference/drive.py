@@ -171,7 +171,7 @@ def _finish(run: Run, job: Job) -> Result:
     if method.family is not Family.MCMC:
         for index in range(_draws(job)):
             run.thin = 1
-            if sum(_bytes(t) for site in run.draws.values() for t in site) >= KEPT_BYTES:
+            if index * sum(_bytes(kept[0]) for kept in run.draws.values()) >= KEPT_BYTES:
                 break
             _keep(run, job, index)
     draws = {site: torch.stack(values, 1).numpy() for site, values in run.draws.items()}

@@ -19,6 +19,17 @@ Quantities = dict[str, Tensor]  # quantity -> value
 Data = Any  # what a model is observed through: an image, ratings, None; only the model knows
 
 
+def stream(seed: int) -> torch.Generator:
+    """torch's stream of a seed of any size: what has more than 63 bits, or a sign, is hashed.
+
+    >>> len({float(torch.rand((), generator=stream(seed))) for seed in (0, 1, 2**63, 10**300, -1, 0)})
+    5
+    """
+    if not 0 <= seed < 2**63:
+        seed = int.from_bytes(hashlib.blake2b(str(seed).encode(), digest_size=8).digest(), "little") >> 1
+    return torch.Generator().manual_seed(seed)
+
+
 class Model(Protocol):
     """log p(latents, data), and what else methods, checks and comparisons ask of it. A frozen dataclass.
 

@@ -28,7 +28,7 @@ from checks.problems.problem import Moments, Problem, ProblemSet
 from checks.verdict import Outcome, Verdict
 from inference.engine import one_thread
 from inference.method import Info, Kind, Method
-from models.model import Data, Model
+from models.model import Data, Model, stream
 
 STEPS = 150  # of the method, or until its residual is nothing
 GRADIENT_STEPS = 1000  # where a step is one of gradient ascent
@@ -42,7 +42,7 @@ def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, 
               seed: int = 0, level: float = 1e-3, budget: float = 300.0, fits: int = FITS, watch: Watch = None
               ) -> Verdict:
     """The verdict on a variational method by the larger problem of a set, perhaps by its name."""
-    clock, rng = Budget(budget, watch), Generator().manual_seed(seed)
+    clock, rng = Budget(budget, watch), stream(seed)
     problem = problem_set(problems).fitting()
     verdict = Verdict(method.name, Outcome.RIGHT, level, seed=seed)
     said: list[list[str]] = []

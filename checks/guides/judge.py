@@ -30,7 +30,8 @@ from checks.problems.problem import Problem, ProblemSet, take
 from checks.verdict import Finding, Outcome, Verdict
 from inference.engine import one_thread
 from inference.method import Latents
-from models.model import Data, Model
+from inference.result import import_arviz
+from models.model import Data, Model, stream
 
 FITS = 3
 WOULD_DO = 120  # processor seconds, about
@@ -40,7 +41,7 @@ POOR = 0.7  # a k-hat
 def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, level: float = 1e-3,
                 budget: float = 300.0, fits: int = FITS, watch: Watch = None) -> Verdict:
     """The verdict on a guide by the larger problem of a set, perhaps by its name."""
-    clock, rng = Budget(budget, watch), torch.Generator().manual_seed(seed)
+    clock, rng = Budget(budget, watch), stream(seed)
     verdict = Verdict(guide.name, Outcome.RIGHT, level, seed=seed)
     where = problem_set(problems).fitting()
     with one_thread(), limited(clock):
@@ -152,9 +153,7 @@ def further(rng: torch.Generator, guide: Guide, model: Model, data: Data, params
 
 def quality(model: Model, log_ratio: Tensor, draws: Latents, truth: Latents) -> tuple[float, float]:
     """k-hat and coverage of one fit: log p - log q of every draw, the draws, and the latents behind the data."""
-    import arviz
-
-    _, shape = arviz.psislw(log_ratio.numpy())
+    _, shape = import_arviz().psislw(log_ratio.numpy())
     drawn, true = (torch.cat(list(model.quantities(x).values()), -1) for x in (draws, truth))
     low, high = torch.quantile(drawn, torch.tensor([0.05, 0.95], dtype=drawn.dtype), 0)
     return float(shape), float(((low <= true) & (true <= high)).double().mean())

@@ -32,7 +32,7 @@ from checks.verdict import Finding, Outcome, Verdict
 from errors import InputError
 from inference.engine import one_thread
 from inference.method import Family, Latents
-from models.model import Data
+from models.model import Data, stream
 
 LOOKS = (500, 2000, 8000)
 KEPT = 0.1  # of the budget, for what a pass excludes and for the hints
@@ -44,7 +44,7 @@ DIRECTIONS = ({1: "too large", -1: "too small"}, {1: "too spread out", -1: "too 
 def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: float = 1e-3, budget: float = 300.0,
           looks: tuple[int, ...] | None = None, explain: bool = True, watch: Watch = None) -> Verdict:
     """The verdict on a kernel by a set of test problems, perhaps by its name; `explain` adds the hints."""
-    looks, rng, clock = looks or LOOKS, Generator().manual_seed(seed), Budget(budget, watch)
+    looks, rng, clock = looks or LOOKS, stream(seed), Budget(budget, watch)
     kernel = replace(kernel, rare=[], moved=[])
     with one_thread(), limited(clock):
         wanted = problem_set(problems)

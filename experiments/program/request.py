@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from errors import InputError
 from inference import user_file
 from inference.job import Plan
 from inference.method import Family, Method
@@ -21,6 +22,7 @@ from runs.options import Fit
 from runs.request import option
 
 METHODS = "the methods"
+MOST_DRAWS = 1_000_000
 STEPS = {Family.EXACT: 1, Family.MCMC: 500, Family.VARIATIONAL: 200, Family.POINT: 200}
 OTHERS = {"laplace": 1, "importance_sampling": 10, "nuts_pyro": 1000, "random_walk_pyro": 5000}
 BURN_IN = 3 / 10  # of the sweeps, unless it is said
@@ -53,6 +55,10 @@ class Request(request.Request):
     def made(cls, arguments: Mapping[str, Any], argv: Sequence[str], resume: Path | None = None,
              cwd: Path | None = None) -> Self:
         return replace(super().made(arguments, argv, resume, cwd), file=str(arguments["problem"]))
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.draws <= MOST_DRAWS:
+            raise InputError(f"--draws must lie between 1 and {MOST_DRAWS:,}, not {self.draws:,}")
 
     @cached_property
     def read(self) -> UserFile:

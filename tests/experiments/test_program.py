@@ -91,6 +91,7 @@ def test_the_table_has_the_worst_number_of_every_site_and_loop(folder):
     (("--problem", "mine.py", "--method", "laplace", "--chains", "3"), "--chains would change nothing"),
     (("--problem", "mine.py", "--method", "enumeration"), "mu is continuous"),
     (("--problem", "mine.py", "--guide", "normal", "--set", "lr=-1"), "the learning rate must be"),
+    (("--problem", "mine.py", "--method", "laplace", "--draws", "100000000000"), "between 1 and 1,000,000"),
     (("--problem", "broken.py"), "broken.py has no function `data`"),
 ])
 def test_bad_input_is_one_sentence(folder, argv, words, capsys):

@@ -22,6 +22,7 @@ from runs.cells import _values
 from runs.request import parse_ranks
 from runs.task import Task, trial
 from tests.support.judged import _peak, _reset_peak
+from tests.support.programs import HEAD, NORMAL, SWITCH, program
 
 METHODS = [(kind, name) for kind in ("grid", "factorization") for name in load.names(kind)]
 MEASURED = [("grid", "gibbs"), ("grid", "mean_field"), ("grid", "loopy_bp"), ("grid", "trw_s"), ("grid", "max_product"),
@@ -64,7 +65,11 @@ def work(method, model, data, options) -> None:
 def test_the_estimate_is_near_what_is_measured(kind, name):
     """In a process of its own: between a half of the peak and eight times it, but for what any run takes. What the
     process had before and uses again is no part of the peak: quick ones, amid others, have a lower end alone."""
-    method, (model, data) = load.method(kind, name), case(kind, large=True)
+    model, data = case(kind, large=True)
+    nearly(load.method(kind, name), model, data, {}, upper=name not in QUICK)
+
+
+def nearly(method, model, data, options, upper=True) -> None:
     hear, tell = os.pipe()
     child = os.fork()
     if not child:
@@ -73,7 +78,7 @@ def test_the_estimate_is_near_what_is_measured(kind, name):
             torch.set_num_threads(1)
             rehearse(method, model, {})
             before = _reset_peak()
-            work(method, model, data, {})
+            work(method, model, data, options)
             os.write(tell, str(_peak() - before).encode())
         finally:
             os._exit(0)
@@ -81,8 +86,36 @@ def test_the_estimate_is_near_what_is_measured(kind, name):
     with os.fdopen(hear) as file:
         peak = int(file.read())
     os.waitpid(child, 0)
-    estimate = footprint.at_work(method, model, data, {})
-    assert peak / 2 - FIXED < estimate and (name in QUICK or estimate < 8 * peak + FIXED)
+    estimate = footprint.at_work(method, model, data, options)
+    assert peak / 2 - FIXED < estimate and (not upper or estimate < 8 * peak + FIXED), (estimate, peak)
+
+
+LONG = HEAD + '''
+def data():
+    return (torch.zeros(400_000),)
+
+def model(y):
+    mu = pyro.sample("mu", dist.Normal(torch.zeros(3), 1.).to_event(1))
+    with pyro.plate("n", len(y)):
+        pyro.sample("y", dist.Normal(mu.sum(), 1.), obs=y)
+'''
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the most memory held is not known here")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nuts_pyro", "hmc_pyro", "guide_normal_pyro"])
+def test_the_estimate_of_a_program_is_near_what_is_measured(name, tmp_path):
+    model = program(tmp_path, LONG)
+    nearly(load.method("program", name), model, model.data, {"warmup": 1} if name in ("nuts_pyro", "hmc_pyro") else {})
+
+
+@pytest.mark.parametrize("name", load.names("program"))
+def test_a_program_that_does_not_fit_is_one_sentence(name, tmp_path, monkeypatch):
+    method, model = load.method("program", name), program(tmp_path, SWITCH if name == "enumeration" else NORMAL)
+    monkeypatch.setattr(type(method), "init", None, raising=False)
+    monkeypatch.setattr(room, "free", lambda: 10)
+    with pytest.raises(InputError, match=r"would take .* of memory, and 10 bytes are free"):
+        footprint.check(method, model, model.data, Plan(10, 2 if method.family is Family.MCMC else 1), {})
 
 
 @pytest.mark.parametrize("kind, name", METHODS)
