@@ -96,13 +96,6 @@ class Featured(Ladder):
         return {side: torch.linalg.eigh(F @ F.mT if F.shape[0] < F.shape[1] else F.mT @ F)
                 for side in "UV" for F in (self.known(side),)}
 
-    def solve(self, side: str, pull: Tensor, ridge: Tensor) -> Tensor:
-        """(F'F + ridge I)^-1 pull, (features, D); Woodbury's identity where there are fewer rows than features."""
-        F, (values, Q) = self.known(side), self.spectra[side]
-        if F.shape[0] >= F.shape[1]:
-            return Q @ ((Q.mT @ pull) / (values + ridge)[:, None])
-        return (pull - F.mT @ (Q @ ((Q.mT @ (F @ pull)) / (values + ridge)[:, None]))) / ridge
-
     @staticmethod
     def _ridge_prior(like: Tensor) -> Gamma:
         return Gamma(like.new_tensor(RIDGE_SHAPE), like.new_tensor(RIDGE_RATE), validate_args=False)

@@ -29,6 +29,7 @@ from torch import Tensor
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import Rows, sides
+from inference.factorization.parts.features import features
 from inference.factorization.parts.noise_per_user import precisions, typical
 from inference.factorization.parts.predict import predict
 from inference.factorization.parts.row_conditional import Prior
@@ -110,7 +111,7 @@ def observed(model: Factorization, latents: Latents, data: Ratings) -> tuple[tup
 
 def row_means(model: Factorization, latents: Latents, side: str) -> Tensor | None:
     """What features say of each row, (rows, D); None where there are none."""
-    return model.known(side) @ latents[f"weights_{side}"] if isinstance(model, Featured) else None
+    return features(model, side).means(latents[f"weights_{side}"]) if isinstance(model, Featured) else None
 
 
 def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
@@ -173,13 +174,13 @@ def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Lat
 def weights(rng: torch.Generator, model: Featured, latents: Latents, side: str) -> Latents:
     """B, (features, D), by a ridge regression of perturbed rows, a draw from its conditional; then ridge, ()."""
     ridge, precision = latents[f"ridge_{side}"], latents[f"precision_{side}"]
-    F, B, root = model.known(side), latents[f"weights_{side}"], torch.linalg.cholesky(precision)
+    B, root = latents[f"weights_{side}"], torch.linalg.cholesky(precision)
 
     def around(like: Tensor) -> Tensor:
-        z = torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)
+        z = normals(rng, *like.shape).to(like)
         return torch.linalg.solve_triangular(root.mT, z.mT, upper=True).mT
 
     rows = model.rows(latents, side) - latents[f"mean_{side}"]
-    B = model.solve(side, F.mT @ (rows + around(rows)) + ridge.sqrt() * around(B), ridge)
+    B = features(model, side).regressed(rows, around(rows), around(B), ridge)
     rate = RIDGE_RATE + 0.5 * ((B @ precision) * B).sum()
     return {f"weights_{side}": B, f"ridge_{side}": gamma(rng, rate.new_tensor(RIDGE_SHAPE + B.numel() / 2)) / rate}

@@ -112,17 +112,17 @@ def test_who_rated_what_is_used_where_it_tells():
     Judge: the ladder without features on the same split, by its standard error of the squared errors.
     """
     rng = torch.Generator().manual_seed(2)
-    taste, kind = torch.arange(1500) % 2, torch.arange(30) % 2
+    taste, kind = torch.arange(3000) % 2, torch.arange(30) % 2
     likely = torch.where(taste[:, None] == kind[None], 0.25, 0.02)
-    user, item = (torch.rand(1500, 30, generator=rng) < likely).nonzero(as_tuple=True)
+    user, item = (torch.rand(3000, 30, generator=rng) < likely).nonzero(as_tuple=True)
     rating = 3 + (taste[user] * 2.0 - 1) * (1 + 0.1 * kind[item]) + 1.5 * torch.randn(len(user), generator=rng)
-    ratings = Ratings(user, item, rating.double(), 1500, 30)
+    ratings = Ratings(user, item, rating.double(), 3000, 30)
     test = torch.arange(len(user)) % 3 == 0
     sets = Split(ratings.take(~test), ratings.take(torch.arange(0)), ratings.take(test))
     errors = {}
     for name in ("noise+hierarchical+biases", WHOLE):
-        task = tasks.task(Fit(load.method("factorization", "ladder_gibbs"), {}), named(name, 1500, 30, 2), sets,
-                          Plan(60, 1, 20, seed=1))
+        task = tasks.task(Fit(load.method("factorization", "ladder_gibbs"), {}), named(name, 3000, 30, 2), sets,
+                          Plan(120, 1, 40, seed=1))
         found = drive(task.method, task.model, task.data, task.plan, record=task.record, observer=task.observer)
         errors[name] = (sets.test.rating - torch.as_tensor(found.expected["test_mean"])).square()
     gain = errors["noise+hierarchical+biases"] - errors[WHOLE]
