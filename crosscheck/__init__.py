@@ -21,6 +21,7 @@ from crosscheck.asserted import assert_right, judge
 from crosscheck.own import numbers, program
 from crosscheck.predicted import predict
 from crosscheck.source import code
+from crosscheck.told import story
 from data.grid_files import read_grid
 from data.grid_written import write_grid
 from data.images import load_image, write_image
@@ -43,7 +44,7 @@ __all__ = [
     "Comparison", "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan",
     "Ratings", "Result", "Split", "Verdict", "assert_right", "check", "code", "compare", "factorization", "figures",
     "judge", "load_image", "load_ratings", "methods", "numbers", "predict", "program", "read_grid", "run", "split",
-    "subsample", "write_grid", "write_image",
+    "story", "subsample", "write_grid", "write_image",
 ]
 
 

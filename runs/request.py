@@ -57,6 +57,7 @@ class Request(ABC):
                                    "that of the methods only", metavar="N")
     device: str = option("cpu", "cpu or cuda (default cpu)")
     bare: bool = option(False, "fit and save, and no more: no further ranks or comparisons, no checkpoints, no figures")
+    notebook: bool = option(False, "write notebook.py too: the run as a notebook of marimo's, and so of Jupyter's")
     settings: tuple[str, ...] = option((), "an option of the methods, for every one chosen that has it (--list NAME "
                                        "shows them); repeatable", metavar="OPTION=VALUE", flag="--set")
 

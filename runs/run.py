@@ -13,7 +13,7 @@ from rich.console import Console
 import files
 from errors import InputError, Interrupted
 from inference.result import Result
-from runs import folder
+from runs import folder, notebook
 from runs.busy import busy
 from runs.records import Checkpoint, Entry
 from runs.request import Request
@@ -32,6 +32,7 @@ class Run:
     argv: Sequence[str]
     console: Console
     story: Story
+    notebook: bool = False
 
     def say(self, *sentences: str) -> None:
         """A line each, whole however long, and as it is."""
@@ -58,6 +59,7 @@ class Run:
         said = f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; " if checkpoints else ""
         self.console.print(f"{said}figures and results are in {self.folder}, all of it in report.html there",
                            soft_wrap=True)
+        self.book()
         if take_away:
             self.console.print(take_away, soft_wrap=True, highlight=False, markup=False)
         return 1 if failed else 0
@@ -69,7 +71,15 @@ class Run:
         folder.write_summary(self.folder, self.problem, self.argv, self.seed, [], lines)
         print(f"{len(results)} result{'s' * (len(results) > 1)} in {self.folder}; "
               f"`python run.py compare {self.folder}` shows them")
+        self.book()
         return 0
+
+    def book(self) -> None:
+        """The notebook, if it was asked for."""
+        if self.notebook:
+            path = notebook.write(self.folder, self.argv)
+            self.console.print(f"marimo edit {shlex.quote(str(path))} opens it as a notebook", soft_wrap=True,
+                               highlight=False, markup=False)
 
 
 @contextmanager
@@ -81,7 +91,8 @@ def begun(request: Request, console: Console) -> Iterator[Run]:
     out = request.resume or folder.create(request.out, request.problem, request.argv, request.cwd, request.data_files)
     with folder.held(out), resumable(out, request.argv):
         check(request)
-        yield Run(request.problem, out, request.seed, request.argv, console, Story(console, out, request.kind))
+        yield Run(request.problem, out, request.seed, request.argv, console, Story(console, out, request.kind),
+                  request.notebook)
 
 
 def check(request: Request) -> None:

@@ -24,7 +24,7 @@ GIBBS = (*RATINGS, "--kernel", "row_gibbs", "--sweeps", "6", "--bare")
 
 # What is run, and what is added to it: a difference, or a sentence, must come of it.
 ALL = {"out": ("--out", "elsewhere"), "seed": ("--seed", "3"), "data_seed": ("--data-seed", "3"),
-       "device": ("--device", "cuda"), "bare": ("--bare",)}
+       "device": ("--device", "cuda"), "bare": ("--bare",), "notebook": ("--notebook",)}
 OF_RATINGS = ALL | {
     "ratings": ("--ratings", "nothing.csv"), "test_ratings": ("--test-ratings", "nothing.csv"),
     "scale": ("--scale", "2,3"), "split": ("--split", "0.5,0,0.5"), "subsample": ("--subsample", "0.5"),

@@ -20,7 +20,7 @@ from runs.options import Fit
 from runs.request import HELD, option
 
 MODELLED = ("image", "unary", "learn", "labels", "palette", "truth", "mask", "clamp", "posterior", "export", "evidence",
-            "coupling", "beta", "outside", "data_seed", "bare")
+            "coupling", "beta", "outside", "data_seed", "bare", "notebook")
 IMAGE, MODEL, METHODS = "the image", "the model", "the methods"
 
 
