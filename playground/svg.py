@@ -102,6 +102,23 @@ def cloud(points: np.ndarray, path: np.ndarray, ellipses: Mapping[str, tuple[np.
     return _drawn(what, [*marks, *_key(["Gibbs", *ellipses])], size, size)
 
 
+def table(rows: Sequence[Mapping[str, object]], what: str) -> str:
+    """Rows of words by column, as a table that scrolls by itself where it is wider than the screen."""
+    style = "text-align:left;padding:2px 10px;border-bottom:1px solid #8886"
+    head = "".join(f'<th scope="col" style="{style}">{escape(name)}</th>' for name in rows[0])
+    body = "".join("<tr>" + "".join(f'<td style="{style}">{escape(str(cell))}</td>' for cell in row.values()) + "</tr>"
+                   for row in rows)
+    return (f'<div tabindex="0" role="region" aria-label="{escape(what)}" style="overflow-x:auto"><table>'
+            f'<caption style="text-align:left">{escape(what)}</caption><thead><tr>{head}</tr></thead>'
+            f'<tbody>{body}</tbody></table></div>')
+
+
+def code(text: str, what: str) -> str:
+    """Code, which scrolls by itself, by keys too."""
+    return (f'<pre tabindex="0" role="region" aria-label="{escape(what)}" style="overflow-x:auto;font-size:13px;'
+            f'padding:12px;border:1px solid #8886">{escape(text)}</pre>')
+
+
 def _key(names: Sequence[str] | Mapping[str, object]) -> list[str]:
     return [f'<rect x="{MARGIN + 150 * n}" y="2" width="10" height="10" fill="{colour}"/><text '
             f'x="{MARGIN + 150 * n + 14}" y="11">{escape(name)}</text>'

@@ -50,9 +50,9 @@ def _(beliefs, factorization, guide, kernel, mo, svg, user, world):
     drawing = svg.cloud(factorization.plane(chain.users, at)[::3], factorization.plane(chain.path, at),
                         {guide.value: factorization.ellipse(fit.users, at)} if len(fit.users) else {},
                         "the posterior of one user's first two factors")
-    mo.vstack([mo.hstack([mo.Html(drawing), mo.ui.table(factorization.predictions(world, beliefs, at), selection=None,
-                                                        show_column_summaries=False, label="u.v of this user")],
-                         justify="start", wrap=True, widths=[1, 1]), mo.md(factorization.said(beliefs, at))])
+    table = svg.table(factorization.predictions(world, beliefs, at), "u.v of this user")
+    mo.vstack([mo.hstack([mo.Html(drawing), mo.Html(table)], justify="start", wrap=True, widths=[1, 1]),
+               mo.md(factorization.said(beliefs, at))])
     return
 
 

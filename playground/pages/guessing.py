@@ -31,9 +31,9 @@ def _(guessing, mo):
 
 
 @app.cell
-def _(guessing, kind, mo, number):
+def _(guessing, kind, mo, number, svg):
     path = guessing.kernels(guessing.KINDS[kind.value])[number.value - 1]
-    mo.md(f"```python\n{guessing.shown(path)}\n```")
+    mo.Html(svg.code(guessing.shown(path), "the kernel"))
     return (path,)
 
 

@@ -147,3 +147,58 @@ def test_a_telephone_shows_all_of_it(address, page):
     page.set_viewport_size({"width": 360, "height": 740})
     opened(page, address, "denoising", "strip (exact)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+READY = {"denoising": "strip (exact)", "factorization": "standard deviation of", "guessing": "kernel number"}
+MARIMOS = ("region", "button-name", "aria-allowed-role", "presentation-role-conflict")  # of its frame, menu and upload
+ITS = ('type="file"', "<span>Back</span>")  # elements of marimo's own
+LOOKS = [(name, width, scheme) for name in NAMES for width, scheme in ((1280, "light"), (360, "dark"))]
+QUICK = (("denoising", 1280, "light"), ("factorization", 360, "dark"))
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), [
+    look if look in QUICK else pytest.param(*look, marks=pytest.mark.slow) for look in LOOKS])
+def test_axe_finds_nothing_of_ours_and_it_fits(address, page, name, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    opened(page, address, name, READY[name])
+    page.wait_for_timeout(500)
+    found = [(v["id"], node["html"]) for v in axe.Axe().run(page).response["violations"] if v["id"] not in MARIMOS
+             for node in v["nodes"] if not any(element in node["html"] for element in ITS)]
+    assert not found
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.querySelector('.dark, .dark-theme') !== null") == (scheme == "dark")
+
+
+@pytest.mark.slow
+def test_every_control_of_the_denoising_page_changes_what_is_shown(address, page):
+    """By the keyboard alone; so does every one of the factorization page."""
+    for name, sliders in (("denoising", 4), ("factorization", 4)):
+        opened(page, address, name, READY[name])
+        for k in range(sliders):
+            before = page.locator("main, #root, body").first.inner_text()
+            knob = page.get_by_role("slider").nth(k)
+            knob.focus()
+            page.keyboard.press("ArrowRight")
+            page.keyboard.press("ArrowRight")
+            page.wait_for_function("before => document.body.innerText !== before", arg=before, timeout=60_000)
+
+
+def test_play_goes_on_by_itself_and_pauses(address, page):
+    opened(page, address, "denoising", READY["denoising"])
+
+    def sweep():
+        return int(re.findall(r"After sweep (\d+)", page.locator("body").inner_text())[0])
+
+    switch, first = page.get_by_role("switch").first, sweep()
+    switch.focus()
+    page.keyboard.press("Space")
+    page.wait_for_function("n => !document.body.innerText.includes(`After sweep ${n} `)", arg=first, timeout=30_000)
+    switch = page.get_by_role("switch").first
+    switch.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(1500)
+    held = sweep()
+    page.wait_for_timeout(1500)
+    assert sweep() == held

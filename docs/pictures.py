@@ -1,0 +1,97 @@
+"""The pictures of this folder, from real runs: `python docs/pictures.py` makes them all anew.
+
+It needs requirements-dev.txt and a chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+HERE = ROOT / "docs" / "pictures"
+METHODS = ("strip", "mean_field", "loopy_bp", "gibbs")
+RUN = ["--problem", "1", "--image", "examples/patch.png", "--beta", "0.2", "--sweeps", "300",
+       *(word for method in METHODS for word in ("--method", method))]
+REPORTS = {"report": (1280, "light"), "report-dark": (1280, "dark"), "report-narrow": (390, "light")}
+PAGES = {"play-denoising": ("playground/pages/denoising.py", "strip (exact)"),
+         "play-factorization": ("playground/pages/factorization.py", "standard deviation of"),
+         "play-guessing": ("playground/pages/guessing.py", "kernel number"),
+         "notebook": ("notebooks/problem1.py", "Exercises")}
+TALL = 1600  # pixels of a page that are shown
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    sys.path.insert(0, str(ROOT))
+    from tests.support import browser
+
+    HERE.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder, sync_playwright() as play:
+        out = Path(folder) / "run"
+        subprocess.run([sys.executable, "run.py", *RUN, "--out", str(out)], cwd=ROOT, check=True,
+                       stdout=subprocess.DEVNULL)
+        chromium = play.chromium.launch(executable_path=browser.found(), args=browser.SANDBOX)
+        for name, (width, scheme) in REPORTS.items():
+            look: Any = scheme
+            page = chromium.new_page(viewport={"width": width, "height": TALL}, color_scheme=look)
+            page.goto((out / "report.html").as_uri())
+            keep(page, name)
+        for name, (file, until) in PAGES.items():
+            with served(ROOT / file) as address:
+                page = chromium.new_page(viewport={"width": 1280, "height": TALL if name == "notebook" else 1100})
+                page.goto(address)
+                page.get_by_text(until).first.wait_for(timeout=120_000)
+                if name == "notebook":
+                    page.locator("img[alt]").nth(1).wait_for(timeout=120_000)
+                page.wait_for_timeout(2000)
+                keep(page, name)
+        chromium.close()
+
+
+def keep(page: Any, name: str) -> None:
+    """What is on the screen, as a small file."""
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        picture.convert("RGB").save(HERE / f"{name}.webp", quality=72, method=6)
+    page.close()
+
+
+@contextmanager
+def served(file: Path) -> Iterator[str]:
+    """A page of marimo's, on this machine alone."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shown = ["--include-code"] if file.parent.name == "notebooks" else []
+    words = ["-m", "marimo", "-y", "run", str(file), "--host", "127.0.0.1", "--port", str(port), "--no-token",
+             "--headless"]
+    server = subprocess.Popen([sys.executable, *words, *shown], env=os.environ | {"PYTHONPATH": str(ROOT)},
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
