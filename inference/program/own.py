@@ -2,8 +2,8 @@
 
     def guide(*arguments), a PyroModule, an AutoGuide           every callable with "guide" in its name
     def kernel(model) -> MCMCKernel, or a class of kernels      every one with "kernel" in its name
-    def transition(latents, *arguments) -> latents              every function with "transition" in its name, or whose
-                                                                first argument is called latents
+    def transition(latents, *arguments) -> latents              every function with "transition" in its name, or the one
+                                                                named by the user, its first argument being latents
 
 The arguments are those that `data()` gives the model. A transition draws from torch's own generator, or, written as
 `transition(rng, latents, model, data)`, from `rng`. Latents of many replicates it moves by vmap, where its code allows.
@@ -49,7 +49,7 @@ def methods(file: UserFile) -> dict[str, Method]:
         if not callable(thing) or name.startswith("_") or not here:
             continue
         called = f"{file.path.stem}_{name}"
-        if _first(thing) == LATENTS:
+        if name == file.wanted and _first(thing) == LATENTS:
             found[name] = transition(file.module, thing, called)
         elif "guide" in name.lower() and name != "kernel":
             found[name] = from_guide.as_method(file.module, thing, called, "user")
