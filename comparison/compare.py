@@ -90,5 +90,5 @@ def compare(results: Given | Sequence[Given], *, by: str | None = None,
     found, left_out = reading.read([results] if isinstance(results, Given) else results)
     saved.check(found)
     rows = ranking.ranked(found, by, quality)
-    said = [sentence for group in ranking.by_data(rows) for sentence in words.sentences(group)]
+    said = [*words.apart(rows), *(sentence for group in ranking.by_data(rows) for sentence in words.sentences(group))]
     return Comparison(tuple(rows), tuple(said), tuple(left_out))

@@ -80,7 +80,8 @@ def heading(rows: Sequence[Row]) -> str:
     """What the results are of; where that is no ratings, the settings of a sweep that all of them share."""
     first = rows[0]
     if first.num_train is not None:
-        return (f"{first.num_train:,} ratings to train on, {first.num_test or 0:,} to test; NLL and evidence in "
+        kind = " of levels, whose probabilities are scored" if first.saved.discrete else ""
+        return (f"{first.num_train:,} ratings{kind} to train on, {first.num_test or 0:,} to test; NLL and evidence in "
                 f"nats per rating")
     shared = [f"{n}={v}" for n, v in first.settings.items() if all(r.settings.get(n) == v for r in rows)]
     model = first.saved.model

@@ -65,9 +65,19 @@ class Saved:
         return {name: self.sets.get(name, {}).get("fingerprint") for name in names}
 
     @property
-    def target(self) -> str:
-        """The same for results whose predictions can be ranked: one problem, one set of data."""
+    def discrete(self) -> bool:
+        """Whether its NLL is of probabilities of levels, not of densities."""
+        return self.result.facts.get("nll") == "discrete"
+
+    @property
+    def source(self) -> str:
+        """The same for results of one problem and one set of data."""
         return json.dumps([self.problem, self.data])
+
+    @property
+    def target(self) -> str:
+        """The same for results whose predictions can be ranked: one source, and NLLs of one sort."""
+        return self.source + " discrete" * self.discrete
 
     @property
     def law(self) -> str:
@@ -85,7 +95,7 @@ def check(results: Sequence[Saved]) -> None:
         if other.problem != first.problem:
             raise InputError(f"{pair} are of different problems ({first.problem} and {other.problem}): compare takes "
                              f"results of one problem")
-        if other.target != first.target and not (first.settings and other.settings):
+        if other.source != first.source and not (first.settings and other.settings):
             raise InputError(f"{pair} are of different data ({_difference(first, other)}): neither their scores nor "
                              f"their evidence can be ranked; make them of the same data, with the same options")
 

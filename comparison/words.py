@@ -10,10 +10,20 @@ from statistics import fmean, variance
 from comparison.measures import DISAGREES
 from comparison.ranking import MEASURES, TO_THE_EXACT
 from comparison.row import Row
+from comparison.takeaway import listed
 from inference.diagnostics import MIXED
 
 WITHIN = 2.0  # standard errors that do not tell two results apart
 SHOWN = 4  # names in a sentence
+
+
+def apart(rows: Sequence[Row]) -> list[str]:
+    """That two sorts of NLL are there, which no ranking holds together."""
+    of_levels = [row.label for row in rows if row.saved.discrete]
+    if not of_levels or len(of_levels) == len(rows):
+        return []
+    return [f"The NLL of {listed(of_levels)} is of the probabilities of levels, that of the others of densities: one "
+            f"is not better than the other for being lower, so they are ranked apart; RMSE is the same for both."]
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:

@@ -87,9 +87,9 @@ def scorer(kind: str) -> Callable[..., Observer]:
     """What scores the draws of a kind of model on data that were held back: Scorer(model, {name: data}, family).
 
     Errors: InputError where there is nothing of the kind."""
-    if not (HERE / kind / "predictive.py").exists():
+    if not (HERE / kind / "scoring.py").exists():
         raise InputError(f"there is no predictive score for {kinds()[kind]}: leave `score` out")
-    return importlib.import_module(f"inference.{kind}.predictive").Predictive
+    return importlib.import_module(f"inference.{kind}.scoring").scorer
 
 
 def keeper(kind: str) -> Callable[..., Keeper]:

@@ -22,7 +22,7 @@ from torch.distributions import Gamma
 
 from errors import InputError
 from models.densities import gamma, gaussian_draw, log_gaussian
-from models.factorization import ELSEWHERE, Factorization
+from models.factorization import ELSEWHERE, SMALL, Factorization
 from models.ladder import Ladder, make, standardised
 from models.model import Latents, fingerprint
 from models.ratings import Pairs, Ratings
@@ -101,10 +101,12 @@ class Featured(Ladder):
         return Gamma(like.new_tensor(RIDGE_SHAPE), like.new_tensor(RIDGE_RATE), validate_args=False)
 
     def small(self, rng: torch.Generator) -> tuple[Factorization, Ratings]:
-        bare = Ladder(**{f.name: getattr(self, f.name) for f in fields(Ladder)})
-        like, ratings = bare.small(rng)
-        named = {f.name: getattr(like, f.name) for f in fields(Ladder)}
-        model = informed(Featured(**named), ratings.pairs)
+        """As of every factorization, with the implicit features of its pairs."""
+        user, item = torch.tensor(SMALL).T.contiguous()
+        bare: dict[str, Any] = dict.fromkeys((*KNOWN, *FEATURES))
+        alike = replace(self, num_users=6, num_items=4, rank=min(self.rank, 4), pairs=(user, item), device="cpu",
+                        implicit=True, **bare)
+        model = informed(alike, (user, item))
         return model, model.simulate(rng, model.prior(rng))
 
     def to(self, device: torch.device | str) -> Factorization:

@@ -21,8 +21,8 @@ from inference.job import Plan, generator
 from inference.method import Family
 from inference.result import Result
 from models.factorization import Factorization
-from models.features import fitted, named
 from models.ladder import make
+from models.ordinal import fitted, named
 from models.ratings import Pairs
 from runs import options
 from runs.options import Fit

@@ -32,8 +32,8 @@ class Request(request.Request):
     kernel: tuple[str, ...] = option((), "a sampler by name or from a file; repeatable (default: "
                                      f"{', '.join(KERNELS)})", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     model: str = option("plain", "plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), "
-                        "biases, features (with hierarchical: who rated what), noise-per-user (with noise), or several "
-                        "joined by + (default plain; "
+                        "biases, features (with hierarchical: who rated what), noise-per-user (with noise), ordinal "
+                        "(ratings as ordered levels, without noise), or several joined by + (default plain; "
                         f"others are sampled by {LADDER_KERNEL})", metavar="NAME", group=METHODS)
     user_features: Path | None = option(None, "with --model ...+features: what else is known of the users, a table "
                                         "with a column of their ids (CSV, TSV, |, Parquet); numbers are standardised, "
@@ -71,13 +71,17 @@ class Request(request.Request):
         return "features" in self.model.split("+")
 
     @property
+    def of_levels(self) -> bool:
+        return "ordinal" in self.model.split("+")
+
+    @property
     def plan(self) -> Plan:
         """Of the chains at --rank."""
         return Plan(self.sweeps, self.chains, self.plan_burn_in, self.thin, seed=self.seed)
 
     @property
     def ranked(self) -> tuple[int, ...]:
-        return parse_ranks("none" if self.bare else self.ranks)
+        return parse_ranks("none" if self.bare or self.of_levels else self.ranks)
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -93,6 +97,10 @@ class Request(request.Request):
         found = super().idle()
         if self.bare and self.ranks != "none":
             found["ranks"] = "--bare leaves out further ranks"
+        if self.of_levels:
+            found |= {"clip": "what --model ordinal predicts never leaves the scale",
+                      "ranks": f"{POINT} is beside the ranks, and its NLL is of densities, that of --model ordinal of "
+                               f"probabilities"}
         if self.compare != "none" and not self.compared:
             found["compare"] = "--bare leaves out comparisons" if self.bare else "only the plain model is compared"
         if "noise" in self.model.split("+"):

@@ -15,6 +15,7 @@ the ratings' own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,6 +34,9 @@ def learned(result: Result) -> dict[str, np.ndarray]:
     centre, unit = model.get("centre", 0.0), model.get("unit", 1.0)
     if "sigma2" in draws:
         found["sd of the noise"] = unit * np.sqrt(draws["sigma2"])
+    levels = model.get("levels", ())
+    for k, (low, high) in enumerate(pairwise(levels)):
+        found[f"{low:g} from {high:g}"] = draws["cutpoints"][..., k]
     if "precision_U" in draws:
         priors = _priors(draws, int(model["rank"]))
         found |= {name: unit * x for name, x in priors.items()}
@@ -63,7 +67,8 @@ def show(this: Run, result: Result, pictures: bool = True) -> None:
     if not found or not next(iter(found.values())).size:
         return
     ends = {name: np.quantile(x, (0.05, 0.95)) for name, x in found.items()}
-    this.table(f"{result.name}: learned noise and priors, of a new user and item; rating units",
+    units = "; in units of the noise" if "cutpoints" in result.draws else "; rating units"
+    this.table(f"{result.name}: learned noise, thresholds and priors, of a new user and item{units}",
                 ("what", "mean", "sd", "5%", "95%"),
                 [(name, f"{x.mean():.4f}", f"{x.std():.4f}", *(f"{end:.4f}" for end in ends[name]))
                  for name, x in found.items()])

@@ -12,12 +12,12 @@ from data.ratings import Split
 from errors import InputError
 from inference.diagnostics import KEPT
 from inference.factorization.fitted.groups import Holding
-from inference.factorization.predictive import Predictive
+from inference.factorization.scoring import scorer
 from inference.job import Plan
 from inference.latents import FEW
 from inference.method import Family, Latents, Method
 from models.factorization import Factorization
-from models.features import fitted
+from models.ordinal import fitted
 from models.ratings import Pairs
 from runs.options import Fit
 from runs.task import Task
@@ -54,8 +54,8 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     if train_every is not None:
         few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
         sets = {"train": parts.train.take(few) if train_every > 1 else parts.train} | sets
-    observer = Predictive(model, sets, fit.method.family, samples=samples, ask=ask,
-                          clip=parts.train.scale if clip else None)
+    observer = scorer(model, sets, fit.method.family, samples=samples, ask=ask,
+                      clip=parts.train.scale if clip else None)
     keeper = Holding(model, parts.train, parts.test) if predicts else None
     return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record, keeper)
 

@@ -37,7 +37,7 @@ def doubts(result: Result, test: np.ndarray) -> list[str]:
 def scales(model: Factorization, train: Ratings) -> list[str]:
     """How variances that are given, in squared rating units, fit the ratings; nothing for stars from 1 to 5, on which
     the reference's are meant, nor where the noise is learned."""
-    if "sigma2" in model.sites or not len(train):
+    if {"sigma2", "cutpoints"} & model.sites.keys() or not len(train):
         return []
     low, high = float(train.rating.min()), float(train.rating.max())
     default = (model.noise_variance, model.prior_variance) == (Factorization.noise_variance,

@@ -25,6 +25,8 @@ from errors import unknown
 from inference.engine import Engine, choose
 from inference.factorization import ladder_gibbs
 from inference.factorization.compiled.normals import normals
+from inference.factorization.parts import ordinal
+from inference.factorization.parts.predict import predict
 from inference.generators import global_one
 from inference.method import Family, Info, Latents
 from inference.pyro import from_kernel
@@ -32,6 +34,7 @@ from inference.pyro.from_kernel import State, draw
 from inference.pyro.gibbs import Block, Gibbs
 from models.factorization import Factorization
 from models.ladder import Ladder
+from models.ordinal import Ordinal
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
@@ -51,6 +54,8 @@ def blocks(model: Factorization, noise_by: str = "conditional", engine: str = "a
         found.append((how, ["sigma2"]))
     if ladder and ladder.noise_per_user:
         found.append((partial(_noise_of_users, ladder, engine), ["precision_user"]))
+    if isinstance(model, Ordinal):
+        found.append((partial(_cutpoints, model, engine), ["cutpoints"]))
     if ladder and ladder.hierarchical:
         more = [site for site in ladder.sites if site.startswith(("weights", "ridge"))]
         found.append((partial(_hyper, ladder), ["mean_U", "precision_U", "mean_V", "precision_V", *more]))
@@ -80,9 +85,19 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
 
 
 def _rows(model: Factorization, engine: str, sites: list[str], values: Latents, data: Ratings) -> Latents:
+    working = None
+    if isinstance(model, Ordinal):  # y is no site: it is drawn for the rows, and forgotten
+        eta = predict(*model.product(values), data.user, data.item, engine)
+        working = ordinal.latent_ratings(global_one(model.device), values["cutpoints"], eta, model.codes(data), engine)
     z_U, z_V = (normals(global_one(model.device), n, model.width) for n in (model.num_users, model.num_items))
-    new = ladder_gibbs.rows(model, values, data, z_U, z_V, engine)
+    new = ladder_gibbs.rows(model, values, data, z_U, z_V, engine, working)
     return {site: new[site] for site in sites}
+
+
+def _cutpoints(model: Ordinal, engine: str, values: Latents, data: Ratings) -> Latents:
+    eta = predict(*model.product(values), data.user, data.item, engine)
+    code = model.codes(data)
+    return {"cutpoints": ordinal.cutpoints(global_one(model.device), model, values["cutpoints"], eta, code, engine)}
 
 
 def _noise(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latents:

@@ -10,6 +10,7 @@ then all users (with their biases) given the items, then all items given the use
     mean | precision, rows N(n m / (2 + n), ((2 + n) precision)^-1)            (n rows; Salakhutdinov and Mnih 2008)
     B | rest               (F'F + ridge I)^-1 [F'(rows - mean + E) + ridge^1/2 E'],   rows of E, E' ~ N(0, precision^-1)
     ridge | rest           Gamma(2 + features D / 2, 1 + tr(B precision B') / 2)
+    t, y | rest            cutpoints and latent ratings, see `parts/ordinal.py`; the rows see y         (ordinal)
     (u_i, b_i) | rest      as `row_conditional`, with regressors (v_j, 1) and the ratings less c_j
 
 With features (B, ridge) rows and their means are less F B, the Wishart has features more degrees of freedom and
@@ -28,6 +29,7 @@ from torch import Tensor
 
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
+from inference.factorization.parts import ordinal
 from inference.factorization.parts.by_row import Rows, sides
 from inference.factorization.parts.features import features
 from inference.factorization.parts.noise_per_user import precisions, typical
@@ -39,6 +41,7 @@ from models.densities import gamma, gaussian_draw, wishart_draw
 from models.factorization import Factorization
 from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
 from models.ladder import STRENGTH, Ladder
+from models.ordinal import Ordinal
 from models.ratings import Ratings
 from models.rungs.noise import SCALE, SHAPE
 
@@ -54,8 +57,10 @@ class State:
 
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto") -> State:
-    """A draw from the prior."""
-    return start(rng, model, data, model.prior(rng), engine=engine)
+    """A draw from the prior; of a model of levels near 0, with thresholds where the counts put them."""
+    latents = model.prior(rng)
+    return start(rng, model, data, ordinal.near(model, latents, data) if isinstance(model, Ordinal) else latents,
+                 engine=engine)
 
 
 def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
@@ -65,7 +70,12 @@ def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: La
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
-    latents = dict(state.latents)
+    latents, working = dict(state.latents), None
+    if isinstance(model, Ordinal):
+        eta = predict(*model.product(latents), data.user, data.item, state.engine)
+        code = model.codes(data)
+        latents["cutpoints"] = ordinal.cutpoints(rng, model, latents["cutpoints"], eta, code, state.engine)
+        working = ordinal.latent_ratings(rng, latents["cutpoints"], eta, code, state.engine)
     if isinstance(model, Ladder):
         if model.noise_per_user:
             latents |= noise_of_users(rng, model, latents, data, state.engine)
@@ -74,19 +84,22 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
         if model.hierarchical:
             latents |= normal_wishart(rng, model, latents)
     z_U, z_V = normals(rng, model.num_users, model.width), normals(rng, model.num_items, model.width)
-    return State(rows(model, latents, data, z_U, z_V, state.engine), state.engine), Info()
+    return State(rows(model, latents, data, z_U, z_V, state.engine, working), state.engine), Info()
 
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     return state.latents
 
 
-def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V: Tensor, engine: str) -> Latents:
-    """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D)."""
+def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V: Tensor, engine: str,
+         working: Tensor | None = None) -> Latents:
+    """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D); `working` are
+    ratings, (N,), in the place of the observed ones."""
     latents = dict(latents)
     both, variance = observed(model, latents, data)
     for side, other, ratings, z in zip("UV", "VU", both, (z_U, z_V), strict=True):
         table, offset = model.regressors(model.rows(latents, other))
+        ratings = ratings if working is None else ratings.working(working)
         drawn = draw_rows(ratings, table, row_prior(model, latents, side), variance, z, column_offset=offset,
                           engine=engine)
         latents |= model.from_rows(drawn, side)

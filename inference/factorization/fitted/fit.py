@@ -14,17 +14,20 @@ from errors import InputError, short
 from inference.factorization.fitted import sound
 from inference.factorization.fitted.effects import Effects
 from inference.factorization.fitted.fold_in import Rows, components, features_of, fold_in
+from inference.factorization.fitted.levels import expected_level, of_levels
 from inference.factorization.fitted.mixture import Predicted, predicted
 from inference.method import Latents
 from inference.result import Result
 from models.factorization import Factorization
 from models.features import KNOWN, Featured, informed
 from models.ladder import Ladder
+from models.ordinal import Ordinal, OrdinalFeatured
 from models.ratings import Ratings
 from models.side_information import Encoding, Known
 
 BLOCK = 2**23  # numbers of a table at a time
-KINDS: Mapping[str, type[Factorization]] = {k.__name__: k for k in (Factorization, Ladder, Featured)}
+KINDS: Mapping[str, type[Factorization]] = {k.__name__: k for k in (Factorization, Ladder, Featured, Ordinal,
+                                                                           OrdinalFeatured)}
 NOBODY = -1  # the number of a user or item that the fit does not know
 
 
@@ -70,10 +73,14 @@ class Fit:
     @cached_property
     def levels(self) -> np.ndarray:
         """The stars; none where ratings are on no scale of a few levels."""
+        if isinstance(self.model, Ordinal):
+            return np.array(self.model.levels)
         return self.training.get("level", np.empty(0))
 
     @property
     def limits(self) -> tuple[float, float] | None:
+        if isinstance(self.model, Ordinal):
+            return float(self.model.levels[0]), float(self.model.levels[-1])
         return (float(self.training["range"][0]), float(self.training["range"][1])) if self.bounded else None
 
     @cached_property
@@ -117,7 +124,13 @@ class Fit:
         return self.model.user_known.encoding if isinstance(self.model, Featured) and self.model.user_known else None
 
     def folded(self, new: Ratings, known: torch.Tensor | None = None) -> Rows:
-        """The rows of the users of `new`, see `fold_in`; `known` is what a file says of them, encoded."""
+        """The rows of the users of `new`, see `fold_in`; `known` is what a file says of them, encoded.
+
+        Errors: InputError for a fit of levels, given which a row has no closed form.
+        """
+        if isinstance(self.model, Ordinal):
+            raise InputError("new users cannot be added to a fit of --model ordinal: given levels their factors have "
+                             "no closed form; fit again with their ratings, or without ordinal")
         try:
             return fold_in(self.model, self.draws, new, features_of(self.model, new, known))
         except torch.linalg.LinAlgError:
@@ -132,7 +145,7 @@ class Fit:
             some = self.known("item", i) if rows is not None else self.known("user", u) & self.known("item", i)
             part = predicted(*self._others(u, i, rows), self.levels, inside, self.limits)
             if some.any():
-                good = predicted(*self._components(u[some], i[some], rows), self.levels, inside, self.limits)
+                good = self._mixture(u[some], i[some], inside, rows)
                 for name in ("mean", "sd", "low", "high", "probability"):
                     getattr(part, name)[some] = getattr(good, name)
             parts.append(part)
@@ -144,6 +157,21 @@ class Fit:
         what = self.known("item", item)
         return np.select([who & what, what, who & (not new)], ["new user" if new else "fit", "item mean", "user mean"],
                          "mean").astype(object)
+
+    def means(self, users: np.ndarray) -> np.ndarray:
+        """Predictive means of these users at every item, (users, items)."""
+        table = np.zeros((len(users), len(self.item_ids)))
+        for (A, B), latents in zip(self.factors, self.draws, strict=True):
+            here = A[users] @ B.T
+            table += expected_level(here, latents["cutpoints"].numpy(), self.levels) if isinstance(
+                self.model, Ordinal) else here
+        return table / len(self.draws)
+
+    def _mixture(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None) -> Predicted:
+        m, s = self._components(user, item, rows)
+        if isinstance(self.model, Ordinal):
+            return of_levels(m, np.stack([latents["cutpoints"].numpy() for latents in self.draws]), self.levels, inside)
+        return predicted(m, s, self.levels, inside, self.limits)
 
     def _components(self, user: np.ndarray, item: np.ndarray, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
         if rows is not None:

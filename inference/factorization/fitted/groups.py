@@ -19,6 +19,7 @@ from inference.latents import Groups
 from inference.method import Latents
 from models.factorization import Factorization
 from models.features import KNOWN
+from models.ordinal import Ordinal, log_probability
 from models.ratings import Ratings, label_array
 
 OBSERVED = 1000
@@ -51,14 +52,31 @@ class Holding:
 
     def groups(self, rng: torch.Generator, latents: Latents) -> Groups:
         observed = self.observed.to("cpu")
+        more = {"constant_data": constants(self.train.to("cpu"), self.test.to("cpu")) | known(self.model)}
+        if isinstance(self.model, Ordinal):
+            return {**of_levels(rng, self.model, latents, observed), **more}
         mean, variance = predictions(self.model, latents, observed)
         z = torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=rng.device).cpu()
         return {
             "log_likelihood": {"r": torch.distributions.Normal(mean, variance.sqrt()).log_prob(observed.rating).float(
                 ).numpy()},
             "posterior_predictive": {"r": (mean + variance.sqrt() * z).float().numpy()},
-            "observed_data": {"r": observed.rating.numpy()},
-            "constant_data": constants(self.train.to("cpu"), self.test.to("cpu")) | known(self.model)}
+            "observed_data": {"r": observed.rating.numpy()}} | more
+
+
+def of_levels(rng: torch.Generator, model: Ordinal, latents: Latents, at: Ratings) -> Groups:
+    """Log probabilities of these ratings, and levels drawn anew."""
+    chains, draws = next(iter(latents.values())).shape[:2]
+    log, again = (torch.empty(chains, draws, len(at), dtype=torch.float64) for _ in range(2))
+    for c in range(chains):
+        for d in range(draws):
+            one = {site: value[c, d].double() for site, value in latents.items()}
+            eta = model.latent_mean(one, at.pairs)
+            log[c, d] = log_probability(eta, one["cutpoints"], model.codes(at))
+            y = eta + torch.randn(eta.shape, generator=rng, dtype=eta.dtype, device=rng.device).cpu()
+            again[c, d] = model.levels_at[torch.searchsorted(one["cutpoints"].contiguous(), y)]
+    return {"log_likelihood": {"r": log.float().numpy()}, "posterior_predictive": {"r": again.float().numpy()},
+            "observed_data": {"r": at.rating.numpy()}}
 
 
 def known(model: Factorization) -> dict[str, np.ndarray]:

@@ -65,9 +65,7 @@ def scores(fit: Fit, users: np.ndarray, rows: Rows | None = None) -> np.ndarray:
         table = means(fit.model, fit.draws, rows, users)
         table[:, ~fit.known("item", np.arange(table.shape[1]))] = fit.by_item.overall
         return table
-    table = np.zeros((len(users), len(fit.item_ids)))
-    for A, B in fit.factors:
-        table += A[users] @ B.T / len(fit.factors)
+    table = fit.means(users)
     table[:, ~fit.known("item", np.arange(table.shape[1]))] = fit.by_user.mean[users][:, None]
     table[~fit.known("user", users)] = fit.by_item.mean
     return table

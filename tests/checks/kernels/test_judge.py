@@ -44,6 +44,9 @@ def planted(kind: str) -> list[str]:
     return [f"zoo/{kind}/{p.stem}" for p in sorted((CHECKS / "zoo" / kind).glob("[a-z]*.py"))]
 
 
+OURS = ("grid", "factorization", "ladder", "features", "ordinal")
+
+
 def right(kind: str) -> list[str]:
     return [f"right/{kind}/{p.stem}" for p in sorted((CHECKS / "right" / kind).glob("[a-z]*.py")) if p.stem != "pieces"]
 
@@ -77,14 +80,14 @@ def one_reference(monkeypatch):
 @pytest.mark.parametrize("path", ["right/grid/raster_gibbs", "right/grid/swendsen_wang", "right/grid/metropolis",
                                   "right/factorization/row_gibbs", "right/factorization/random_walk",
                                   "right/factorization/random_rotation", "right/ladder/noise_gibbs",
-                                  "right/features/features_gibbs"])
+                                  "right/features/features_gibbs", "right/ordinal/ordinal_gibbs"])
 def test_right_kernels_pass(path):
     verdict = judge(*kernel(path), seed=3, looks=SMALL, explain=False)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", right("grid") + right("factorization") + right("ladder") + right("features"))
+@pytest.mark.parametrize("path", [path for name in OURS for path in right(name)])
 def test_right_kernels_pass_at_full_size(path):
     verdict = judge(*kernel(path), seed=4)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
@@ -100,7 +103,8 @@ def test_right_kernels_pass_at_full_size(path):
     "zoo/factorization/unrated_rows_skipped", "zoo/factorization/rotation_only", "zoo/factorization/signs_kept",
     "zoo/factorization/langevin_without_proposal_ratio", "zoo/ladder/rate_not_halved", "zoo/ladder/noise_at_its_mean",
     "zoo/features/weights_forgotten_in_precision", "zoo/features/ridge_of_whole_squares",
-    "zoo/features/features_of_the_row_before",
+    "zoo/features/features_of_the_row_before", "zoo/ordinal/truncated_on_one_side",
+    "zoo/ordinal/levels_counted_from_one",
 ])
 def test_planted_mistakes_are_found_at_500(path):
     verdict = judge(*kernel(path), seed=5, looks=SMALL, explain=False)
@@ -114,7 +118,7 @@ def test_what_has_not_the_form_of_a_kernel_cannot_be_judged(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", planted("grid") + planted("factorization") + planted("ladder") + planted("features"))
+@pytest.mark.parametrize("path", [path for name in OURS for path in planted(name)])
 def test_every_planted_mistake(path):
     too_small = {"twelve_uniforms", "half_precision"}  # docs/check.md says why
     verdict = judge(*kernel(path), seed=6, explain=False)
@@ -129,7 +133,7 @@ def test_every_mistake_has_a_name_of_its_own():
 
 
 def test_every_mistake_says_what_a_user_would_see():
-    for path in planted("grid") + planted("factorization") + planted("ladder") + planted("features"):
+    for path in [path for name in OURS for path in planted(name)]:
         assert "\n\nSymptom: " in (import_file(CHECKS / f"{path}.py").__doc__ or "")
 
 

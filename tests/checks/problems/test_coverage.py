@@ -8,7 +8,7 @@ import torch
 from checks.problems.coverage import shown, untried
 from checks.problems.load import problem_set
 
-SETS = ("grid", "factorization", "ladder", "features")
+SETS = ("grid", "factorization", "ladder", "features", "ordinal")
 GEOMETRY = {"an even width", "an odd width", "an even height", "an odd height", "more columns than rows",
             "more rows than columns", "columns that are not at the border", "rows that are not at the border"}
 

@@ -1,0 +1,1 @@
+"""Factorizations of ratings that are ordered levels."""

@@ -1,0 +1,37 @@
+"""Predictive distributions of a model of levels: probabilities of each, averaged over the draws.
+
+    P(r = k) = 1/D sum_d Phi(t_dk - m_d) - Phi(t_d,k-1 - m_d)
+    mean = sum_k k P(k)        an interval from the first level that P(r <= k) reaches (1 - p) / 2 at, to (1 + p) / 2
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from inference.factorization.fitted.mixture import Predicted
+
+
+def of_levels(m: np.ndarray, cutpoints: np.ndarray, levels: np.ndarray, inside: float) -> Predicted:
+    """Of latent means m, (D, P), and thresholds (D, L - 1)."""
+    below = np.zeros((m.shape[1], len(levels) - 1))
+    for mean, cut in zip(m, cutpoints, strict=True):
+        below += ndtr(cut[None] - mean[:, None]) / len(m)
+    below = np.column_stack([below, np.ones(len(below))])
+    p = np.diff(below, axis=1, prepend=0.0)
+    mean = p @ levels
+    sd = np.sqrt(np.maximum(p @ levels**2 - mean**2, 0))
+    low, high = (levels[(below >= edge - 1e-12).argmax(1)] for edge in ((1 - inside) / 2, (1 + inside) / 2))
+    return Predicted(mean, sd, low, high, levels, p)
+
+
+def expected_level(m: np.ndarray, cut: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """The mean of a rating at latent means m of any shape.
+
+    >>> expected_level(np.zeros(1), np.zeros(1), np.array([0.0, 1.0]))
+    array([0.5])
+    """
+    total = np.full(m.shape, levels[0], dtype=np.float64)
+    for t, step in zip(cut, np.diff(levels), strict=True):
+        total += step * ndtr(m - t)
+    return total
