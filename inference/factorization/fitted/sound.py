@@ -7,6 +7,7 @@ used, by the name of the first array that does not. Each of these gives that nam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from models.factorization import Factorization
+from models.ordinal import MOST_LEVELS
 
 LARGEST = 1e50  # of any number: its square has room
 COUNTED = ("user_count", "item_count", "rated_item", "test_of_user", "test_of_item")
@@ -24,6 +26,10 @@ def fault_of_model(kind: type[Factorization], given: Mapping[str, Any]) -> str:
     """In what is said of it: a number where a number belongs, a yes or no where one does."""
     hints = get_type_hints(kind)
     for name, value in given.items():
+        if name == "levels" and hints.get("levels"):
+            if not _ascending(value):
+                return name
+            continue
         wanted = {int: int, float: int | float, bool: bool}.get(hints[name], type(None))
         if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)) or not _possible(value):
             return name
@@ -71,6 +77,8 @@ def fault_of_draws(model: Factorization, latents: Mapping[str, np.ndarray]) -> s
             return name
         if name in POSITIVE and (value <= 0).any():
             return name
+        if name == "cutpoints" and (np.diff(value, axis=-1) <= 0).any():
+            return name
         if name.startswith("precision_") and not _definite(torch.from_numpy(value.astype(np.float64))):
             return name
     return ""
@@ -84,6 +92,13 @@ def fault_of_names(coords: Mapping[str, tuple[str, np.ndarray]], counts: Sequenc
 
 def _all(values: np.ndarray) -> bool:
     return bool(np.isfinite(values).all() and (np.abs(values.astype(np.float64)) <= LARGEST).all())
+
+
+def _ascending(values: object) -> bool:
+    """Whether these are the levels of an ordinal model."""
+    return isinstance(values, list) and 2 <= len(values) <= MOST_LEVELS and all(
+        isinstance(v, int | float) and not isinstance(v, bool) and _possible(v) for v in values) and all(
+        a < b for a, b in pairwise(values))
 
 
 def _possible(value: object) -> bool:
