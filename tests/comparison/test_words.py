@@ -12,7 +12,8 @@ NONE = dict.fromkeys(Scores.__dataclass_fields__)
 def row(label, nll=None, *, family="mcmc", gap=None, error=None, place=None, seconds=1.0, **more) -> Row:
     """A row by its own numbers; `more` are of its agreement and scores."""
     saved: Any = SimpleNamespace(
-        label=label, series=label, settings={}, samples=None, model={"class": "Factorization"}, problem="factorization",
+        label=label, series=label, settings={}, samples=None, discrete=False, problem="factorization",
+        model={"class": "Factorization"},
         sets={"train": {"ratings": 1000}, "test": {"ratings": 200}}, draws=None,
         result=SimpleNamespace(name=label, by="hand", family=family, seconds=SimpleNamespace(sum=lambda: seconds)))
     scores = Scores(**NONE | {"test_nll": nll} | {k: v for k, v in more.items() if k in NONE})
