@@ -32,5 +32,5 @@ def test_a_right_kernel_passes_and_a_wrong_one_is_told():
 
 
 def test_one_thing_is_judged():
-    with pytest.raises(InputError, match="give it kernel=, or guide="):
+    with pytest.raises(InputError, match="give kernel=, or guide="):
         assert_right(model, (Y,))
