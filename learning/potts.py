@@ -86,6 +86,8 @@ def by_pseudo_likelihood(truth: Int64[np.ndarray, "H W"], K: int) -> Learned:
 def by_likelihood(truth: Int64[np.ndarray, "H W"], K: int) -> Learned:
     """The J at which E_J[S] = S(y); E_J[S] = d log Z / dJ and var_J(S) = d2 log Z / dJ2, by differences of the strip
     recursion's log Z; se = 1 / sqrt(var)."""
+    if (truth == UNKNOWN).any():
+        raise InputError("the whole likelihood needs the truth of every pixel: learn by pseudo_likelihood")
     H, W = truth.shape
     pair, blank = torch.eye(K, dtype=torch.float64), torch.zeros(H, W, K)
 

@@ -37,6 +37,7 @@ ADDED = {
         "settings": ("--set", "damping=0.5"), "image": ("--image", "flag"), "labels": ("--labels", "4"),
         "palette": ("--palette", "#000000"), "truth": ("--truth", "nothing.png"), "mask": ("--mask", "nothing.png"),
         "posterior": ("--posterior",), "clamp": ("--clamp", "nothing.npy"), "learn": ("--learn", "nothing.npy"),
+        "learn_by": ("--learn-by", "nobody"),
          "unary": ("--unary", "nothing.npy"),
         "conformance": ("--conformance", "nowhere"), "export": ("--export", "image.npy"),
         "evidence": ("--evidence", "1"), "coupling": ("--coupling", "1,0"), "beta": ("--beta", "0.1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from experiments.problem1.request import Request
 from inference.job import Plan
 from inference.method import Family
 from learning import potts
+from learning.contrastive_divergence import by_contrastive_divergence
+from learning.potts import Learned
+from learning.unsupervised import by_em
 from models.grid import GridMRF, distinct, pair_table
 from runs.options import Fit
 from runs.task import Task, trial
@@ -23,6 +27,9 @@ from runs.task import Task, trial
 LARGE = ("mean_field", "loopy_bp", "gibbs")  # what runs on an image of any size
 DEFAULT = (("small", ()), ("spiral", LARGE))  # images, and their methods where they are not all
 LARGE_PIXELS = 10_000
+COUPLING: dict[str | None, Callable[[np.ndarray, int], Learned]] = {
+    None: potts.coupling, "likelihood": potts.by_likelihood, "pseudo_likelihood": potts.by_pseudo_likelihood,
+    "contrastive_divergence": by_contrastive_divergence}
 
 
 @dataclass(frozen=True)
@@ -116,8 +123,8 @@ def made(name: str, folder: Path, request: Request) -> Case:
     else:
         picture = pictured(name, request)
         E, table = request.evidence, request.table
-        if request.learn:
-            E, table, told = learned(request.learn, picture)
+        if request.learn or request.learn_by:
+            E, table, told = learned(name, picture, request)
         model = GridMRF.potts(picture.image, E, table)
     like = picture or Picture(model.unary.new_zeros(model.pixels))
     said, model = (*(picture.said() if picture else ()), *([told] if told else ())), model.scaled(request.beta)
@@ -135,14 +142,19 @@ def made(name: str, folder: Path, request: Request) -> Case:
                 truth(name, like, request), folder, picture.palette if picture else (), said, request.beta)
 
 
-def learned(path: Path, picture: Picture) -> tuple[float, list[float], str]:
-    """Evidence and coupling of a noisy image, given its truth, and a sentence that says them."""
-    clean, K = beside.read_labels(path, picture), picture.image.shape[2]
+def learned(name: str, picture: Picture, request: Request) -> tuple[float, list[float], str]:
+    """Evidence and coupling of a noisy image, given its truth or not, and a sentence that says them."""
+    K = picture.image.shape[2]
     observed = np.where(picture.image.sum(-1) == 1, picture.image.argmax(-1), -1)
-    E, J = potts.evidence(observed, clean, K), potts.coupling(clean, K)
-    return E.value, [J.value], (f"Learned from {path}, in nats: evidence {E.value:.4g} ± {E.error:.2g} by {E.by}, "
-                                f"coupling {J.value:.4g} ± {J.error:.2g} by {J.by}; --evidence {E.value:.4g} "
-                                f"--coupling {J.value:.4g} gives them to another image.")
+    if request.learn:
+        clean = beside.read_labels(request.learn, picture)
+        E, J = potts.evidence(observed, clean, K), COUPLING[request.learn_by](clean, K)
+    else:
+        E, J = by_em(observed, K, request.seed)
+    source = request.learn or name
+    return E.value, [J.value], (f"Learned from {source}, in nats: evidence {E.value:.4g} ± {E.error:.2g} by {E.by}, "
+                                f"coupling {J.value:.4g} ± {J.error:.2g} by {J.by}; --evidence "
+                                f"{E.value:.4g} --coupling {J.value:.4g} gives them to another image.")
 
 
 def of_unary(path: Path, request: Request) -> GridMRF:

@@ -11,7 +11,7 @@ import numpy as np
 from checks import planted
 from data.builtin_images import BUILTIN
 from data.grid_files import is_grid
-from errors import InputError, short
+from errors import InputError, short, unknown
 from experiments.problem1 import checkpoints
 from inference import load
 from inference.method import Family
@@ -19,8 +19,9 @@ from runs import options, request
 from runs.options import Fit
 from runs.request import HELD, option
 
-MODELLED = ("image", "unary", "learn", "labels", "palette", "truth", "mask", "clamp", "posterior", "export", "evidence",
-            "coupling", "beta", "outside", "data_seed", "bare", "notebook")
+BY = ("likelihood", "pseudo_likelihood", "contrastive_divergence", "em")  # of what learns the weights
+MODELLED = ("image", "unary", "learn", "learn_by", "labels", "palette", "truth", "mask", "clamp", "posterior", "export",
+            "evidence", "coupling", "beta", "outside", "data_seed", "bare", "notebook")
 IMAGE, MODEL, METHODS = "the image", "the model", "the methods"
 
 
@@ -57,6 +58,9 @@ class Request(request.Request):
     beta: float = option(1.0, "inverse temperature: multiplies all log-potentials (default 1)", group=MODEL)
     learn: Path | None = option(None, "learn evidence and coupling from the image and this truth of it, and use them",
                                 metavar="FILE", group=MODEL)
+    learn_by: str | None = option(None, f"how to learn: {', '.join(BY[:-1])} (default: the first where it is cheap, "
+                                  "else the second), or, without --learn, em, from the image alone", metavar="NAME",
+                                  group=MODEL)
     method: tuple[str, ...] = option((), "a method by name or from a file, with options of its own (--list NAME shows "
                                      "them); repeatable", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     schedule: str | None = option(None, "order of the updates, for methods that have a choice (see --list NAME)",
@@ -71,6 +75,11 @@ class Request(request.Request):
     def __post_init__(self) -> None:
         if self.learn and not self.image:
             raise InputError("--learn TRUTH goes with --image FILE, the noisy image of that truth")
+        if self.learn_by and self.learn_by not in BY:
+            raise unknown("--learn-by", self.learn_by, BY)
+        if self.learn_by and not (self.image if self.learn_by == "em" else self.learn):
+            raise InputError(f"--learn-by {self.learn_by} goes with "
+                             f"{'--image FILE' if self.learn_by == 'em' else '--learn TRUTH'}")
         for name in ("truth", "mask", "clamp"):
             if getattr(self, name) and not (self.image or self.unary or self.conformance):
                 raise InputError(f"--{name} goes with --image FILE, which says of what image")
@@ -96,15 +105,17 @@ class Request(request.Request):
         if self.bare:
             found["truth"] = "--bare compares nothing"
             found["posterior"] = "under --bare the .nc files alone are written, and hold it (group expected)"
-        if self.learn:
-            found |= dict.fromkeys(("evidence", "coupling"), "--learn says it")
+        if self.learn or self.learn_by:
+            found |= dict.fromkeys(("evidence", "coupling"), "--learn says it" if self.learn else "--learn-by says it")
+        if self.learn_by == "em":
+            found["learn"] = "em learns from the image alone"
         if self.unary:
             found |= dict.fromkeys(("labels", "palette", "evidence", "mask"), f"{self.unary} says it of every pixel")
             found["data_seed"] = "nothing is made at random"
         if self.conformance:
             found |= dict.fromkeys(MODELLED, f"the files of {self.conformance} are the models, and their answers")
         if self.image and is_grid(self.image):
-            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling", "mask", "learn"),
+            found |= dict.fromkeys(("labels", "palette", "evidence", "coupling", "mask", "learn", "learn_by"),
                                    f"{self.image} is a whole model with potentials of its own (--beta scales them)")
             found["truth"] = f"{self.image} is a model without an image"
         if self.image in BUILTIN and self.image != "small":
@@ -117,7 +128,7 @@ class Request(request.Request):
             found["truth"] = found["posterior"] = "--export writes the image and stops"
             if self.export.suffix.lower() in (".npy", ".png"):
                 found["clamp"] = "an image holds what was observed (a .uai holds what is certain)"
-                found |= dict.fromkeys(("evidence", "coupling", "beta", "learn"),
+                found |= dict.fromkeys(("evidence", "coupling", "beta", "learn", "learn_by"),
                                        "an image has no potentials (a .uai has)")
         families = {fit.method.family for fit in self.chosen()} if {"sweeps", "chains"} & self.given else set()
         if families == {Family.EXACT}:
