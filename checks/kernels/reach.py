@@ -23,6 +23,7 @@ from checks.kernels.trial import STEPS, Trial
 from checks.problems.problem import Features, Listed, join, take
 from inference.method import Latents
 
+TINY = 1e-300
 LIVELY = 0.2  # of the replicates: what moves this often shows early what never moves
 PATIENCE = 8000  # replicates without a move before a sluggish kernel counts as frozen
 CROSSINGS = 50  # expected, before none at all means that signs are kept
@@ -65,8 +66,9 @@ def listed(names: list[tuple[str, str]]) -> str:
 
 def combination(before: Features, after: Features, steps: str) -> list[str]:
     """A linear combination that all replicates keep."""
-    change = torch.stack([after[name] - before[name] for name in before])
-    change = change / change.square().mean(-1, keepdim=True).sqrt()
+    change = torch.stack([after[name] - before[name] for name in before]).nan_to_num()
+    change = change / change.abs().amax(-1, keepdim=True).clamp_min(TINY)  # whose squares may be too large a number
+    change = change / change.square().mean(-1, keepdim=True).sqrt().clamp_min(TINY)
     values, vectors = torch.linalg.eigh(change @ change.mT / change.shape[1])
     if values[0] > 1e-9 * len(values):
         return []

@@ -9,7 +9,7 @@ import torch
 
 from checks.budget import Budget, Spent
 from checks.kernels import judge as judging
-from checks.kernels import score
+from checks.kernels import reach, score, unless
 from checks.kernels.cost import Cost, ended
 from checks.kernels.trial import Suspect, confirmed, suspects
 from checks.problems.load import problem_set
@@ -121,3 +121,34 @@ def test_a_confirmation_uses_no_draw_of_the_first_reference(monkeypatch):
     again = score.more(rng, first.forgotten(), 2000)
     assert first.forgotten().seen.sum() == 0 and torch.equal(again.edges, first.edges)
     assert bool((again.draws[: len(again.seen)] == 2000).all()) and not torch.equal(again.mean, first.mean)
+
+
+def test_a_kernel_that_runs_away_keeps_no_combination():
+    """Moves of 1e200, whose squares are infinite; and what two entries keep is found whatever their size."""
+    x = torch.randn(2, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    names = [("entry", "a"), ("entry", "b")]
+    before = dict(zip(names, torch.zeros_like(x), strict=True))
+    assert not reach.combination(before, dict(zip(names, 1e200 * x, strict=True)), "so far")
+    kept = dict(zip(names, (1e200 * x[0], -1e200 * x[0]), strict=True))
+    assert "FROZEN: a combination of entry a, b" in reach.combination(before, kept, "so far")[0]
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_a_control_must_be_rejected_twice(monkeypatch, twice):
+    """As a kernel must: one rejection comes by chance in a share `allowed` of the runs of a right model."""
+    class Seen:
+        scale = SimpleNamespace(names=[("value", "mu")], forgotten=lambda: None)
+        rng = kernel = None
+        n, problem = 500, SimpleNamespace(control="its control", excuses=())
+
+        def __init__(self, *_):
+            pass
+
+        def upto(self, n):
+            return "compared"
+
+    monkeypatch.setattr(unless, "Trial", Seen)
+    monkeypatch.setattr(unless, "suspects", lambda *_: [Suspect(0, 0, 1.0, 1e-9, 9.0)])
+    monkeypatch.setattr(unless, "confirmed", lambda *_: twice)
+    trial: Any = Seen()
+    assert bool(unless.disagreement(trial, 0.01)) is twice
