@@ -158,3 +158,8 @@ def test_an_installed_house_has_every_file_and_room():
     assert set(packed["py-modules"]) == single
     rooms = set(MAY) - single - {"notebooks"}  # lessons are read, not installed
     assert {name.removesuffix("*") for name in packed["packages"]["find"]["include"]} == rooms
+
+
+def test_no_run_or_test_has_left_a_picture_at_the_top():
+    """They get into a commit from there."""
+    assert not list(ROOT.glob("*.png"))

@@ -45,7 +45,8 @@ def shown(monkeypatch):
 
 
 @pytest.fixture
-def no_figures(monkeypatch):
+def no_figures(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # the folder of RUN
     for report, views in ((report1, "views"), (report1, "pictures"), (report3, "sampling"),
                           (calibration, "sampling"), (report_of_program, "views")):
         own = getattr(report, views)
