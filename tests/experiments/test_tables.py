@@ -186,7 +186,7 @@ def test_the_ladder_of_models(shown):
 @pytest.fixture
 def study() -> StudyOfProgram:
     """x is 1 with sd 2 and y 0 with sd 1, exactly; 100 draws of means 2 and 0.5, and sds 1."""
-    sites: Any = SimpleNamespace(sites={"x": (), "y": ()})
+    sites: Any = SimpleNamespace(sites={"x": (), "y": ()}, quantities=lambda latents: latents)
     draws = {"x": np.tile([1.0, 3.0], 50)[None], "y": np.tile([-0.5, 1.5], 50)[None]}
     fit = made("guide", by="pyro", draws=draws, seconds=[[2.0, 2.0]], log_evidence=-3.25,
                log_evidence_kind="lower bound")
@@ -201,7 +201,7 @@ def test_methods_on_a_program(study):
     assert dict(zip(report_of_program.COLUMNS, report_of_program.row(study, 1), strict=True)) == {
         "method": "guide", "by": "pyro", "steps": 2, "log evidence": "-3.250", "of a kind": "lower bound",
         "k-hat": "0.42", "R-hat": "1.005", "least ESS": "40", "ESS/s": "10", "elpd (LOO)": "-12.25 ± 1.50",
-        "worst error (MCSE)": "10.0", "worst error (sd)": "0.50", "seconds": "4"}
+        "worst error (MCSE)": "10.0", "worst error (sd)": "0.50", "worst at": "x", "seconds": "4"}
     assert report_of_program.row(study, 0)[10:12] == (None, None)
 
 
