@@ -9,7 +9,7 @@ Options:
     warmup          steps in which the step size and the mass matrix are adapted; they are no draws
     path            its length, the mass matrix being adapted to the posterior: about 1.5 is a quarter of its way round
     target_accept   mean acceptance that the step size is adapted to, between 0 and 1
-    dense           a mass matrix with correlations, of D numbers D^2; none: yes for up to 60 numbers
+    dense           a mass matrix with correlations, of D numbers D^2; by default for up to 60 numbers
 """
 
 from __future__ import annotations

@@ -77,7 +77,17 @@ def test_pairs_are_the_two_numbers_over_the_references(drawn, tmp_path):
 
 
 def test_the_predictive_check_counts_shares_of_the_data(drawn, tmp_path):
-    program.predictive(tmp_path, np.array([3.0, 1.0]), np.array([[5.0, 4.0]]), "judge")
+    program.predictive(tmp_path, np.array([3.5, 1.0]), np.array([[5.0, 4.0]]), "judge")
     anew, observed = drawn[0].axes[0].get_lines()
-    assert observed.get_xdata().tolist() == [1.0, 3.0] and observed.get_ydata().tolist() == [0.5, 1.0]
+    assert observed.get_xdata().tolist() == [1.0, 3.5] and observed.get_ydata().tolist() == [0.5, 1.0]
     assert anew.get_xdata().tolist() == [4.0, 5.0] and anew.get_label() == "drawn anew, by judge"
+
+
+def test_the_predictive_check_counts_whole_values_in_bars(drawn, tmp_path):
+    """Two of the data are 1 and one 3; of three sets drawn anew one, one and three are 1."""
+    anew = np.array([[1.0, 2.0, 2.0], [1.0, 2.0, 3.0], [1.0, 1.0, 1.0]])
+    program.predictive(tmp_path, np.array([1.0, 3.0, 1.0]), anew, "judge")
+    axis = drawn[0].axes[0]
+    assert {round(bar.get_x() + bar.get_width() / 2): bar.get_height() for bar in axis.patches} == {1: 2, 2: 0, 3: 1}
+    middle = axis.get_lines()[0]
+    assert middle.get_xdata().tolist() == [1, 2, 3] and middle.get_ydata().tolist() == [1, 1, 0]
