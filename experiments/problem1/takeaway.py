@@ -8,7 +8,7 @@ from comparison.takeaway import WITHIN, listed
 from experiments.problem1.study import GridEntry
 from inference.diagnostics import MIXED
 
-ROUNDING = 1e-9  # of a marginal: methods that are that near to exact are not told apart
+NEAR = 1e-9  # of a marginal: methods that are that near to exact are not told apart
 
 
 def take_away(image: str, entries: Sequence[GridEntry]) -> str:
@@ -25,10 +25,10 @@ def _by_error(entries: Sequence[GridEntry]) -> str:
     if not known:
         return ""
     best, rest = known[0][1], known[1:]
-    tied = [e.name for error, e in known if error <= ROUNDING]
+    tied = [e.name for error, e in known if error <= NEAR]
     if len(tied) > 1:
         rest = known[len(tied):]
-        said = f"{listed(tied)} are exact to rounding"
+        said = f"every marginal of {listed(tied)} is within {NEAR:g} of exact"
     else:
         said = f"{best.name} is nearest to exact of those that are not (worst marginal off by {known[0][0]:.2g})"
     if rest:
@@ -41,7 +41,7 @@ def _by_error(entries: Sequence[GridEntry]) -> str:
 def _chance(entries: Sequence[GridEntry]) -> str:
     """Chains that are off by no more than two standard errors, 1 / sqrt(ESS) of a marginal at most."""
     known = [e for e in entries if e.family == "mcmc" and e.ess and e.max_error is not None
-             and not (e.rhat is not None and e.rhat > MIXED)]
+             and e.max_error > NEAR and not (e.rhat is not None and e.rhat > MIXED)]
     even = [e.name for e in known if (e.max_error or 0.0) <= WITHIN * 0.5 / (e.ess or 1.0) ** 0.5]
     return f" Chance alone explains the error of {listed(even)}, which more sweeps would lessen." if even else ""
 

@@ -19,9 +19,10 @@ def test_the_nearest_to_exact_the_next_and_the_farthest():
                            "off by 0.02, far, the farthest, by 0.5.")
 
 
-def test_what_is_exact_to_rounding_is_not_ranked():
-    said = take_away("a", [entry("one", max_error=1e-15), entry("two", max_error=1e-12), entry("far", max_error=0.5)])
-    assert said.startswith("On a, one and two are exact to rounding; far is off by 0.5.")
+def test_what_is_next_to_exact_is_not_ranked_nor_left_to_chance():
+    said = take_away("a", [entry("one", max_error=1e-15), entry("far", max_error=0.5),
+                           entry("chain", "mcmc", max_error=1e-12, ess=400.0, rhat=1.0)])
+    assert said.startswith("On a, every marginal of one and chain is within 1e-09 of exact; far is off by 0.5. Another")
 
 
 def test_chains_that_are_off_by_chance_alone_are_said_to_be():
