@@ -66,6 +66,11 @@ class Request(ABC):
         return self.seed if self.data_seed is None else self.data_seed
 
     @property
+    def title(self) -> str:
+        """Of its report."""
+        return f"Problem {self.problem}"
+
+    @property
     def set(self) -> dict[str, str]:
         """What `--set` asks for."""
         return settings(self.settings)

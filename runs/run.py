@@ -32,6 +32,7 @@ class Run:
     argv: Sequence[str]
     console: Console
     story: Story
+    title: str = ""  # of the report; the problem's name without it
     notebook: bool = False
 
     def say(self, *sentences: str) -> None:
@@ -53,8 +54,8 @@ class Run:
         if shown:
             tables.put(self.console, shown)
         folder.write_summary(self.folder, self.problem, self.argv, self.seed, checkpoints, entries)
-        self.story.write(f"Problem {self.problem}" if self.problem.isdigit() else self.problem,
-                         shlex.join(["python", "run.py", *self.argv]), self.seed, take_away, shown)
+        self.story.write(self.title or self.problem, shlex.join(["python", "run.py", *self.argv]), self.seed,
+                         take_away, shown)
         failed = sum(not c.passed for c in checkpoints)
         said = f"{len(checkpoints) - failed} of {len(checkpoints)} checkpoints passed; " if checkpoints else ""
         self.console.print(f"{said}figures and results are in {self.folder}, all of it in report.html there",
@@ -92,7 +93,7 @@ def begun(request: Request, console: Console) -> Iterator[Run]:
     with folder.held(out), resumable(out, request.argv):
         check(request)
         yield Run(request.problem, out, request.seed, request.argv, console, Story(console, out, request.kind),
-                  request.notebook)
+                  request.title, request.notebook)
 
 
 def check(request: Request) -> None:

@@ -51,6 +51,10 @@ class Request(request.Request):
                                  group=METHODS)
     draws: int = option(1000, "draws from q and from exact answers (default 1000)", group=METHODS)
 
+    @property
+    def title(self) -> str:
+        return Path(self.file).name
+
     @classmethod
     def made(cls, arguments: Mapping[str, Any], argv: Sequence[str], resume: Path | None = None,
              cwd: Path | None = None) -> Self:

@@ -33,6 +33,7 @@ def test_a_run_of_everything_that_suits_a_program(folder, capsys):
     made = {path.name for path in (folder / "out").iterdir()}
     assert {"marginals.png", "forest.png", "predictive.png", "chains.png", "summary.json", "quadrature.nc",
             "nuts_pyro.nc", "laplace.nc", "guide_normal_pyro.nc", "mine_my_guide.nc"} <= made
+    assert json.loads((folder / "out" / "report.json").read_text())["title"] == "mine.py"
     summary = json.loads((folder / "out" / "summary.json").read_text())
     by_name = {entry["name"]: entry for entry in summary["methods"]}
     mean, sd, log_p = normal_posterior(program(folder, NORMAL).data["y"])

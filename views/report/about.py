@@ -53,7 +53,7 @@ PROGRAM = About(
      ("Error of a mean, in Monte Carlo standard errors of both",
       r"z = \frac{\bar m - \bar m^*}{\sqrt{v / \mathrm{ESS} + v / \mathrm{ESS}^*}}"),
      ("Agreement of chains, with W the variance within and B / N that of their means",
-      r"\hat R = \sqrt{ \frac{\frac{N-1}{N} W + \frac{B}{N}}{W} }")))
+      r"\hat R^2 = \frac{\frac{N-1}{N} W + \frac{B}{N}}{W}")))
 CHECK = About(
     "Does this method leave the distribution that it is for as it is? It is asked on problems whose latents and data "
     "can be drawn exactly.",
