@@ -24,6 +24,8 @@ from models.sites import log_prob
 MIXED = 1.01  # R-hat of chains that may be a reference
 LOO_DRAWS = 1000
 LEAST = 25  # weights behind a k-hat
+STILL = 1e-12  # of a mean: an sd that is rounding
+MOST = 1e3  # of an sd over another, and 1 over it
 
 Quantities = Mapping[str, np.ndarray]  # draws of every site, (chain, draw, *site)
 
@@ -53,16 +55,31 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Errors:
-    """Of the means from the reference's, (n,)."""
+    """Of means and standard deviations from the reference's, (n,).
+
+    z, sds            of a mean, in Monte Carlo standard errors and in posterior sds
+    ratio, ratio_z    an sd over the reference's, and the log of that in Monte Carlo standard errors, which are
+                      sqrt(1 / (2 ESS)) of a normal's; 1 and 0 of what does not vary
+    """
 
     z: np.ndarray
     sds: np.ndarray
+    ratio: np.ndarray
+    ratio_z: np.ndarray
 
     @classmethod
     def of(cls, one: Numbers, reference: Numbers) -> Errors:
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.sqrt(one.sd**2 / one.ess + reference.sd**2 / reference.ess)
-            return cls((one.mean - reference.mean) / error, (one.mean - reference.mean) / reference.sd)
+            still = reference.sd <= STILL * np.abs(reference.mean)
+            ratio = np.where(still, 1.0, np.clip(one.sd / reference.sd, 1 / MOST, MOST))
+            ratio_z = np.log(ratio) / np.sqrt(0.5 / one.ess + 0.5 / reference.ess)
+            return cls((one.mean - reference.mean) / error, (one.mean - reference.mean) / reference.sd, ratio, ratio_z)
+
+    @property
+    def distance(self) -> float:
+        """How far the worst number is: its mean in posterior sds, or the log of its sd over the reference's."""
+        return float(max(np.abs(np.nan_to_num(self.sds)).max(), np.abs(np.nan_to_num(np.log(self.ratio))).max()))
 
 
 @dataclass(frozen=True)

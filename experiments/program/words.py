@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from experiments.program.measures import Errors
 from experiments.program.study import Study
 
 DISAGREES = 4.0  # Monte Carlo standard errors of the worst number that chance does not explain
 FAR = 0.1  # posterior standard deviations: a bias that matters
+FAR_SD = 0.2  # of the log of an sd over the reference's
 UNTRUSTED = 0.7  # k-hat
 MIXED = 1.01
 
@@ -18,19 +20,28 @@ def said(study: Study) -> list[str]:
 
 
 def take_away(study: Study) -> str:
-    """Which method is nearest to what the others are held against, by how much, with what doubt; "" without that."""
+    """Which method is nearest to what the others are held against, in means and in spread, by how much, with what
+    doubt; "" where no other has a spread."""
     if study.judge is None:
         return "Nothing here has been shown to be right, so that no method can be called best: give more --sweeps."
-    far = sorted((float(np.abs(np.nan_to_num(errors.sds)).max()), float(np.abs(np.nan_to_num(errors.z)).max()), r.name)
-                 for r, errors in zip(study.results, study.errors, strict=True)
-                 if errors is not None and r.name != study.judge.name)
+    far = sorted(((errors.distance, r.name, errors) for r, errors in zip(study.results, study.errors, strict=True)
+                  if errors is not None and r.name != study.judge.name and r.family != "point"),
+                 key=lambda known: known[:2])
     if not far:
         return ""
-    sds, z, name = far[0]
-    chance = "no more than chance" if z < DISAGREES else "more than chance"
-    said = f"{name} is nearest to {study.judge.name}: its worst mean is {sds:.2g} posterior sds away, {chance} ({z:.1f}"
-    said += " Monte Carlo standard errors)"
-    return said + (f"; {far[-1][2]} is the farthest, {far[-1][0]:.2g} sds." if len(far) > 1 else ".")
+    _, name, errors = far[0]
+    z = float(np.abs(np.nan_to_num(errors.z)).max())
+    chance = "as chance explains" if z < DISAGREES else "more than chance explains"
+    said = (f"{name} is nearest to {study.judge.name}: {_worst(errors)}; its means differ by up to {z:.1f} Monte Carlo "
+            f"standard errors, {chance}")
+    return said + (f". The farthest is {far[-1][1]}: {_worst(far[-1][2])}." if len(far) > 1 else ".")
+
+
+def _worst(errors: Errors) -> str:
+    """The worst mean and the worst sd."""
+    ratio = float(errors.ratio[np.abs(np.nan_to_num(np.log(errors.ratio))).argmax()])
+    return (f"its worst mean is {np.abs(np.nan_to_num(errors.sds)).max():.2g} posterior sds away, its worst sd "
+            f"{ratio:.2f} times what it should be")
 
 
 def judged(study: Study) -> str:
@@ -64,20 +75,21 @@ def diverging(study: Study) -> list[str]:
         if count:
             found.append(f"{result.name} diverged in {count} step{'s' * (count > 1)} after its warm-up: the posterior "
                          f"has a corner that it does not get into, and what it says of that may be wrong, whatever the "
-                         f"R-hat; write the model otherwise (theta as mu + tau * z, z ~ N(0, 1)), or give a "
-                         f"target_accept nearer to 1.")
+                         f"R-hat; give a target_accept nearer to 1, and where a site's scale is another site, write it "
+                         f"as mu + tau * z, z ~ N(0, 1), if it is not written so yet.")
     return found
 
 
 def untrusted(study: Study) -> list[str]:
-    return [f"{result.name} is far from the posterior (k-hat {whole.khat:.2f}, above {UNTRUSTED}): its ELBO holds as a "
-            f"bound, but neither its spread nor weights from it are to be relied on."
+    return [f"{result.name} is far from the posterior (k-hat {whole.khat:.2f}, above {UNTRUSTED}): "
+            + ("its ELBO holds as a bound, but " if result.log_evidence_kind == "lower bound" else "")
+            + "neither its spread nor weights from it are to be relied on."
             for result, whole in zip(study.results, study.wholes, strict=True)
             if whole.khat is not None and whole.khat > UNTRUSTED]
 
 
 def off(study: Study) -> list[str]:
-    """The worst number of every method that is off by more than chance, and by how much."""
+    """The worst mean and the worst sd of every method that are off by more than chance, and by how much."""
     found = []
     for result, errors, numbers in zip(study.results, study.errors, study.numbers, strict=True):
         if errors is None:
@@ -87,6 +99,11 @@ def off(study: Study) -> list[str]:
         if z[k] >= DISAGREES and sds[k] >= FAR:
             found.append(f"{result.name} is off: its mean of {numbers.names[k]} is {sds[k]:.2g} posterior sds from "
                          f"the reference's ({z[k]:.1f} Monte Carlo standard errors).")
+        logs = np.abs(np.nan_to_num(np.log(errors.ratio)))
+        k = int(logs.argmax())
+        if result.family != "point" and abs(errors.ratio_z[k]) >= DISAGREES and logs[k] >= FAR_SD:
+            found.append(f"{result.name} is too {'narrow' if errors.ratio[k] < 1 else 'wide'}: its sd of "
+                         f"{numbers.names[k]} is {errors.ratio[k]:.2f} times the reference's.")
     return found
 
 

@@ -118,6 +118,8 @@ def test_errors_are_in_standard_errors_and_in_posterior_sds():
     exact = Numbers.of(made("quadrature", "exact", draws, expected={"x": 1.0, sd_of("x"): 2.0}), {"x": draws})
     found = Errors.of(one, exact)
     assert np.isclose(found.z[0], 1 / np.sqrt(1 / 100)) and np.isclose(found.sds[0], 0.5)
+    assert np.isclose(found.ratio[0], 0.5) and np.isclose(found.ratio_z[0], np.log(0.5) / np.sqrt(1 / 200))
+    assert np.isclose(found.distance, np.log(2))
 
 
 def test_loo_is_the_density_of_each_number_given_the_others(folder):

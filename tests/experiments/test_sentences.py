@@ -84,10 +84,11 @@ def test_where_maximum_likelihood_overfits():
 NONE = Whole(None, None, None, None, None)
 
 
-def program(results, wholes, reference=0, z=(), sds=()) -> Any:
-    """A study of two numbers, a and b, with these errors of the second result."""
+def program(results, wholes, reference=0, z=(), sds=(), ratio=(1.0, 1.0)) -> Any:
+    """A study of two numbers, a and b, with these errors of the second result; a log ratio of sds is known to 0.02."""
     numbers = Numbers(["a", "b"], *(np.zeros(2) for _ in range(3)))
-    errors = [None, Errors(np.array(z), np.array(sds))] if len(z) else [None] * len(results)
+    errors = [None, Errors(np.array(z), np.array(sds), np.array(ratio), np.log(ratio) / 0.02)] if len(z) else (
+        [None] * len(results))
     judge = None if reference is None else results[reference]
     return SimpleNamespace(results=results, wholes=wholes, numbers=[numbers] * len(results), errors=errors, judge=judge,
                            reference=reference, request=SimpleNamespace(file="mine.py"))
@@ -103,16 +104,19 @@ def test_what_the_others_are_held_against(family, whole, says):
 
 
 def test_chains_that_converge_and_fits_that_can_be_trusted_are_not_spoken_of():
-    results = [made("one", "mcmc"), made("met", "mcmc"), made("near"), made("far")]
+    results = [made("one", "mcmc"), made("met", "mcmc"), made("near"), made("far", log_evidence_kind="lower bound"),
+               made("laplace", log_evidence_kind="estimate")]
     study = program(results, [NONE, Whole(None, 1.009, 9.0, None, None), Whole(0.7, None, None, None, None),
-                              Whole(0.71, None, None, None, None)], None)
+                              *[Whole(0.71, None, None, None, None)] * 2], None)
     assert words.said(study) == [
         "Nothing here can judge the others: no method is exact, and no chains have R-hat below 1.01; give more "
         "--sweeps.",
         "one has not been seen to converge (one chain says nothing of its R-hat, and should be below 1.01): give more "
         "--sweeps and --chains.",
         "far is far from the posterior (k-hat 0.71, above 0.7): its ELBO holds as a bound, but neither its spread nor "
-        "weights from it are to be relied on."]
+        "weights from it are to be relied on.",
+        "laplace is far from the posterior (k-hat 0.71, above 0.7): neither its spread nor weights from it are to be "
+        "relied on."]
 
 
 @pytest.mark.parametrize(("z", "sds", "says"), [
@@ -127,3 +131,26 @@ def test_off_is_what_chance_does_not_explain_and_what_matters(z, sds, says):
     strays = bool(max(map(abs, z)) >= 4)
     assert words.stray(study) == ["walk samples something else, or has not run long enough: `python run.py --check "
                                   "mine.py` says which."] * strays
+
+
+@pytest.mark.parametrize(("family", "ratio", "says"), [
+    ("variational", (1.0, 0.42), ["walk is too narrow: its sd of b is 0.42 times the reference's."]),
+    ("mcmc", (1.3, 0.9), ["walk is too wide: its sd of a is 1.30 times the reference's."]),
+    ("variational", (1.0, 0.85), []),  # nobody would see it
+    ("point", (0.001, 0.001), []),  # it has none
+])
+def test_a_spread_that_is_off_is_said(family, ratio, says):
+    study = program([made("judge", "exact"), made("walk", family)], [NONE, NONE], 0, (1.0, 0.0), (0.01, 0.0), ratio)
+    assert words.off(study) == says
+
+
+def test_the_nearest_is_so_in_means_and_in_spread():
+    """A guide with the better means and 0.42 of the sds is farther than one with the right sds; a point is neither."""
+    study = program([made("judge", "exact"), made("guide"), made("laplace"), made("delta", "point")], [NONE] * 4)
+    study.errors = [None, *(Errors(np.array(z), np.array(sds), np.array(ratio), np.log(ratio)) for z, sds, ratio in (
+        ((2.4, 0.1), (0.03, 0.0), (1.0, 0.42)), ((9.0, 1.0), (0.1, 0.01), (0.96, 1.0)),
+        ((0.0, 0.0), (0.0, 0.0), (0.001, 0.001))))]
+    assert words.take_away(study) == (
+        "laplace is nearest to judge: its worst mean is 0.1 posterior sds away, its worst sd 0.96 times what it should "
+        "be; its means differ by up to 9.0 Monte Carlo standard errors, more than chance explains. The farthest is "
+        "guide: its worst mean is 0.03 posterior sds away, its worst sd 0.42 times what it should be.")
