@@ -73,6 +73,8 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
                       + (f", {len(todo) - len(left)} of them finished before" if len(left) < len(todo) else "")
                       + f", {min(jobs, max(len(left), 1))} at a time -> {escape(str(out))}"
                       + ("; the data are those of --data-seed 0 in all of them" if pinned else ""), soft_wrap=True)
+        if cluster and not jobs:
+            console.print("no worker is there yet: the runs begin when the first comes", soft_wrap=True)
         again = go_on(out, argv) + (f" --cluster {shlex.quote(args.cluster)}" if args.cluster else "")
         outcomes, signum = _run(console, left, problem.__name__, jobs, cluster)
         if signum:

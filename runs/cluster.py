@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,8 @@ def _outcome(cell: Cell, future: Any) -> Outcome:
     other = _read_otherwise(cell, done)
     if other:
         return Outcome(cell, 2, f"a worker read another {other} than lies here: give it the same", done.seconds)
+    if not done.code:  # what a process here had begun, and its checkpoint, are of no use any more
+        shutil.rmtree(cell.place, ignore_errors=True)
     for name in sorted(done.files, key=lambda name: name.endswith(folder.SUMMARY)):
         path = cell.place.parent / name
         if not path.resolve().is_relative_to(cell.place.parent.resolve()):

@@ -6,12 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import run
+from errors import InputError
 from inference.result import Result
+from runs import cluster as cluster_room
 from tests.support import ROOT
 
 distributed = pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
@@ -127,3 +131,24 @@ def test_wrong_words_are_one_sentence(argv, message, tmp_path, monkeypatch, caps
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ") and error.count("\n") == 1
     assert not list(tmp_path.glob("results/*/*.nc"))
+
+
+@pytest.mark.parametrize(("code", "left"), [(0, {"summary.json"}), (1, {"gibbs.checkpoint.npz", "summary.json"})])
+def test_what_was_begun_here_gives_way_to_what_was_finished_there(code, left, tmp_path):
+    place = tmp_path / "seed=1"
+    place.mkdir()
+    (place / "gibbs.checkpoint.npz").write_text("begun here")
+    request = SimpleNamespace(problem="1", argv=(), cwd=tmp_path, data_files={})
+    done: Any = SimpleNamespace(status="finished", result=lambda: (code, "", 1.0, {"seed=1/summary.json": b"{}"}))
+    cell: Any = SimpleNamespace(name="seed=1", place=place, request=request)
+    assert cluster_room._outcome(cell, done).code == code
+    assert {path.name for path in place.iterdir()} == left
+
+
+def test_a_file_that_would_leave_the_sweep_is_refused(tmp_path):
+    request = SimpleNamespace(problem="1", argv=(), cwd=tmp_path, data_files={})
+    done: Any = SimpleNamespace(status="finished", result=lambda: (0, "", 1.0, {"../elsewhere": b""}))
+    cell: Any = SimpleNamespace(name="a", place=tmp_path / "out" / "a", request=request)
+    with pytest.raises(InputError, match="outside of the sweep"):
+        cluster_room._outcome(cell, done)
+    assert not list(tmp_path.iterdir())
