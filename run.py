@@ -14,9 +14,14 @@ import room
 from commands import streams
 from commands.parser import Parser
 from errors import InputError, Interrupted
+from ranks import group
 
 PROBLEMS = {path.parent.name.removeprefix("problem"): ast.get_docstring(ast.parse(path.read_text())) or ""
             for path in sorted(Path(__file__).parent.glob("experiments/problem*/__init__.py"))}
+
+
+DIVIDED = ("2", "3")  # whose users several ranks, as torchrun starts them, divide among themselves
+ALONE = ("--check", "--list", "--play", "--sweep", "compare", "predict")  # what one process does
 
 
 def parser_for(problem: str | None) -> Parser:
@@ -63,6 +68,15 @@ def command(name: str) -> ModuleType:
     return importlib.import_module(f"commands.{name}")
 
 
+def refuse_ranks(argv: list[str], problem: str | None) -> None:
+    """Errors: InputError where several ranks are asked for what one process does."""
+    words = [word.partition("=")[0] for word in argv]
+    what = next((word for word in ALONE if word in words), f"--problem {problem}")
+    if group.size() > 1 and (what in ALONE or problem not in (*DIVIDED, None)):
+        raise InputError(f"{what} is not divided among the {group.size()} processes that torchrun started, as "
+                         f"--problem {' and '.join(DIVIDED)} are: run it by python run.py")
+
+
 def own_door(name: str, prog: str, description: str, argv: list[str]) -> int:
     """`--check NAME`, `compare RESULT...` and `predict RESULT` have arguments of their own."""
     inside = command(name)
@@ -73,6 +87,8 @@ def own_door(name: str, prog: str, description: str, argv: list[str]) -> int:
 
 
 def main(argv: list[str]) -> int:
+    group.join()
+    refuse_ranks(argv, None)
     if any(word.partition("=")[0] == "--check" for word in argv):
         return own_door("check", "run.py", "Is a method right? Exit status 0: right, 1: wrong, 2: cannot be "
                         "judged, 3: cannot tell.", argv)
@@ -90,9 +106,10 @@ def main(argv: list[str]) -> int:
     resume, cwd = found.resume, None
     if resume:
         again = ["--problem", found.problem] if found.problem else []
-        argv, cwd = command("resume").arguments(resume, [*again, *others])
+        argv, cwd = group.first(lambda: command("resume").arguments(resume, [*again, *others]))
         argv += [f"--cluster={found.cluster}"] if found.cluster else []
         found, _ = first.parse_known_args(argv)
+    refuse_ranks(argv, found.problem)
     if found.problem == "all":
         parsers = {name: parser_for(name) for name in PROBLEMS}
         return command("every").run({name: experiment(name) for name in PROBLEMS}, parsers, argv, resume)
@@ -128,20 +145,28 @@ def guarded(argv: list[str]) -> int:
             sys.stdout.flush()
             return status
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return refused(str(error))
     except BrokenPipeError:
         return streams.unheard()
     except OSError as error:  # full, read-only, gone, not allowed: of the machine, not of ours
-        print(f"error: {files.said(error)}", file=sys.stderr)
-        return 2
+        return refused(files.said(error))
     except MemoryError:
-        print(f"error: the memory was not enough, {room.size(room.free())} are free: end other programs, or ask for "
-              f"less", file=sys.stderr)
-        return 2
+        return refused(f"the memory was not enough, {room.size(room.free())} are free: end other programs, or ask for "
+                       f"less")
     except (Interrupted, KeyboardInterrupt) as stopped:
-        print(f"\n{str(stopped) or 'stopped'}", file=sys.stderr)
-        return 128 + getattr(stopped, "signum", 2)
+        signum = getattr(stopped, "signum", 2)
+        if signum != 2 and (lost := group.lost()):  # torchrun ends the others when one is gone
+            return refused(lost)
+        if group.rank() == 0:
+            print(f"\n{str(stopped) or 'stopped'}", file=sys.stderr)
+        return 128 + signum
+
+
+def refused(why: str) -> int:
+    """The exit status; of several ranks that say the same the first says it."""
+    if why := group.ending(why):
+        print(f"error: {why}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
@@ -150,5 +175,7 @@ if __name__ == "__main__":
         status = guarded(sys.argv[1:])
     except Exception:
         traceback.print_exc()
+        group.ending("a fault")
         status = 70  # a fault of ours is none of the other statuses: 1 says that a check failed
+    group.leave(status)
     sys.exit(status)

@@ -18,16 +18,17 @@ import torch
 from torch import Tensor
 
 from errors import Interrupted
-from inference import finite
+from inference import finite, shards
 from inference import latents as kept_latents
 from inference.interrupt import finish_step_first
-from inference.job import Job, Observer, Plan, Run, generator, resume, save
+from inference.job import Job, Observer, Plan, Run, generator
 from inference.latents import Keeper
 from inference.method import Family, Kind, Latents, Method
 from inference.options import typed
 from inference.result import Result
 from inference.threads import torch_on_one_thread
 from models.model import Data, Model
+from ranks import group
 
 if TYPE_CHECKING:
     from inference.loading import Loading
@@ -42,12 +43,13 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
           on_step: Callable[[int, Mapping[str, float]], None] | None = None,
           on_save: Callable[[float], None] | None = None,
           record: Callable[[Latents], Latents] = lambda latents: latents, observer: Observer | None = None,
-          keeper: Keeper | None = None) -> Result:
+          keeper: Keeper | None = None, over: int = 1) -> Result:
     """Run `method` to the end of `plan` and return its Result.
 
     save_to   a file to save to every `save_every` seconds, and to go on from when it exists; `on_save` is told how long
     record    what to keep of a draw
     keeper    somebody for whom all of it is kept, thinned as `inference/latents.py` says
+    over      so many ranks, all of which call this; the first has the result (inference/shards.py)
     Errors: Interrupted after Ctrl-C; InputError for options or inputs that the method refuses.
     """
     from inference.loading import rehearse, watched  # imports numba, which listing has no use for
@@ -58,7 +60,9 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
         for role in ("method", "observer"))
     job = Job(method, model, data, plan, typed(method, options or {}), record, observer, rngs, observer_rngs,
               keeper)
-    run = resume(save_to, job, device) if save_to and save_to.exists() else _start(job)
+    if over > 1:
+        job = shards.divided(job)
+    run = shards.begun(save_to, job, device) or _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
     saved, cost = time.monotonic(), 0.0
     run.loading += rehearse(method, model, job.options)
@@ -69,16 +73,26 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
                 on_step(run.step, run.trace[-1][0])
             if run.step == steps:
                 break
-            if save_to and (stop.asked or time.monotonic() - saved > max(save_every, 20 * cost)):
+            due = save_to is not None and time.monotonic() - saved > max(save_every, 20 * cost)
+            due, signum = _agreed(due, stop.signum, over)
+            if save_to and (due or signum):
                 started = time.monotonic()
-                save(save_to, run, job)
+                shards.save(save_to, run, job)
                 saved = time.monotonic()
                 cost = saved - started
                 if on_save:
                     on_save(cost)
-            if stop.asked:
-                raise Interrupted(f"{method.name} stopped after sweep {run.step} of {steps}", stop.signum)
+            if signum:
+                raise Interrupted(f"{method.name} stopped after sweep {run.step} of {steps}", signum)
     return _finish(run, job)
+
+
+def _agreed(due: bool, signum: int, over: int) -> tuple[bool, int]:
+    """Whether to save, as the first rank's clock says, and the signal by which any of them was asked to stop."""
+    if over == 1:
+        return due, signum
+    first, asked = group.most(due and group.rank() == 0, signum)
+    return bool(first), asked
 
 
 def _start(job: Job) -> Run:
@@ -138,8 +152,9 @@ def _keep(run: Run, job: Job, index: int) -> None:
         return
     each = [job.method.draw(rng, state, job.model) for rng, state in zip(job.rngs, run.states, strict=True)]
     if whole:
-        run.latents.append([kept_latents.light(latents) for latents in each])
-        run.apart = kept_latents.every([_bytes(t) for t in run.latents[0][0].values()], _draws(job), len(each))
+        run.latents.append([kept_latents.light(shards.whole_latents(latents, job)) for latents in each])
+        sizes = [_bytes(t) for t in run.latents[0][0].values()]
+        run.apart = group.first(lambda: kept_latents.every(sizes, _draws(job), len(each)), among=job.part.divided)
     if due:
         recorded = [job.record(_seen(job, latents)) for latents in each]
         kept = {site: torch.stack([latents[site].detach().cpu() for latents in recorded]) for site in recorded[0]}
@@ -167,6 +182,11 @@ def _draws(job: Job) -> int:
 
 
 def _finish(run: Run, job: Job) -> Result:
+    if job.whole is not None:
+        run = shards.whole(run, job)
+        if group.rank():
+            return Result.of_another_rank(job.method.name)
+        job = job.whole
     method, plan = job.method, job.plan
     if method.family is not Family.MCMC:
         for index in range(_draws(job)):

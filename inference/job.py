@@ -18,6 +18,7 @@ from inference import checkpoint, identity
 from inference.latents import Keeper
 from inference.method import Latents, Method
 from models.model import Data, Model
+from ranks.part import WHOLE, Part
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Job:
-    """What is run; nothing in it changes."""
+    """What is run; nothing in it changes. `whole` is what a rank's own part is of, see inference/shards.py."""
 
     method: Method
     model: Model
@@ -100,6 +101,11 @@ class Job:
     rngs: list[torch.Generator]  # [chain]
     observer_rngs: list[torch.Generator]
     keeper: Keeper | None = None
+    whole: Job | None = None
+
+    @property
+    def part(self) -> Part:
+        return getattr(self.model, "part", WHOLE)
 
     @cached_property
     def facts(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@
     def preflight(rng, state, model, data) -> None               # optional: InputError for what would fail later
     def footprint(model, data, **options) -> int                 # optional: bytes that a chain at work takes
     AT_WORK = 6                                       # optional, instead: times what latents, model and data take
+    USERS = ("U",)                                    # optional: what of a State has a row a user (inference/shards.py)
 
 `State` is a small frozen dataclass of tensors (shapes in its annotations) and plain numbers or words.
 `rng` is a `torch.Generator` on the model's device and the only source of randomness.

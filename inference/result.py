@@ -77,6 +77,11 @@ class Result:
     groups: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     coords: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
 
+    @classmethod
+    def of_another_rank(cls, name: str) -> Result:
+        """What the other ranks of a run know of a result that the first one has: nothing."""
+        return cls(name, "", "", {}, {}, {}, np.zeros((1, 0)), None, None, None, 0, {})
+
     @property
     def steps(self) -> int:
         return self.seconds.shape[1]

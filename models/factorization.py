@@ -19,9 +19,10 @@ from errors import InputError
 from models.densities import log_normal
 from models.model import Latents, described
 from models.ratings import Pairs, Ratings
+from ranks.part import WHOLE, Part
 
 SMALL = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 2), (1, 3), (2, 1), (2, 0), (3, 2), (3, 0), (5, 3))  # 6 x 4
-ELSEWHERE = ("pairs", "device")  # where a model predicts and where it is computed, not what it believes
+ELSEWHERE = ("pairs", "device", "part")  # where a model predicts and where it is computed, not what it believes
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class Factorization:
     noise_variance: float = 1.0
     pairs: Pairs | None = field(default=None, repr=False)
     device: torch.device | str = "cpu"
+    part: Part = field(default=WHOLE, repr=False)  # the users that this is of, where they are divided among ranks
 
     kind: ClassVar[str] = "factorization"
     labels: ClassVar[dict[str, int]] = {}
@@ -93,10 +95,9 @@ class Factorization:
 
     def log_joint(self, latents: Latents, data: Ratings) -> Tensor:
         """log p(U, V, r) in nats, every constant included; leading dimensions of the latents are batches."""
-        prior = sum((log_normal(latents[site], 0.0, self.prior_variance).sum((-2, -1)) for site in self.sites),
-                    torch.zeros((), dtype=data.rating.dtype, device=data.device))
+        U, V = (log_normal(latents[site], 0.0, self.prior_variance).sum((-2, -1)) for site in "UV")
         mean = self.quantities(latents, data.pairs)["prediction"]
-        return prior + log_normal(data.rating, mean, self.noise_variance).sum(-1)
+        return self.part.sum(U) + V + self.part.sum(log_normal(data.rating, mean, self.noise_variance).sum(-1))
 
     def prior(self, rng: torch.Generator) -> Latents:
         """U and V drawn from the prior, on the generator's device."""
@@ -152,6 +153,14 @@ class Factorization:
         """The class, and those of the fields that are numbers or words; how many ratings, and which."""
         said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ELSEWHERE}
         return {"model": {"class": type(self).__name__} | said, "data": {"train": data.facts}}
+
+    def of(self, part: Part) -> Factorization:
+        """The same of the users of a part; its log joint is still that of all."""
+        return replace(self, num_users=part.users.stop - part.users.start, part=part, pairs=None)
+
+    def part_of(self, site: str) -> Part:
+        """Which rows of a site are here: those of the part's users, where it has a row a user."""
+        return self.part if self.dims.get(f"posterior/{site}", ("",))[0] == "user" else WHOLE
 
     @property
     def besides(self) -> tuple[str, ...]:

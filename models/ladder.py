@@ -102,7 +102,7 @@ class Ladder(Factorization):
             total = total + rung.log_prior(latents)
         variance = torch.as_tensor(self.noise_of(latents, data), dtype=torch.float64)
         error = data.rating - self.expected(latents, data)
-        return total - 0.5 * (error**2 / variance + torch.log(2 * math.pi * variance)).sum(-1)
+        return total - self.part.sum(0.5 * (error**2 / variance + torch.log(2 * math.pi * variance)).sum(-1))
 
     def noise_of(self, latents: Latents, at: Ratings | None = None) -> Tensor | float:
         if not self.noise:
@@ -119,9 +119,10 @@ class Ladder(Factorization):
             rows = self.rows(latents, side)
             if self.hierarchical:
                 precision = latents[f"precision_{side}"]
-                total = total + log_gaussian(rows, self.row_means(latents, side), precision[..., None, :, :]).sum(-1)
+                here = log_gaussian(rows, self.row_means(latents, side), precision[..., None, :, :]).sum(-1)
             else:
-                total = total + log_normal(rows, 0.0, self.prior_variance).sum((-2, -1))
+                here = log_normal(rows, 0.0, self.prior_variance).sum((-2, -1))
+            total = total + (self.part.sum(here) if side == "U" else here)
         return total
 
     def prior(self, rng: torch.Generator) -> Latents:

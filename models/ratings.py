@@ -14,6 +14,7 @@ from torch import Tensor
 
 from errors import InputError
 from models.model import fingerprint
+from ranks.part import WHOLE, Part
 
 Pairs = tuple[Tensor, Tensor]  # (user, item), counted from 0
 
@@ -23,7 +24,8 @@ class Ratings:
     """Observed ratings as triples: `rating[n]` was given by `user[n]` to `item[n]`, counted from 0.
 
     `scale` is the lowest and highest possible rating; `user_ids[i]` and `item_ids[j]` are the names
-    that the source gave to user i and item j.
+    that the source gave to user i and item j. Where users are divided among ranks these are the ratings of `part`, and
+    its users are counted from its first.
     """
 
     user: Int64[Tensor, "N"]
@@ -34,6 +36,7 @@ class Ratings:
     scale: tuple[float, float] | None = None
     user_ids: Sequence[Any] | None = None
     item_ids: Sequence[Any] | None = None
+    part: Part = WHOLE
 
     def __post_init__(self) -> None:
         if not (self.user.shape == self.item.shape == self.rating.shape) or self.rating.ndim != 1:
@@ -58,6 +61,11 @@ class Ratings:
     @property
     def device(self) -> torch.device:
         return self.rating.device
+
+    @cached_property
+    def total(self) -> int:
+        """How many there are on all ranks."""
+        return self.part.count(len(self))
 
     @property
     def pairs(self) -> Pairs:
@@ -96,8 +104,8 @@ class Ratings:
 
     def check_batch(self, size: int) -> int:
         """`size`. Errors: InputError where a minibatch of these ratings cannot have it."""
-        if not 1 <= size <= len(self):
-            raise InputError(f"a batch must hold between 1 and {len(self)} ratings, all there are, not {size}")
+        if not 1 <= size <= self.total:
+            raise InputError(f"a batch must hold between 1 and {self.total} ratings, all there are, not {size}")
         return size
 
     def take(self, index: Tensor) -> Ratings:
@@ -110,6 +118,12 @@ class Ratings:
         index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
         user, item, rating = (column.index_select(0, index) for column in (*self.pairs, self.rating))
         return replace(self, user=user, item=item, rating=rating)
+
+    def of(self, part: Part) -> Ratings:
+        """Those by the users of a part, who are counted from its first."""
+        first, last = part.users.start, part.users.stop
+        here = self.take((self.user >= first) & (self.user < last))
+        return replace(here, user=here.user - first, num_users=last - first, user_ids=None, item_ids=None, part=part)
 
     def to(self, device: torch.device | str) -> Ratings:
         return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +14,7 @@ from rich.console import Console
 import files
 from errors import InputError, Interrupted
 from inference.result import Result
+from ranks import group
 from runs import folder, notebook
 from runs.busy import busy
 from runs.records import Checkpoint, Entry
@@ -85,10 +87,15 @@ class Run:
 
 @contextmanager
 def begun(request: Request, console: Console) -> Iterator[Run]:
-    """The run of a request, in a new folder or the one to go on in, which is this process's alone meanwhile.
+    """The run of a request, in a new folder or the one to go on in, which is this process's alone meanwhile; on all
+    ranks but the first one without a folder.
 
     Errors: as `check` and `resumable`.
     """
+    if group.rank():  # the first one writes
+        yield Run(request.problem, Path(os.devnull), request.seed, request.argv, console,
+                  Story(console, Path(os.devnull), request.kind), request.title)
+        return
     out = request.resume or folder.create(request.out, request.problem, request.argv, request.cwd, request.data_files)
     with folder.held(out), resumable(out, request.argv):
         check(request)

@@ -17,6 +17,7 @@ from inference import identity
 from inference.drive import drive
 from inference.method import Family
 from inference.result import SAID, Result
+from ranks import group
 from runs.busy import Pulse
 from runs.task import Task
 
@@ -35,10 +36,10 @@ class Runner:
 
     def __call__(self, task: Task) -> Result:
         folder = self.folder / task.folder
-        _there(self.folder)
-        folder.mkdir(parents=True, exist_ok=True)
         path, checkpoint = folder / f"{task.method.name}.nc", folder / f"{task.method.name}{CHECKPOINT}"
-        if path.exists():
+        if group.first(lambda: self._made(folder, path)):
+            if group.rank():
+                return Result.of_another_rank(task.method.name)
             result = self._finished(path, task)
             checkpoint.unlink(missing_ok=True)
             return result
@@ -46,14 +47,22 @@ class Runner:
                                      total=1 if task.method.family is Family.EXACT else task.plan.steps)
         pulse = Pulse()
         result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
-                       record=task.record, observer=task.observer, keeper=task.keeper,
+                       record=task.record, observer=task.observer, keeper=task.keeper, over=group.size(),
                        on_step=lambda step, said: self._show(bar, pulse, step, said), on_save=self.saves.append)
+        if group.rank():
+            return result
         self.progress.update(bar, total=result.steps, completed=result.steps)
         self.loading += result.loading
         _there(folder)
         result.save(folder)
         checkpoint.unlink(missing_ok=True)
         return result
+
+    def _made(self, folder: Path, path: Path) -> bool:
+        """The folder, and whether the result is there."""
+        _there(self.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return path.exists()
 
     def _finished(self, path: Path, task: Task) -> Result:
         """The result that is there. Errors: InputError where it is of something else."""

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from checks.contract.preflight import at_size, preflight
-from inference import footprint, identity
+from inference import footprint, identity, shards
 from inference.finite import arithmetic
 from inference.job import Observer, Plan, generator
 from inference.latents import Keeper
 from inference.method import Latents, Method
 from inference.options import typed
 from models.model import Data, Model
+from ranks import group
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ def trial(task: Task) -> None:
     model.check_data(data)
     footprint.check(method, model, data, task.plan, typed(method, task.options), task.observer)
     preflight(method, task.options, model)
+    if group.size() > 1:
+        shards.agree(task.identity)
+        own = shards.part(method, model, data)
+        model, data = model.of(own), data.of(own)  # type: ignore[attr-defined]
     rng = generator(task.plan.seed, "trial", model.device)
     with arithmetic(task, "at the start"):
         state = method.init(rng, model, data, **task.options)

@@ -17,6 +17,7 @@ from experiments.ratings.words import scales
 from models.factorization import Factorization
 from models.ladder import make
 from models.ratings import Pairs
+from ranks import group
 from runs import options
 from runs.options import Fit
 from runs.run import begun
@@ -46,6 +47,8 @@ def run(request: Request) -> int:
             results = [runner(task) for task in todo]
             ladder = fits[0] if request.asked else options.parse("factorization", RANKED)
             ranked = {K: runner(task) for K, task in ranked_tasks(request, ladder, parts)}
+        if group.rank():
+            return 0
         study = Study(request, parts, results, ranked)
         entries = report.scores(this, study) if request.bare else report.show(this, study)
         if request.recommend and ask is not None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from checks import planted
 from experiments.ratings import request
-from experiments.ratings.request import METHODS
+from experiments.ratings.request import METHODS, divisible
 from inference.method import Family
 from runs import options
 from runs.options import Fit
@@ -85,7 +85,7 @@ class Request(request.Request):
         fits = [options.parse(self.kind, planted.resolved(spec)) for spec in self.method]
         fits += [options.parse_guide(self.kind, spec) for spec in self.guide]
         if not self.asked:
-            fits = [options.parse(self.kind, spec) for spec in DEFAULT
+            fits = [options.parse(self.kind, spec) for spec in divisible(DEFAULT)
                     if not self.biases or spec not in WITHOUT_BIASES]
         options.distinct(fits)
         # Of points a learning rate and a batch mean something else; theirs are given with --method name:lr=...

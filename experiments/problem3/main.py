@@ -24,6 +24,7 @@ from models.factorization import Factorization
 from models.ladder import make
 from models.ordinal import fitted, named
 from models.ratings import Pairs
+from ranks import group
 from runs import options
 from runs.options import Fit
 from runs.run import Run, begun
@@ -64,6 +65,8 @@ def run(request: Request) -> int:
             results = [runner(each) for each in todo]
             gibbs, point = climb(runner, request, fits[0], model, parts, small)
             real, ladder = on_real(runner, request, this)
+        if group.rank():
+            return 0
         kernels = len(request.kernels)
         study = Study(request.rank, parts, small, results[:kernels], results[kernels:], gibbs, point, real, ladder)
         entries = report.bare(this, study) if request.bare else report.show(this, study)

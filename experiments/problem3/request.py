@@ -9,7 +9,7 @@ from typing import ClassVar
 from checks import planted
 from errors import InputError
 from experiments.ratings import request
-from experiments.ratings.request import METHODS
+from experiments.ratings.request import METHODS, divisible
 from inference.job import Plan
 from inference.method import Family
 from runs import options
@@ -86,12 +86,15 @@ class Request(request.Request):
     @property
     def kernels(self) -> tuple[str, ...]:
         """Their names, as asked for or by default."""
-        return self.kernel or (KERNELS if self.model == "plain" else (LADDER_KERNEL,))
+        return self.kernel or (divisible(KERNELS) if self.model == "plain" else (LADDER_KERNEL,))
 
     @property
     def compared(self) -> tuple[str, ...]:
         """The methods that are not chains."""
-        return () if self.compare == "none" or self.bare or self.model != "plain" else tuple(self.compare.split(","))
+        if self.compare == "none" or self.bare or self.model != "plain":
+            return ()
+        named = tuple(self.compare.split(","))
+        return divisible(named) if self.compare == COMPARED else named
 
     def idle(self) -> dict[str, str]:
         found = super().idle()

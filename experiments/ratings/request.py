@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,12 +11,21 @@ from typing import ClassVar
 from data.rating_pairs import DUPLICATES
 from data.ratings import NAMES
 from errors import InputError, unknown
-from runs import request
+from ranks import group
+from runs import options, request
 from runs.request import option
 
 RATINGS, METHODS = "the ratings", "the methods"
 SHARES = "0.98,0.01,0.01"  # of training, validation and test set: the reference's
 JESTER = "jester-5k.csv.gz"  # real ratings with published numbers, in the directory that --outside names
+
+
+def divisible(specs: Sequence[str]) -> tuple[str, ...]:
+    """Those of some methods, as `--method` has them, that several ranks can run; on one rank all."""
+    def can(spec: str) -> bool:
+        return "sgd" not in spec and hasattr(options.parse("factorization", spec).method.module, "USERS")
+
+    return tuple(spec for spec in specs if group.size() == 1 or can(spec))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from data.ratings import Split
 from errors import InputError
@@ -19,6 +20,7 @@ from inference.method import Family, Latents, Method
 from models.factorization import Factorization
 from models.ordinal import fitted
 from models.ratings import Pairs
+from ranks.part import Part
 from runs.options import Fit
 from runs.task import Task
 
@@ -43,13 +45,7 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
         raise InputError("--clip needs the ends of the scale, and these ratings do not say them: give --scale LOW,HIGH")
     kept = parts.test if len(parts.test) else parts.train
     model = replace(fitted(model, parts.train), pairs=kept.pairs)
-    first = kept.user[:KEPT], kept.item[:KEPT]
-    nothing = model.blank()
-
-    def record(latents: Latents) -> Latents:
-        found = model.quantities(latents, first) | {site: latents[site] for site in shared(model)}
-        return found | {"log_prior": model.log_joint(latents, nothing)} if joint else found
-
+    record = Recorded(model, (kept.user[:KEPT], kept.item[:KEPT]), joint)
     sets = {"validation": parts.validation, "test": parts.test}
     if train_every is not None:
         few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
@@ -58,6 +54,37 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
                       clip=parts.train.scale if clip else None)
     keeper = Holding(model, parts.train, parts.test) if predicts else None
     return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record, keeper)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is kept of a draw: the predictions at some pairs, what all rows share, and with `joint` the log prior.
+
+    of a part of the users `places` says where its pairs are among `count`
+    """
+
+    model: Factorization
+    pairs: Pairs
+    joint: bool
+    places: Tensor | None = None
+    count: int = 0
+
+    def __call__(self, latents: Latents) -> Latents:
+        found = {name: self._whole(x) for name, x in self.model.quantities(latents, self.pairs).items()}
+        found |= {site: latents[site] for site in shared(self.model)}
+        return found | {"log_prior": self.model.log_joint(latents, self.model.blank())} if self.joint else found
+
+    def _whole(self, x: Tensor) -> Tensor:
+        """The predictions at all pairs: a sum in which every other rank has zeros."""
+        if self.places is None:
+            return x
+        return self.model.part.sum(x.new_zeros(self.count).index_copy_(0, self.places, x))
+
+    def of(self, part: Part) -> Recorded:
+        user, item = self.pairs
+        places = ((user >= part.users.start) & (user < part.users.stop)).nonzero()[:, 0]
+        return Recorded(self.model.of(part), (user[places] - part.users.start, item[places]), self.joint, places,
+                        len(user))
 
 
 def shared(model: Factorization) -> list[str]:

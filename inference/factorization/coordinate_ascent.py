@@ -39,8 +39,10 @@ from inference.footprint import AT_WORK, latents, tensors
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Ratings
+from ranks.part import WHOLE
 
 FAMILY = Family.VARIATIONAL
+USERS = ("mean_U", "spread_U")
 START = 1e-3  # variance of every entry before the first step, in rating units: next to a point
 
 
@@ -86,7 +88,7 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     U = update(users, model, state.mean_V, state.spread_V, state.engine)
     V = update(items, model, U.mean, U.spread, state.engine)
     value = elbo(model, data, U, V)
-    gain = None if state.elbo is None else max(0.0, value - state.elbo) / max(1, len(data))
+    gain = None if state.elbo is None else max(0.0, value - state.elbo) / max(1, data.total)
     new = State(U.mean, U.spread, V.mean, V.spread, value, state.engine)
     return new, Info(log_evidence=value, kind=Kind.LOWER, elbo=value, residual=gain)
 
@@ -113,13 +115,14 @@ def elbo(model: Factorization, data: Ratings, U: Posterior, V: Posterior) -> flo
     """
     s, noise = model.prior_variance, model.noise_variance
     variance = U.spread if U.spread.ndim == 2 else U.spread.diagonal(dim1=1, dim2=2)
-    divergence = 0.5 * ((variance.sum() + U.mean.square().sum()) / s - U.log_det.sum()
-                        + U.mean.numel() * (math.log(s) - 1))
+    divergence = model.part.sum(0.5 * ((variance.sum() + U.mean.square().sum()) / s - U.log_det.sum()
+                                       + U.mean.numel() * (math.log(s) - 1)))
     rating, spread = data.rating, 0.0
     if biased(model):
         rating = rating - U.mean[:, -1].index_select(0, data.user)
         spread = float(U.spread[:, -1].index_select(0, data.user).sum())
-    constant = 0.5 * ((float(rating @ rating) + spread) / noise + len(data) * math.log(2 * math.pi * noise))
+    square = float(data.part.sum(rating @ rating + spread))
+    constant = 0.5 * (square / noise + data.total * math.log(2 * math.pi * noise))
     return float(bound(V, Prior.of(model)).sum() - divergence) - constant
 
 
@@ -137,8 +140,10 @@ def bound(posterior: Posterior, prior: Prior) -> Float64[Tensor, "rows"]:
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     """U and V, and biases, from q."""
     drawn: Latents = {}
-    for side, mean, spread in (("U", state.mean_U, state.spread_U), ("V", state.mean_V, state.spread_V)):
-        drawn |= model.from_rows(sample(mean, spread, normals(rng, *mean.shape), engine=state.engine), side)
+    for side, mean, spread, part in (("U", state.mean_U, state.spread_U, model.part),
+                                     ("V", state.mean_V, state.spread_V, WHOLE)):
+        z = normals(rng, *mean.shape, part=part)
+        drawn |= model.from_rows(sample(mean, spread, z, engine=state.engine), side)
     return drawn
 
 

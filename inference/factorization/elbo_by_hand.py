@@ -21,13 +21,14 @@ import torch
 from torch import Tensor
 
 from inference.factorization.parts.kl import kl_normal
-from inference.factorization.parts.stochastic import State, Tensors, draw, epoch, expect, init, moments
+from inference.factorization.parts.stochastic import State, Tensors, draw, epoch, expect, init, moments, scale
 from inference.method import Family, Info
 from models.densities import log_normal
 from models.factorization import Factorization, gather
 from models.ratings import Ratings
 
 FAMILY = Family.VARIATIONAL
+USERS = tuple(f"{site}_{what}" for site in ("U", "user_bias") for what in ("mean", "log_variance"))
 
 __all__ = ["FAMILY", "State", "draw", "elbo", "expect", "gradient", "init", "step"]
 
@@ -57,17 +58,21 @@ def gradient(model: Factorization, data: Ratings, params: Tensors, noise: Tensor
     U, V = model.product(sample)
     u, v = gather(U, user), gather(V, item)
     error = rating - (u * v).sum(-1)
-    weight = len(data) / len(batch) / model.noise_variance
-    value = -0.5 * (weight * error.dot(error) + len(data) * math.log(2 * math.pi * model.noise_variance))
+    weight = scale(data, batch) / model.noise_variance
+    square = data.part.sum(error.dot(error))
+    value = -0.5 * (weight * square + data.total * math.log(2 * math.pi * model.noise_variance))
     error = (weight * error)[:, None]
     pull = model.product_sites(torch.zeros_like(U).index_add_(0, user, error * v),
                                torch.zeros_like(V).index_add_(0, item, error * u))
     ascent = {}
     for site, g in pull.items():
+        part = model.part_of(site)
+        if not part.divided:
+            g = data.part.sum(g)  # of an item's ratings every rank has some
         mean, log_variance, s = params[f"{site}_mean"], params[f"{site}_log_variance"], model.prior_variance
         ratio = sd[site].square() / s
-        value = value - 0.5 * (ratio.sum() + mean.square().sum() / s - log_variance.sum()
-                               + mean.numel() * (math.log(s) - 1))
+        value = value - part.sum(0.5 * (ratio.sum() + mean.square().sum() / s - log_variance.sum()
+                                        + mean.numel() * (math.log(s) - 1)))
         ascent[f"{site}_mean"] = torch.add(g, mean, alpha=-1 / s)
         ascent[f"{site}_log_variance"] = g.mul_(sd[site]).mul_(noise[site]).sub_(ratio.sub_(1)).mul_(0.5)
     return value, ascent

@@ -27,10 +27,12 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from errors import InputError
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts import ordinal
 from inference.factorization.parts.by_row import Rows, sides
+from inference.factorization.parts.divided import from_prior
 from inference.factorization.parts.features import features
 from inference.factorization.parts.noise_per_user import precisions, typical
 from inference.factorization.parts.predict import predict
@@ -44,8 +46,11 @@ from models.ladder import STRENGTH, Ladder
 from models.ordinal import Ordinal
 from models.ratings import Ratings
 from models.rungs.noise import SCALE, SHAPE
+from ranks.part import WHOLE
 
 FAMILY = Family.MCMC
+USERS = ("U", "user_bias")
+DIVIDED = (*USERS, "V", "item_bias", "sigma2", *(f"{of}_{side}" for of in ("mean", "precision") for side in "UV"))
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class State:
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto") -> State:
     """A draw from the prior; of a model of levels near 0, with thresholds where the counts put them."""
-    latents = model.prior(rng)
+    latents = from_prior(rng, model)
     return start(rng, model, data, ordinal.near(model, latents, data) if isinstance(model, Ordinal) else latents,
                  engine=engine)
 
@@ -66,6 +71,9 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: E
 def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
           engine: Engine = "auto") -> State:
     sides(model, data)
+    if model.part.divided and (more := [site for site in model.sites if site not in DIVIDED]):
+        raise InputError(f"ladder_gibbs does not divide a model with {', '.join(more)} among ranks: run it without "
+                         f"torchrun, or take a model of noise, hierarchical and biases")
     return State(dict(latents), choose("ladder_gibbs", engine, torch.device(model.device)))
 
 
@@ -83,7 +91,7 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
             latents |= noise(rng, model, latents, data, state.engine)
         if model.hierarchical:
             latents |= normal_wishart(rng, model, latents)
-    z_U, z_V = normals(rng, model.num_users, model.width), normals(rng, model.num_items, model.width)
+    z_U, z_V = normals(rng, model.num_users, model.width, part=model.part), normals(rng, model.num_items, model.width)
     return State(rows(model, latents, data, z_U, z_V, state.engine, working), state.engine), Info()
 
 
@@ -147,8 +155,8 @@ def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, 
     if model.noise_per_user:
         return typical(rng, latents["precision_user"])
     error = errors(model, latents, data, engine)
-    shape = torch.tensor(SHAPE + len(data) / 2, dtype=torch.float64, device=error.device)
-    return {"sigma2": (SCALE + 0.5 * (error @ error)) / gamma(rng, shape)}
+    shape = torch.tensor(SHAPE + data.total / 2, dtype=torch.float64, device=error.device)
+    return {"sigma2": (SCALE + 0.5 * data.part.sum(error @ error)) / gamma(rng, shape)}
 
 
 def noise_of_users(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
@@ -161,13 +169,13 @@ def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Lat
     """Mean and precision of the rows of both sides."""
     found: Latents = {}
     for side in "UV":
-        X = model.rows(latents, side)
-        n, D = X.shape
+        X, part = model.rows(latents, side), model.part if side == "U" else WHOLE
+        n, D = part.total(len(X)), X.shape[1]
         if (own := row_means(model, latents, side)) is not None:
             X = X - own
         eye = torch.eye(D, dtype=X.dtype, device=X.device)
-        m = X.mean(0)
-        scatter = (X - m).mT @ (X - m)
+        m = part.mean(X)
+        scatter = part.sum((X - m).mT @ (X - m))
         inverse_scale = eye + scatter + STRENGTH * n / (STRENGTH + n) * torch.outer(m, m)
         df = float(D + n)
         if isinstance(model, Featured):

@@ -36,6 +36,7 @@ from torch import Tensor
 from errors import InputError, unknown
 from inference.engine import Engine, choose
 from inference.factorization.parts.by_row import Rows, sides
+from inference.factorization.parts.divided import refuse
 from inference.factorization.parts.predict import predict
 from inference.factorization.parts.row_conditional import Prior
 from inference.factorization.parts.row_conditional import draw as draw_rows
@@ -47,6 +48,7 @@ from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.POINT
+USERS = ("U",)
 RELEASED = 40  # sweeps until ALS without a prior has none
 JITTER = 1e-10  # of the trace: then least squares, to as many digits, of least norm
 BATCH = 32  # ratings in a minibatch of sgd
@@ -78,13 +80,17 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *, algorithm
         raise unknown("algorithm of maximum_likelihood", algorithm, ("als", "sgd"))
     if algorithm == "sgd" and "user_bias" in model.sites:
         raise InputError("maximum_likelihood by sgd is for the model without biases: take algorithm=als")
-    if len(data) == 0:
+    if algorithm == "sgd":
+        refuse(model, "maximum_likelihood by sgd")
+    if data.total == 0:
         raise InputError("there are no ratings to fit: the training set is empty")
-    batch_size = data.check_batch(min(BATCH, len(data)) if batch_size is None else batch_size)
+    batch_size = data.check_batch(min(BATCH, data.total) if batch_size is None else batch_size)
     users, items = sides(model, data)
     start = spectral_start(rng, model, data)
-    U, V = (model.rows(start, side) * (rows.counts > 0)[:, None] for side, rows in (("U", users), ("V", items)))
-    lr = check_rate(steady_rate(model, data, U, V, batch_size) if lr is None else lr)
+    U, V = (model.rows(start, side) * (rows.in_all > 0)[:, None] for side, rows in (("U", users), ("V", items)))
+    if lr is None:
+        lr = steady_rate(model, data, U, V, batch_size) if algorithm == "sgd" else 1.0  # of no use to als
+    lr = check_rate(lr)
     return State(U, V, None, 0, algorithm, map, lr, batch_size,
                  choose("maximum_likelihood", engine, torch.device(model.device)))
 
@@ -110,7 +116,7 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     if not math.isfinite(value):
         raise InputError(f"maximum_likelihood by {state.algorithm} diverged in sweep {state.sweeps + 1}: "
                          f"try a learning rate (lr) below {state.lr:.2g}, or smaller batches than {state.batch_size}")
-    change = None if state.objective is None else abs(value - state.objective) / len(data)
+    change = None if state.objective is None else abs(value - state.objective) / data.total
     return replace(state, U=U, V=V, objective=value, sweeps=state.sweeps + 1), Info(objective=value, residual=change)
 
 
@@ -124,8 +130,11 @@ def objective(model: Factorization, data: Ratings, U: Tensor, V: Tensor, map: bo
     users, items = model.product(model.from_rows(U, "U") | model.from_rows(V, "V"))
     error = data.rating - predict(users, items, data.user, data.item, engine)
     noise = model.noise_variance
-    value = -0.5 * (float(error @ error) / noise + len(data) * math.log(2 * math.pi * noise))
-    return value + sum(float(log_normal(x, 0.0, model.prior_variance).sum()) for x in (U, V) if map)
+    value = -0.5 * (float(data.part.sum(error @ error)) / noise + data.total * math.log(2 * math.pi * noise))
+    if not map:
+        return value
+    prior_U, prior_V = (log_normal(x, 0.0, model.prior_variance).sum() for x in (U, V))
+    return value + (float(model.part.sum(prior_U)) + float(prior_V))
 
 
 def als(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[Tensor, Tensor]:

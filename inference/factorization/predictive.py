@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from inference.factorization.parts import predictive_torch
 from inference.method import Family, Latents
 from models.factorization import Factorization
 from models.ratings import Pairs, Ratings
+from ranks import group
+from ranks.part import Part
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -72,7 +75,8 @@ class Predictive:
     clip      the ends of the scale: no predictive mean lies beyond them; densities and spreads are not changed
     """
 
-    memories = (Memory, Moments)
+    memories: tuple[type, ...] = (Memory, Moments)
+    constant = HALF_LOG_2PI  # of an energy
 
     def __init__(self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
                  detailed: Sequence[str] = ("test",), ask: Pairs | None = None, engine: Engine = "auto",
@@ -83,7 +87,7 @@ class Predictive:
         self.clip = clip
         self.cumulative = family is Family.MCMC
         self.samples = samples if family is Family.VARIATIONAL else 1
-        self.sets = {name: ratings for name, ratings in sets.items() if len(ratings)}
+        self.sets = {name: ratings for name, ratings in sets.items() if ratings.total}
         self.detailed = {name: self.sets[name] for name in detailed if name in self.sets}
         if ask is not None:
             nothing = torch.zeros(len(ask[0]), dtype=torch.float64, device=ask[0].device)
@@ -91,9 +95,13 @@ class Predictive:
             self.detailed["ask"] = Ratings(*ask, nothing, model.num_users, model.num_items,
                                            user_ids=known.user_ids if known else None,
                                            item_ids=known.item_ids if known else None)
-        self.sorted = {name: ratings.by_user for name, ratings in self.sets.items()}
         chosen = choose("the scorer", engine, torch.device(model.device))
         self.compiled = chosen == "compiled"
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """The sets as they are read."""
+        self.sorted = {name: ratings.by_user for name, ratings in self.sets.items()}
         self.arrays, self.detailed_arrays = (
             {name: arrays(ratings) for name, ratings in each.items() if self.compiled}
             for each in (self.sorted, self.detailed))
@@ -112,6 +120,42 @@ class Predictive:
                 found[f"{name}_{side}"] = (name, names[index.cpu().numpy()])
         return found
 
+    def of(self, part: Part) -> Self:
+        """The scorer of the pairs of a part's users, whose scores are those of all."""
+        found = copy(self)
+        found.model = self.model.of(part)
+        found.sets = {name: ratings.of(part) for name, ratings in self.sets.items()}
+        found.detailed = {name: found.sets[name] if name in found.sets else ratings.of(part)
+                          for name, ratings in self.detailed.items()}
+        found._lay_out()
+        return found
+
+    def memory_of(self, memory: Memory, part: Part) -> Memory:
+        """Of a memory of all pairs that of a part's."""
+        def own(x: Tensor, ratings: Ratings) -> Tensor:
+            return x[(ratings.user >= part.users.start) & (ratings.user < part.users.stop)]
+
+        total = {name: own(x, self.sorted[name]) for name, x in memory.total.items()}
+        return replace(memory, total=total, moments={
+            name: Moments(*(own(x, self.detailed[name]) for x in vars(sums).values()))
+            for name, sums in memory.moments.items()})
+
+    def whole(self, memory: Memory, part: Part) -> Memory:
+        """Of the memories of all parts that of all pairs, on the first rank."""
+        def gathered(x: Tensor, ratings: Ratings) -> Tensor:
+            ends = torch.searchsorted(ratings.user.cpu().sort().values, torch.tensor(part.bounds))
+            return group.to_first(x, tuple(ends.tolist()))
+
+        def placed(x: Tensor, ratings: Ratings) -> Tensor:
+            whose = torch.bucketize(ratings.user, torch.tensor(part.bounds[1:], device=ratings.device), right=True)
+            found = gathered(x, ratings)
+            return found if group.rank() else torch.empty_like(found).index_copy_(0, whose.argsort(stable=True), found)
+
+        total = {name: gathered(x, self.sorted[name]) for name, x in memory.total.items()}
+        return replace(memory, total=total, moments={
+            name: Moments(*(placed(x, self.detailed[name]) for x in vars(sums).values()))
+            for name, sums in memory.moments.items()})
+
     def start(self) -> Memory:
         """No draw yet."""
         total = {name: torch.zeros_like(ratings.rating) for name, ratings in self.sorted.items()}
@@ -122,18 +166,18 @@ class Predictive:
         """After a step: `<set>_nll` and `<set>_rmse` of all draws that count, `<set>_nll_last` of the last alone."""
         if not self.cumulative or (warm and not memory.warm):
             memory = self.start()
-        last: dict[str, float] = {}
-        pooled: dict[str, float] = {}
+        sums: dict[str, tuple[float, float]] = {}
         left = self.samples
         while left:
             stack = [draw()]
             most = STACK // sum(x.numel() for x in stack[0].values()) if self.compiled else 1
             stack += [draw() for _ in range(min(left, most) - 1)]
-            memory, last, pooled = self._add(memory, stack)
+            memory, sums = self._add(memory, stack)
             left -= len(stack)
-        scores = {f"{name}_nll": value for name, value in pooled.items()}
+        last, pooled = self._means(sums)
+        scores = {f"{name}_nll": self.constant + math.log(memory.draws) - value for name, value in pooled.items()}
         if self.cumulative:
-            scores |= {f"{name}_nll_last": value for name, value in last.items()}
+            scores |= {f"{name}_nll_last": self.constant + value for name, value in last.items()}
         return replace(memory, warm=warm), scores | self._rmse([memory])
 
     def finish(self, memories: Sequence[Memory]) -> dict[str, np.ndarray]:
@@ -166,8 +210,16 @@ class Predictive:
                 arrays[f"{name}_log_density"] = density.cpu().numpy()
         return arrays
 
-    def _add(self, memory: Memory, stack: list[Latents]) -> tuple[Memory, dict[str, float], dict[str, float]]:
-        """The memory with these draws in it; the NLL of the last of them alone, and of all so far, by set."""
+    def _means(self, sums: Mapping[str, tuple[float, float]]) -> tuple[dict[str, float], dict[str, float]]:
+        """Sums over the pairs of each set as means, over those on other ranks too."""
+        added = self.model.part.sum(torch.tensor(list(sums.values()), dtype=torch.float64)).reshape(-1, 2).tolist()
+        first, second = ({name: each[k] / self.sets[name].total for name, each in zip(sums, added, strict=True)}
+                         for k in (0, 1))
+        return first, second
+
+    def _add(self, memory: Memory, stack: list[Latents]) -> tuple[Memory, dict[str, tuple[float, float]]]:
+        """The memory with these draws in it; by set the sums of the energies of the last of them, and of the logs of
+        the totals so far."""
         noise = [float(self.model.noise_of(latents)) for latents in stack]
         draws = memory.draws + len(stack)
         factors = self._stacked(stack) if self.compiled else None
@@ -177,16 +229,14 @@ class Predictive:
                                         *self.detailed_arrays[name], *(x.numpy() for x in vars(sums).values()))
             else:
                 predictive_torch.detail(self.model, self.detailed[name], stack, **vars(sums))
-        last, pooled = {}, {}
+        found = {}
         for name, total in memory.total.items():
             if factors:
-                energy, log_total = predictive_numba.score(*factors, *self._of_pairs(stack, self.sorted[name]),
-                                                           *self.arrays[name], total.numpy())
+                found[name] = predictive_numba.score(*factors, *self._of_pairs(stack, self.sorted[name]),
+                                                     *self.arrays[name], total.numpy())
             else:
-                energy, log_total = predictive_torch.score(self.model, self.sorted[name], total, stack)
-            last[name] = HALF_LOG_2PI + energy
-            pooled[name] = HALF_LOG_2PI + math.log(draws) - log_total
-        return replace(memory, draws=draws, noise=memory.noise + sum(noise)), last, pooled
+                found[name] = predictive_torch.score(self.model, self.sorted[name], total, stack)
+        return replace(memory, draws=draws, noise=memory.noise + sum(noise)), found
 
     def _stacked(self, stack: list[Latents]) -> tuple[np.ndarray, np.ndarray]:
         """The two factors of every draw's predictions, (D, users, K) and (D, items, K)."""
@@ -212,7 +262,7 @@ class Predictive:
             if name != "ask":
                 mean = torch.stack([m.moments[name].prediction for m in memories]).sum(0) / draws
                 error = self.sets[name].rating - self._clipped(mean)
-                found[f"{name}_rmse"] = float((error**2).mean().sqrt())
+                found[f"{name}_rmse"] = float((self.model.part.sum((error**2).sum()) / self.sets[name].total).sqrt())
         return found
 
     def _clipped(self, mean: Tensor) -> Tensor:

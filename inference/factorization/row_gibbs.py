@@ -17,6 +17,7 @@ from torch import Tensor
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import check_plain, sides
+from inference.factorization.parts.divided import from_prior
 from inference.factorization.parts.row_conditional import Prior
 from inference.factorization.parts.row_conditional import draw as draw_rows
 from inference.method import Family, Info, Latents
@@ -24,6 +25,7 @@ from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
+USERS = ("U",)
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: E
     """A draw from the prior; the first step draws U anew."""
     check_plain("row_gibbs", model)
     sides(model, data)
-    return State(**model.prior(rng), engine=choose("row_gibbs", engine, torch.device(model.device)))
+    return State(**from_prior(rng, model), engine=choose("row_gibbs", engine, torch.device(model.device)))
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
-    z_U, z_V = normals(rng, *state.U.shape), normals(rng, *state.V.shape)
+    z_U, z_V = normals(rng, *state.U.shape, part=model.part), normals(rng, *state.V.shape)
     return sweep(state, model, data, z_U, z_V), Info()
 
 

@@ -17,21 +17,42 @@ from numba import njit
 from torch import Tensor
 
 from inference.threads import over_rows
+from ranks.part import WHOLE, Part
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 FACT = [(-1) ** (k // 2) / math.factorial(k) for k in range(17)]  # of the series of sin (odd) and cos (even)
 C0, S1, C2, S3, C4, S5, C6, S7, C8, S9, C10, S11, C12, S13, C14, S15, C16 = FACT
 
 
-def normals(rng: torch.Generator, *shape: int) -> Tensor:
-    """N(0, 1) noise in float64 on the generator's device; torch's own where that is not the CPU."""
+def normals(rng: torch.Generator, *shape: int, part: Part = WHOLE) -> Tensor:
+    """N(0, 1) noise in float64 on the generator's device; torch's own where that is not the CPU. Rows of the users of
+    a `part` have what they have in all users' noise, whatever the number of ranks."""
     if rng.device.type != "cpu":
-        return torch.randn(shape, generator=rng, dtype=torch.float64, device=rng.device)
+        return part.own(torch.randn((part.total(shape[0]), *shape[1:]) if shape else shape, generator=rng,
+                                    dtype=torch.float64, device=rng.device))
     key = np.uint64(int(torch.randint(2**63 - 1, (), generator=rng)))
+    if part.divided:
+        return _rows(key, part, shape)
     half = -(-math.prod(shape) // 2)
     noise = np.empty(2 * half)
     over_rows(_fill, half, key, noise[:half], noise[half:])
     return torch.from_numpy(noise)[: math.prod(shape)].view(shape)
+
+
+def _rows(key: np.uint64, part: Part, shape: tuple[int, ...]) -> Tensor:
+    """The rows of a part: of all users' noise the first half is cosines and the second half sines."""
+    width, count = math.prod(shape[1:]), math.prod(shape)
+    half, first = -(-part.bounds[-1] * width // 2), part.users.start * width
+    n = min(max(half - first, 0), count)
+    noise, unused = np.empty(count), np.empty(count)
+    over_rows(_fill, n, _ahead(key, first), noise[:n], unused[:n])
+    over_rows(_fill, count - n, _ahead(key, first + n - half), unused[n:], noise[n:])
+    return torch.from_numpy(noise).view(shape)
+
+
+def _ahead(key: np.uint64, pairs: int) -> np.uint64:
+    """The key of which pair 0 is that pair of `key`."""
+    return np.uint64((int(key) + 2 * pairs * int(GAMMA)) % 2**64)
 
 
 @njit(inline="always")

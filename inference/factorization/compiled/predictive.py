@@ -169,16 +169,16 @@ def score(U: ndarray, V: ndarray, variance: ndarray, offset: ndarray, root: ndar
     """Add D draws to `total` (N,), in place: U (D, users, K), V (D, items, K), noise variances (D,).
 
     user, item (N,) uint32, best ordered by user; rating (N,). What a pair has of its own, (D, N) or (D, 0): `offset`
-    is added to its prediction; `root` is 1 / sqrt(s), and its variance is 1 here. Returns the mean energy of the last
-    draw with log(s) / 2, and the mean log of the totals after it, both without log(2 pi) / 2. The same bytes whatever
-    the threads.
+    is added to its prediction; `root` is 1 / sqrt(s), and its variance is 1 here. Returns the sums of the energies of
+    the last draw with log(s) / 2, and of the logs of the totals after it, both without log(2 pi) / 2. The same bytes
+    whatever the threads.
     """
     D, _, K = U.shape
     work = starts(len(rating))
     sums = np.empty((len(work) - 1, 2))
     over_rows(score_blocks, work, U.reshape(D, -1), V.reshape(D, -1), variance, offset, root, K, user, item, rating,
               total, sums)
-    energy, log_total = sums.sum(0) / len(rating)
+    energy, log_total = sums.sum(0)
     return float(energy), float(log_total)
 
 

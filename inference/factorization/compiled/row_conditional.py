@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from inference.factorization.compiled.row_moments import BLOCK, moments_narrow, moments_wide
+from inference.factorization.compiled.row_moments import BLOCK, moments_narrow, moments_wide, unpacked
 from inference.vector import (
     add,
     broadcast,
@@ -103,9 +103,9 @@ def shifted(X: np.ndarray, rows: int, K: int, W: int, shift: np.ndarray) -> None
 @njit(nogil=True, cache=True)
 def draw(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, offset: np.ndarray,
          table: np.ndarray, unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, jitter: float,
-         z: np.ndarray, root: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+         z: np.ndarray, root: np.ndarray, shift: np.ndarray, sums: np.ndarray, out: np.ndarray) -> None:
     """out[i] = mu_i + L_i'^-1 z[i] for rows first .. last; `root` as in `row_moments`, `shift` a row of Lambda mu for
-    each, or none.
+    each, or none; `sums` the rows' sums where they are there already, packed, or none.
     """
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Z, e = np.zeros(8 * W * W), np.zeros(8 * K), load(unit, 0, 4)
@@ -114,7 +114,9 @@ def draw(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: n
         for row in range(rows):
             i = np.uint64(top + row)
             start, stop = np.intp(indptr[i]), np.intp(indptr[i + np.uint64(1)])
-            if W == 4 and len(root) == 0:
+            if len(sums) > 0:
+                unpacked(sums[top + row], K, W, A, row * W * W)
+            elif W == 4 and len(root) == 0:
                 moments_narrow(start, stop, index, rating, offset[i], table, e, A, 16 * row)
             else:
                 moments_wide(start, stop, index, rating, offset[i], table, e, K, W, G, A, row * W * W, root)

@@ -108,3 +108,23 @@ def moments_wide(start: Index, stop: Index, index: np.ndarray, rating: np.ndarra
         if last == K:
             for b in range(0, K, 4):
                 _line(G, n, W, K, b, A, at)
+
+
+@njit(nogil=True, cache=True)
+def packed(A: np.ndarray, at: int, K: int, W: int, out: np.ndarray) -> None:
+    """out, (K (K + 1) / 2 + K,) = the sums of a row: V_i'V_i on and below its diagonal, then V_i'R_i."""
+    p = 0
+    for a in range(K + 1):
+        for b in range(min(a + 1, K)):
+            out[p] = A[at + a * W + b]
+            p += 1
+
+
+@njit(nogil=True, cache=True)
+def unpacked(sums: np.ndarray, K: int, W: int, A: np.ndarray, at: int) -> None:
+    """The other way round."""
+    p = 0
+    for a in range(K + 1):
+        for b in range(min(a + 1, K)):
+            A[at + a * W + b] = sums[p]
+            p += 1

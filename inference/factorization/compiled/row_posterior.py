@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from inference.factorization.compiled.row_conditional import cholesky, place, shifted, solve
-from inference.factorization.compiled.row_moments import BLOCK, Index, moments_narrow, moments_wide
+from inference.factorization.compiled.row_moments import BLOCK, Index, moments_narrow, moments_wide, packed, unpacked
 from inference.vector import fma, fnma, load, mul, splat, store
 
 
@@ -61,8 +61,10 @@ def _invert(X: np.ndarray, K: int, W: int, Y: np.ndarray) -> None:
 @njit(nogil=True, cache=True)
 def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, table: np.ndarray,
               unit: np.ndarray, K: int, W: int, beta: float, natural: np.ndarray, spread: np.ndarray, root: np.ndarray,
-              shift: np.ndarray, mean: np.ndarray, out: np.ndarray, fit: np.ndarray, log_det: np.ndarray) -> None:
-    """mean, out (variances, K a row, or covariances, K^2 a row) and the rest of `Posterior` for rows first .. last."""
+              shift: np.ndarray, sums: np.ndarray, mean: np.ndarray, out: np.ndarray, fit: np.ndarray,
+              log_det: np.ndarray) -> None:
+    """mean, out (variances, K a row, or covariances, K^2 a row) and the rest of `Posterior` for rows first .. last;
+    `sums` as in `row_conditional.draw`, the spreads in them."""
     G, A = np.empty((BLOCK + 1) * W), np.zeros(8 * W * W)
     X, Y, Z, e = np.zeros(8 * W * W), np.zeros(8 * K * K), np.zeros(8 * K), load(unit, 0, 4)
     total = np.zeros((8, spread.shape[1]))
@@ -71,6 +73,9 @@ def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rati
         rows = min(8, last - top)
         for row in range(rows):
             start, stop = np.intp(indptr[top + row]), np.intp(indptr[top + row + 1])
+            if len(sums) > 0:
+                unpacked(sums[top + row], K, W, A, row * W * W)
+                continue
             if W == 4 and len(root) == 0:
                 moments_narrow(start, stop, index, rating, 0.0, table, e, A, 16 * row)
             else:
@@ -81,7 +86,7 @@ def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rati
         if len(shift) > 0:
             shifted(X, rows, K, W, shift[top : top + rows])
         for row in range(rows):
-            if spread.shape[1] > 0:
+            if spread.shape[1] > 0 and len(sums) == 0:
                 _add_spreads(total[row], row, K, W, beta, X)
             for k in range(K):
                 out[top + row, k] = 1.0 / X[8 * (k * W + k) + row]
@@ -102,6 +107,27 @@ def posterior(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rati
                     for b in range(a + 1):
                         out[top + row, a * K + b] = Y[8 * (a * K + b) + row]
                         out[top + row, b * K + a] = Y[8 * (a * K + b) + row]
+
+
+@njit(nogil=True, cache=True)
+def summed(first: int, last: int, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, offset: np.ndarray,
+           table: np.ndarray, unit: np.ndarray, K: int, W: int, spread: np.ndarray, root: np.ndarray,
+           out: np.ndarray) -> None:
+    """out[i] = the sums of row i, `packed`, with the spreads of what was rated in them: what ranks add up."""
+    G, A, e = np.empty((BLOCK + 1) * W), np.zeros(W * W), load(unit, 0, 4)
+    total = np.zeros(spread.shape[1])
+    for i in range(first, last):
+        start, stop = np.intp(indptr[i]), np.intp(indptr[i + 1])
+        moments_wide(start, stop, index, rating, offset[i], table, e, K, W, G, A, 0, root)
+        if len(total) > 0:
+            _spreads(start, stop, index, spread, root, total)
+            for a in range(K):
+                if len(total) == K:
+                    A[a * W + a] += total[a]
+                else:
+                    for b in range(a + 1):
+                        A[a * W + b] += total[a * K + b]
+        packed(A, 0, K, W, out[i])
 
 
 @njit(nogil=True, cache=True)

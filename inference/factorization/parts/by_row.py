@@ -17,6 +17,7 @@ from torch import Tensor
 from errors import InputError
 from models.factorization import Factorization
 from models.ratings import Ratings
+from ranks.part import WHOLE, Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,8 @@ class Rows:
     """One side's ratings, row after row: those of row i are number indptr[i] .. indptr[i + 1].
 
     For users, `index` says which item was rated; for items, which user rated. `order` has the place of each in the
-    ratings as given, and `weight` what it counts, in units of the noise precision; None: 1 each.
+    ratings as given, and `weight` what it counts, in units of the noise precision; None: 1 each. Of items where users
+    are divided among ranks they are the ratings by the users of `part`.
     """
 
     indptr: Int32[Tensor, "rows+1"]
@@ -32,14 +34,20 @@ class Rows:
     rating: Float64[Tensor, "N"]
     order: Int64[Tensor, "N"]
     weight: Float64[Tensor, "N"] | None = None
+    part: Part = WHOLE
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
     @property
     def counts(self) -> Tensor:
-        """Ratings of every row."""
+        """Ratings of every row, by the users that are here."""
         return self.indptr.diff()
+
+    @cached_property
+    def in_all(self) -> Tensor:
+        """Ratings of every row."""
+        return self.part.sum(self.counts)
 
     def working(self, rating: Tensor | None = None, weight: Tensor | None = None) -> Rows:
         """The same rows with other ratings and weights, (N,), in the order given: what a sampler puts in the place of
@@ -63,13 +71,13 @@ class Rows:
                                                    else self.weight[inside])
 
     def sums(self, table: Tensor, weight: Tensor | None = None) -> Tensor:
-        """For every row, the sum of table[index], (columns, T), over its ratings, weighted: (rows, T)."""
+        """For every row, the sum of table[index], (columns, T), over all its ratings, weighted: (rows, T)."""
         weight = torch.ones_like(self.rating) if weight is None else weight
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
             matrix = torch.sparse_csr_tensor(self.indptr, self.index, weight, (len(self), len(table)),
                                              check_invariants=False)
-            return matrix @ table
+            return self.part.sum(matrix @ table)
 
 
 def check_plain(name: str, model: Factorization) -> None:
@@ -98,6 +106,7 @@ def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:
         users = _by_row(data.user, data.item, data.rating, data.num_users)
         user = torch.arange(data.num_users, device=data.device).repeat_interleave(users.counts)
         items = _by_row(users.index, user, users.rating, data.num_items, users.order)  # so each item's users ascend
+        items = replace(items, part=data.part)
         _sorted[data] = kept = version, users, items
     return kept[1:]
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -14,6 +16,7 @@ from inference.factorization.parts.mean_field_elbo import Moments, quadratic, wi
 from inference.method import Latents, Quantities
 from models.factorization import Factorization
 from models.ratings import Pairs
+from ranks.part import WHOLE, Part
 
 
 def prediction_moments(moments: Moments, pairs: Pairs) -> tuple[Float64[Tensor, "N"], Float64[Tensor, "N"]]:
@@ -39,11 +42,12 @@ def expected(model: Factorization, moments: Moments) -> Quantities:
     return found
 
 
-def draw_normal(rng: torch.Generator, moments: Moments) -> Latents:
-    """One draw of every site from q with independent entries."""
-    return {site: mean + variance.sqrt() * standard_normal(rng, mean) for site, (mean, variance) in moments.items()}
+def draw_normal(rng: torch.Generator, moments: Moments, part_of: Callable[[str], Part] = lambda site: WHOLE) -> Latents:
+    """One draw of every site from q with independent entries; `part_of` as of a model."""
+    return {site: mean + variance.sqrt() * standard_normal(rng, mean, part_of(site))
+            for site, (mean, variance) in moments.items()}
 
 
-def standard_normal(rng: torch.Generator, like: Tensor) -> Tensor:
+def standard_normal(rng: torch.Generator, like: Tensor, part: Part = WHOLE) -> Tensor:
     """N(0, 1) noise of the shape, type and device of `like`."""
-    return normals(rng, *like.shape).to(like)
+    return normals(rng, *like.shape, part=part).to(like)

@@ -29,10 +29,11 @@ CHUNK = 2**17  # numbers gathered at once: they stay in the processor's cache
 
 def elbo(model: Factorization, data: Ratings, moments: Moments) -> Tensor:
     """The lower bound on log p(r) in nats, every constant included. Cost: N K, or N K^2 for full covariances."""
-    divergence = sum((kl_rows(*moments[site], model.prior_variance) for site in model.sites),
-                     torch.zeros((), dtype=data.rating.dtype, device=data.device))
-    error = expected_squared_error(data, moments)
-    constant = 0.5 * len(data) * math.log(2 * math.pi * model.noise_variance)
+    divergence = torch.zeros((), dtype=data.rating.dtype, device=data.device)
+    for site in model.sites:
+        divergence = divergence + model.part_of(site).sum(kl_rows(*moments[site], model.prior_variance))
+    error = data.part.sum(expected_squared_error(data, moments))
+    constant = 0.5 * data.total * math.log(2 * math.pi * model.noise_variance)
     return -0.5 * error / model.noise_variance - constant - divergence
 
 

@@ -41,7 +41,8 @@ class Memory:
 class PredictiveLevels(Predictive):
     """As `Predictive`, of a model of levels. Errors: InputError for a rating that is no level."""
 
-    memories = (Memory,)  # type: ignore[assignment]
+    memories = (Memory,)
+    constant = 0.0
     model: Ordinal
 
     def __init__(self, model: Ordinal, *args: Any, **more: Any) -> None:
@@ -80,8 +81,8 @@ class PredictiveLevels(Predictive):
                 for name, value in found.items()}
 
     def _add(self, memory: Memory, stack: list[Latents]  # type: ignore[override]
-             ) -> tuple[Memory, dict[str, float], dict[str, float]]:
-        draws, last, levels = memory.draws + len(stack), {}, self.model.levels_at
+             ) -> tuple[Memory, dict[str, tuple[float, float]]]:
+        found, levels = {}, self.model.levels_at
         for latents in stack:
             for name, ratings in self.detailed.items():
                 p = probabilities(self._eta(latents, ratings), latents["cutpoints"])
@@ -90,9 +91,8 @@ class PredictiveLevels(Predictive):
             for name, ratings in self.sets.items():
                 log = log_probability(self._eta(latents, ratings), latents["cutpoints"], self.code[name])
                 torch.logaddexp(memory.total[name], log, out=memory.total[name])
-                last[name] = -float(log.mean())
-        pooled = {name: math.log(draws) - float(total.mean()) for name, total in memory.total.items()}
-        return replace(memory, draws=draws), last, pooled
+                found[name] = -float(log.sum()), float(memory.total[name].sum())
+        return replace(memory, draws=memory.draws + len(stack)), found
 
     def _eta(self, latents: Latents, ratings: Ratings) -> Tensor:
         return self.model.latent_mean(latents, ratings.pairs)

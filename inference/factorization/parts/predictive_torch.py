@@ -18,7 +18,7 @@ def score(model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], s
           ) -> tuple[float, float]:
     """The draws in `stack` are added to `total`, in place.
 
-    Returns the mean over the pairs of (r - prediction)^2 / (2 s) + log(s) / 2 of the last draw, and the mean log of
+    Returns the sum over the pairs of (r - prediction)^2 / (2 s) + log(s) / 2 of the last draw, and that of the logs of
     the totals after it.
     """
     energy = log_total = 0.0
@@ -30,8 +30,8 @@ def score(model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], s
             q = (part.rating - model.expected(latents, part)) ** 2 / (2 * s) + 0.5 * s.log()
             log = torch.logaddexp(decode(here), -q)
             here.copy_(encode(log))
-            energy += float(q.sum()) / len(ratings)
-            log_total += float(log.sum()) / len(ratings)
+            energy += float(q.sum())
+            log_total += float(log.sum())
     return energy, log_total
 
 

@@ -84,10 +84,9 @@ def draw(rows: Rows, other: Tensor, prior: Prior, noise_variance: float, z: Tens
 
     noise = np.zeros((len(rows), K)) if z is None else z.contiguous().numpy()
     offset = np.zeros(len(rows)) if row_offset is None else row_offset.contiguous().numpy()
-    out = other.new_empty(len(rows), K)
+    out, given = other.new_empty(len(rows), K), _packed(other, prior, noise_variance, column_offset)
     over_rows(row_conditional_numba.draw, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
-              offset, *_packed(other, prior, noise_variance, column_offset), jitter, noise, *_own(rows, prior),
-              out.numpy())
+              offset, *given, jitter, noise, *_own(rows, prior), _sums(rows, given, offset), out.numpy())
     return out
 
 
@@ -105,12 +104,13 @@ def posterior(rows: Rows, other: Tensor, prior: Prior, noise_variance: float, sp
         return Posterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
     from inference.factorization.compiled import row_posterior as row_posterior_numba
 
-    given = other.new_empty(len(other), 0) if spread is None else spread.flatten(1)
+    table = _packed(other, prior, noise_variance, column_offset)
+    given = (other.new_empty(len(other), 0) if spread is None else spread.flatten(1)).contiguous().numpy()
     mean, fit, log_det = other.new_empty(n, K), other.new_empty(n), other.new_empty(n)
     wide = other.new_empty(n, K) if shape == "entry" else other.new_empty(n, K, K)
     over_rows(row_posterior_numba.posterior, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
-              *_packed(other, prior, noise_variance, column_offset), given.contiguous().numpy(), *_own(rows, prior),
-              mean.numpy(), wide.flatten(1).numpy(), fit.numpy(), log_det.numpy())
+              *table, given, *_own(rows, prior), _sums(rows, table, np.zeros(n), given), mean.numpy(),
+              wide.flatten(1).numpy(), fit.numpy(), log_det.numpy())
     return Posterior(mean, wide, fit, log_det)
 
 
@@ -141,16 +141,18 @@ def natural_parameters(rows: Rows, other: Tensor, prior: Prior, noise_variance: 
         if column_offset is not None:
             rating = rating - column_offset[block.index]
         weighted = rating if block.weight is None else rating * block.weight
-        shift = (prior.shift if prior.mean.ndim == 1 else prior.shift[here]) + block.sums(other, weighted) / \
-            noise_variance
-        precision = prior.precision.expand(len(block), K, K).clone()
+        shift = (prior.shift if prior.mean.ndim == 1 else prior.shift[here]) + rows.part.sum(
+            block.sums(other, weighted)) / noise_variance
+        sums = []
         for p, q in zip(a.split(step), b.split(step), strict=True):
             products = other[:, p] * other[:, q]
             if spread is not None:
                 products = products + (spread[:, p, q] if spread.ndim == 3 else spread[:, p] * (p == q))
-            sums = block.sums(products, block.weight) / noise_variance
-            precision[:, p, q] += sums
-            precision[:, q, p] += torch.where(p == q, 0.0, sums)
+            sums.append(block.sums(products, block.weight))
+        found = rows.part.sum(torch.cat(sums, 1)) / noise_variance
+        precision = prior.precision.expand(len(block), K, K).clone()
+        precision[:, a, b] += found
+        precision[:, b, a] += torch.where(a == b, 0.0, found)
         if jitter:
             trace = precision.diagonal(dim1=1, dim2=2).sum(1)
             precision.diagonal(dim1=1, dim2=2).add_(torch.where(trace > 0, jitter * trace, 1.0)[:, None])
@@ -190,7 +192,25 @@ def _packed(other: Tensor, prior: Prior, noise_variance: float,
     return table.ravel(), unit, K, W, 1 / noise_variance, natural.ravel()
 
 
+def _sums(rows: Rows, given: tuple[np.ndarray, np.ndarray, int, int, float, np.ndarray], offset: np.ndarray,
+          spread: np.ndarray | None = None) -> np.ndarray:
+    """Of rows whose ratings are divided among ranks the sums over all of these, K (K + 1) / 2 + K a row; else none."""
+    table, unit, K, W, _, _ = given
+    if not rows.part.divided:
+        return np.empty((0, 0))
+    from inference.factorization.compiled import row_posterior as row_posterior_numba
+
+    out, root = torch.empty(len(rows), K * (K + 3) // 2, dtype=torch.float64), _root(rows)
+    over_rows(row_posterior_numba.summed, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
+              offset, table, unit, K, W, np.empty((0, 0)) if spread is None else spread, root, out.numpy())
+    return rows.part.sum(out).numpy()
+
+
+def _root(rows: Rows) -> np.ndarray:
+    return np.empty(0) if rows.weight is None else np.sqrt(rows.weight.numpy())
+
+
 def _own(rows: Rows, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
     """What rows have of their own: roots of the weights of their ratings, and Lambda mu; empty where they have none."""
-    root = np.empty(0) if rows.weight is None else np.sqrt(rows.weight.numpy())
-    return root, np.empty((0, len(prior.precision))) if prior.mean.ndim == 1 else prior.shift.contiguous().numpy()
+    shift = prior.shift.contiguous().numpy()
+    return _root(rows), np.empty((0, len(prior.precision))) if prior.mean.ndim == 1 else shift

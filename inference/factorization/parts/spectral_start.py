@@ -32,7 +32,8 @@ def spectral_start(rng: torch.Generator, model: Factorization, data: Ratings) ->
     users, items = sides(model, data)
     s = math.sqrt(model.prior_variance)
     total = torch.bincount(data.item, weights=data.rating, minlength=model.num_items)
-    average = torch.where(items.counts > 0, total / items.counts.clamp(min=1), data.rating.mean())
+    total, mean = data.part.sum(total), data.part.sum(data.rating.sum()) / data.total
+    average = torch.where(items.in_all > 0, total / items.in_all.clamp(min=1), mean)
     U = torch.full(model.sites["U"], s, dtype=data.rating.dtype, device=data.device)
     V = torch.empty(model.sites["V"], dtype=data.rating.dtype, device=data.device)
     biases = "user_bias" in model.sites
@@ -45,9 +46,10 @@ def spectral_start(rng: torch.Generator, model: Factorization, data: Ratings) ->
     for _ in range(2):
         Q = torch.linalg.qr(items.sums(users.sums(Q, left_users), left_items)).Q
     scores = users.sums(Q, left_users)
-    leading = torch.linalg.eigh(scores.T @ scores).eigenvectors.flip(1)[:, :more]
+    leading = torch.linalg.eigh(data.part.sum(scores.T @ scores)).eigenvectors.flip(1)[:, :more]
     scores = scores @ leading
-    U[:, first:] = scores = scores * (0.7 * s / scores.square().mean(0).sqrt().clamp(min=torch.finfo(U.dtype).tiny))
+    size = model.part.mean(scores.square()).sqrt().clamp(min=torch.finfo(U.dtype).tiny)
+    U[:, first:] = scores = scores * (0.7 * s / size)
     precision = items.sums(scores.square()) / model.noise_variance + 1 / model.prior_variance
     V[:, first:] = items.sums(scores, left_items) / model.noise_variance / precision
     return {"U": U, "V": V} | ({"user_bias": torch.zeros_like(U[:, 0]), "item_bias": average} if biases else {})

@@ -26,7 +26,7 @@ from errors import InputError, unknown
 from inference.engine import one_thread
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import sides
-from inference.factorization.parts.gaussian import draw_normal, expected, standard_normal
+from inference.factorization.parts.gaussian import draw_normal, expected
 from inference.factorization.parts.mean_field_elbo import Moments, check_gaussian, elbo
 from inference.factorization.parts.spectral_start import spectral_start
 from inference.method import Info, Kind, Latents, Quantities
@@ -80,7 +80,8 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *,
     batch_size = check_batch(model, data, batch_size, 352 if reference else 32)
     check_gaussian(model)
     if reference:
-        means = {site: 0.1 * standard_normal(rng, data.rating.new_empty(shape)) for site, shape in model.sites.items()}
+        means = {site: 0.1 * normals(rng, *shape, part=model.part_of(site)).to(data.rating)
+                 for site, shape in model.sites.items()}
         variances = dict.fromkeys(means, math.exp(-10))
     else:
         means = spectral_start(rng, model, data)
@@ -101,7 +102,7 @@ def with_adam(params: Tensors, rates: dict[str, float], decay: float, batch_size
 
 def decay(data: Ratings, batch_size: int) -> float:
     """By which learning rates fall in an epoch: 0.88 in one of 32 steps or more."""
-    return 0.88 ** min(1.0, len(data) / batch_size / 32)
+    return 0.88 ** min(1.0, data.total / batch_size / 32)
 
 
 def check_rate(lr: float) -> float:
@@ -112,19 +113,28 @@ def check_rate(lr: float) -> float:
 
 def check_batch(model: Factorization, data: Ratings, batch_size: int | None, parts: int) -> int:
     """The batch size asked for, or the one that cuts the data into `parts`, if there are data to fit this model."""
-    if len(data) == 0:
+    if data.total == 0:
         raise InputError("there are no ratings to fit: the training set is empty")
     sides(model, data)
-    return data.check_batch(-(-len(data) // parts) if batch_size is None else batch_size)
+    return data.check_batch(-(-data.total // parts) if batch_size is None else batch_size)
 
 
 def batches(rng: torch.Generator, data: Ratings, batch_size: int) -> tuple[Int64[Tensor, "n"], ...]:
     """Every rating once, in random order, in equal parts (within one) of at most `batch_size`.
 
     Equal, because a remainder of a few ratings would count N / n times each, and that gradient is all noise.
+    Where users are divided, every rank has its part of each batch, of its own ratings.
     """
+    if data.part.divided:
+        key = int(torch.randint(2**62, (), generator=rng, device=rng.device)) + data.part.rank
+        rng = torch.Generator(rng.device).manual_seed(key)
     order = torch.randperm(len(data), generator=rng, device=data.device)
-    return order.tensor_split(-(-len(data) // batch_size))
+    return order.tensor_split(-(-data.total // batch_size))
+
+
+def scale(data: Ratings, batch: Tensor) -> float:
+    """What a rating of a batch counts: N / n, on all ranks."""
+    return data.total / data.part.count(len(batch))
 
 
 def moments(params: Tensors) -> Moments:
@@ -135,7 +145,7 @@ def moments(params: Tensors) -> Moments:
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
     """U, V and biases from q."""
-    return draw_normal(rng, moments(state.params))
+    return draw_normal(rng, moments(state.params), model.part_of)
 
 
 def expect(state: State, model: Factorization) -> Quantities:
@@ -151,7 +161,7 @@ def epoch(rng: torch.Generator, state: State, model: Factorization, data: Rating
     steps = state.steps
     with one_thread():
         for batch in batches(rng, data, state.batch_size):
-            noise = {site: normals(rng, *shape) for site, shape in model.sites.items()}
+            noise = {site: normals(rng, *shape, part=model.part_of(site)) for site, shape in model.sites.items()}
             value, ascent = gradient(model, data, params, noise, batch)
             refuse_divergence(value, steps, state)
             steps += 1

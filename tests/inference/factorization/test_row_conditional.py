@@ -182,9 +182,9 @@ def test_draws_have_the_conditional_mean_and_covariance(engine):
     """20,000 draws of one user: every z score of a mean or second moment is below 6 (false alarm 9 x 2e-9)."""
     model, data, latents, rng = problem(K=3)
     rows, n = by_user_and_item(data)[0], 20_000
-    one = by_row.Rows(*(t.repeat(1) for t in (torch.arange(n + 1, dtype=torch.int32) * int(rows.counts[0]),
-                                              rows.index[: rows.indptr[1]].repeat(n),
-                                              rows.rating[: rows.indptr[1]].repeat(n), torch.empty(0).long())))
+    one = by_row.Rows(torch.arange(n + 1, dtype=torch.int32) * int(rows.counts[0]),
+                      rows.index[: rows.indptr[1]].repeat(n), rows.rating[: rows.indptr[1]].repeat(n),
+                      torch.empty(0).long())
     draws = draw(one, latents["V"], Prior.of(model), model.noise_variance, normals(rng, n, 3), engine=engine)
     mean, covariance = by_hand(model, data, latents["V"], 0)
     white = (draws - mean) @ torch.linalg.cholesky(torch.linalg.inv(covariance))
