@@ -1,7 +1,8 @@
 """Whether the others are still there: every rank leaves a number that grows in the store where all have met.
 
 A rank whose number stands still for `STILL` seconds is gone, killed or cut off, and its run ends everywhere: no sum
-would ever be complete again. Whoever waits in a sum cannot look, so a thread does.
+would ever be complete again. Whoever waits in a sum cannot look, so a thread does; and as that may wait for the store,
+another has the clock.
 """
 
 from __future__ import annotations
@@ -25,24 +26,33 @@ class Watch:
 
     def __init__(self, store: Any, rank: int, ranks: int) -> None:
         self.store, self.rank, self.ranks = store.clone(), rank, ranks
-        self.store.set_timeout(timedelta(seconds=STILL / 2))
+        self.store.set_timeout(timedelta(seconds=STILL))
         self.lock, self.why = threading.Lock(), ""
         self.ended = threading.Event()
         self.seen = {other: ("", time.monotonic()) for other in range(ranks) if other != rank}
         self.store.set(f"beat/{rank}", "0")
         self.store.wait([f"beat/{other}" for other in self.seen])
-        self.thread = threading.Thread(target=self._watch, daemon=True, name="watch over the other ranks")
-        self.thread.start()
+        self.looked = time.monotonic()
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self._beat, self._watch)]
+        for thread in self.threads:
+            thread.start()
+
+    def _beat(self) -> None:
+        """Looks every second; where the store cannot be reached it may wait for ever."""
+        beat = 0
+        with suppress(RuntimeError):
+            while not self.ended.wait(BEAT):
+                beat += 1
+                self._look(str(beat))
+                self.looked = time.monotonic()
 
     def _watch(self) -> None:
-        beat = 0
+        """Ends this process where another is gone."""
         while not self.ended.wait(BEAT):
-            beat += 1
-            try:
-                self._look(str(beat))
-            except RuntimeError:
-                self._end("the store where the ranks have met (on the machine of the first) cannot be reached")
-            if gone := self._still(STILL):
+            blind = time.monotonic() - self.looked
+            if blind > STILL:
+                self._end(_sentence([0]).replace("rank 0", "rank 0, or its machine, where the ranks have met,", 1))
+            if blind < STILL / 2 and (gone := self._still(STILL)):
                 self._end(_sentence(gone))
 
     def _look(self, beat: str) -> None:
@@ -93,7 +103,8 @@ class Watch:
     def leave(self) -> None:
         """This rank has done its part."""
         self.ended.set()
-        self.thread.join(BEAT)
+        for thread in self.threads:
+            thread.join(2 * BEAT)
         with suppress(RuntimeError):
             self.store.set(f"beat/{self.rank}", LEFT)
 
