@@ -76,7 +76,7 @@ class Ladder(Factorization):
         """Those that the rows know nothing of."""
         if not self.noise:
             return ()
-        return (NoisePerUser(self.num_users),) if self.noise_per_user else (Noise(),)
+        return (NoisePerUser(self.num_users, self.part),) if self.noise_per_user else (Noise(),)
 
     @property
     def sites(self) -> dict[str, tuple[int, ...]]:

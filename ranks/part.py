@@ -47,6 +47,14 @@ class Part:
         """The sum over all ranks of a number each has."""
         return int(self.sum(torch.tensor(own))) if self.divided else own
 
+    def all(self, own: Tensor) -> Tensor:
+        """Of a number for each of this rank's users that of all users, on every rank."""
+        if not self.divided:
+            return own
+        found = own.new_zeros(self.bounds[-1])
+        found[self.users] = own
+        return self.sum(found)
+
     def own(self, rows: Tensor) -> Tensor:
         """This rank's of all users' rows."""
         return rows[self.users] if self.divided else rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -45,7 +46,7 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
         raise InputError("--clip needs the ends of the scale, and these ratings do not say them: give --scale LOW,HIGH")
     kept = parts.test if len(parts.test) else parts.train
     model = replace(fitted(model, parts.train), pairs=kept.pairs)
-    record = Recorded(model, (kept.user[:KEPT], kept.item[:KEPT]), joint)
+    record = Recorded(model, (kept.user[:KEPT], kept.item[:KEPT]), shared(model), joint)
     sets = {"validation": parts.validation, "test": parts.test}
     if train_every is not None:
         few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
@@ -65,13 +66,14 @@ class Recorded:
 
     model: Factorization
     pairs: Pairs
+    sites: Sequence[str]
     joint: bool
     places: Tensor | None = None
     count: int = 0
 
     def __call__(self, latents: Latents) -> Latents:
         found = {name: self._whole(x) for name, x in self.model.quantities(latents, self.pairs).items()}
-        found |= {site: latents[site] for site in shared(self.model)}
+        found |= {site: self.model.part_of(site).all(latents[site]) for site in self.sites}
         return found | {"log_prior": self.model.log_joint(latents, self.model.blank())} if self.joint else found
 
     def _whole(self, x: Tensor) -> Tensor:
@@ -83,8 +85,8 @@ class Recorded:
     def of(self, part: Part) -> Recorded:
         user, item = self.pairs
         places = ((user >= part.users.start) & (user < part.users.stop)).nonzero()[:, 0]
-        return Recorded(self.model.of(part), (user[places] - part.users.start, item[places]), self.joint, places,
-                        len(user))
+        return Recorded(self.model.of(part), (user[places] - part.users.start, item[places]), self.sites,
+                        self.joint, places, len(user))
 
 
 def shared(model: Factorization) -> list[str]:

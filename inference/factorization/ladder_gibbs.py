@@ -49,7 +49,7 @@ from models.rungs.noise import SCALE, SHAPE
 from ranks.part import WHOLE
 
 FAMILY = Family.MCMC
-USERS = ("U", "user_bias")
+USERS = ("U", "user_bias", "precision_user")
 DIVIDED = (*USERS, "V", "item_bias", "sigma2", *(f"{of}_{side}" for of in ("mean", "precision") for side in "UV"))
 
 
@@ -63,6 +63,9 @@ class State:
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto") -> State:
     """A draw from the prior; of a model of levels near 0, with thresholds where the counts put them."""
+    if model.part.divided and (more := [site for site in model.sites if site not in DIVIDED]):
+        raise InputError(f"ladder_gibbs does not divide a model with {', '.join(more)} among ranks: run it without "
+                         f"torchrun, or take a model of noise, noise-per-user, hierarchical and biases")
     latents = from_prior(rng, model)
     return start(rng, model, data, ordinal.near(model, latents, data) if isinstance(model, Ordinal) else latents,
                  engine=engine)
@@ -71,9 +74,6 @@ def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: E
 def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
           engine: Engine = "auto") -> State:
     sides(model, data)
-    if model.part.divided and (more := [site for site in model.sites if site not in DIVIDED]):
-        raise InputError(f"ladder_gibbs does not divide a model with {', '.join(more)} among ranks: run it without "
-                         f"torchrun, or take a model of noise, hierarchical and biases")
     return State(dict(latents), choose("ladder_gibbs", engine, torch.device(model.device)))
 
 
@@ -153,7 +153,7 @@ def errors(model: Ladder, latents: Latents, data: Ratings, engine: str) -> Tenso
 def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
     """The noise variance, (), in squared standard units."""
     if model.noise_per_user:
-        return typical(rng, latents["precision_user"])
+        return typical(rng, latents["precision_user"], model.part)
     error = errors(model, latents, data, engine)
     shape = torch.tensor(SHAPE + data.total / 2, dtype=torch.float64, device=error.device)
     return {"sigma2": (SCALE + 0.5 * data.part.sum(error @ error)) / gamma(rng, shape)}
@@ -162,7 +162,7 @@ def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, 
 def noise_of_users(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
     """The users' noise precisions, (users,)."""
     error = errors(model, latents, data, engine)
-    return precisions(rng, latents["sigma2"], error, data.user, model.num_users)
+    return precisions(rng, latents["sigma2"], error, data.user, model.num_users, model.part)
 
 
 def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Latents:

@@ -16,6 +16,7 @@ from torch.distributions import Gamma
 
 from models.densities import gamma
 from models.model import Latents
+from ranks.part import WHOLE, Part
 
 ALIKE = 4.0  # the shape of the users' precisions: how alike they are
 SHAPE, RATE = 2.0, 2.0
@@ -23,9 +24,10 @@ SHAPE, RATE = 2.0, 2.0
 
 @dataclass(frozen=True)
 class NoisePerUser:
-    """The sites sigma2, (), the users' typical variance, and precision_user, (users,)."""
+    """The sites sigma2, (), the users' typical variance, and precision_user, (users,), of the users of a part."""
 
     num_users: int
+    part: Part = WHOLE
 
     @property
     def sites(self) -> dict[str, tuple[int, ...]]:
@@ -40,7 +42,7 @@ class NoisePerUser:
         sigma2 = latents["sigma2"]
         shape, rate, alike = sigma2.new_tensor([SHAPE, RATE, ALIKE])
         each = Gamma(alike, ALIKE * sigma2[..., None], validate_args=False).log_prob(latents["precision_user"])
-        return Gamma(shape, rate, validate_args=False).log_prob(sigma2) + each.sum(-1)
+        return Gamma(shape, rate, validate_args=False).log_prob(sigma2) + self.part.sum(each.sum(-1))
 
     def program(self, zero: Tensor) -> Latents:
         import pyro

@@ -24,6 +24,7 @@ from inference.factorization.parts import stochastic
 from inference.factorization.parts.by_row import sides
 from inference.factorization.parts.row_conditional import Prior, natural_parameters
 from inference.job import Plan
+from models.ordinal import fitted as fitted_to
 from models.ordinal import named
 from ranks import group, watch
 from ranks.part import Part, divide
@@ -32,10 +33,11 @@ from tests.support.ranks import on_ranks
 from tests.support.small_ratings import some_ratings
 
 TOLERANCE = 1e-9
+BATCHES = stochastic.batches
 USERS, ITEMS = 61, 23
 LADDER, ASCENT = "ladder_gibbs noise+hierarchical+biases", "coordinate_ascent:engine=torch biases"
-FEW = (LADDER, ASCENT, "row_gibbs plain", "coordinate_ascent:covariance=row plain", "maximum_likelihood biases",
-       "elbo_by_hand biases")
+FEW = (LADDER, ASCENT, "ladder_gibbs noise+noise-per-user", "row_gibbs plain", "coordinate_ascent:covariance=row plain",
+       "maximum_likelihood biases", "elbo_by_hand biases")
 MORE = (LADDER, ASCENT, "row_gibbs:engine=torch plain", "coordinate_ascent plain", "maximum_likelihood:map=yes plain",
         "maximum_likelihood:engine=torch biases", "elbo_by_hand:recipe=reference plain")
 
@@ -89,7 +91,7 @@ def refused(base):
     """What is said of a method that has to have all users, of a model likewise, and of ranks with different data."""
     other, said = base.data.take(torch.arange(len(base.data) - group.rank())), []
     for change in ({"method": options.parse("factorization", "random_walk").method},
-                   {"model": named("noise+noise-per-user", USERS, ITEMS, 2)}, {"data": other}):
+                   {"model": fitted_to(named("hierarchical+features", USERS, ITEMS, 2), base.data)}, {"data": other}):
         with pytest.raises(InputError) as error:
             fitted(dataclasses.replace(base, **change))
         said.append(str(error.value))
@@ -149,7 +151,7 @@ def test_one_process_goes_on_with_what_three_ranks_saved(one, three):
 def test_what_is_not_divided_is_refused_alike_on_every_rank(three):
     method, model, data = three[0][1]
     assert method.startswith("random_walk needs all users in one process: run it without torchrun")
-    assert model.startswith("ladder_gibbs does not divide a model with precision_user among ranks")
+    assert model.startswith("ladder_gibbs does not divide a model with ridge_U, weights_U")
     assert data.startswith("rank 1 differs from rank 0 in the data 'train'")
     assert three[1][1] == three[0][1]
 
@@ -166,6 +168,33 @@ def test_a_fit_over_two_or_four_ranks_is_that_of_one(one):
         judge = one[2] | {case: fitted(each) for case, each in tasks(set(cases) - set(FEW)).items()}
         for case, arrays in on_ranks((ranks,), work, one[0], one[0], cases)[ranks][0][0].items():
             same(arrays, judge[case])
+
+
+def climbed():
+    """The bound that is reached by stochastic gradients, in batches of every rank's own."""
+    found = tasks(("elbo_by_hand plain",))["elbo_by_hand plain"]
+    stochastic.batches = BATCHES
+    result = fitted(dataclasses.replace(found, plan=Plan(30, draws=5)))
+    return result["trace/elbo"][0, -1] if group.rank() == 0 else None
+
+
+@pytest.mark.slow
+def test_stochastic_gradients_over_ranks_climb_to_the_optimum(one, tmp_path):
+    """To within 1% of what coordinate ascent reaches, and never beyond it."""
+    ascent = tasks(("coordinate_ascent plain",))["coordinate_ascent plain"]
+    best = fitted(dataclasses.replace(ascent, plan=Plan(300, draws=5)))["trace/elbo"][0, -1]
+    reached = on_ranks((3,), climbed, tmp_path)[3][0]
+    assert best - 0.01 * abs(best) < reached <= best + 1e-9 * abs(best)
+
+
+def test_batches_of_a_part_hold_each_of_its_ratings_once_and_are_as_many_on_every_rank():
+    _, data = some_ratings(USERS, ITEMS, 1300)
+    counts = torch.bincount(data.user, minlength=USERS).tolist()
+    for rank in range(3):
+        own = data.of(divide(counts, 3, rank))
+        own.__dict__["total"] = len(data)  # which the ranks would sum
+        found = BATCHES(torch.Generator().manual_seed(0), own, 100)
+        assert len(found) == 13 and torch.equal(torch.cat(found).sort().values, torch.arange(len(own)))
 
 
 def test_the_condition_of_rows_is_what_the_tolerance_says(one):
