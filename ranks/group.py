@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from errors import InputError
 from ranks.watch import Watch
+
+if TYPE_CHECKING:  # torch takes a second, and a list of options has no use for it
+    from torch import Tensor
 
 PATIENCE = timedelta(hours=6)  # for a sum: that a rank is gone the watch knows far sooner
 MEETING = timedelta(minutes=5)  # for all to come
@@ -44,6 +44,7 @@ def join() -> None:
     global _watch
     if size() == 1 or _watch is not None:
         return
+    import torch
     import torch.distributed as dist
 
     local, here = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
@@ -63,6 +64,7 @@ def join() -> None:
 
 def total(x: Tensor) -> Tensor:
     """The sum of every rank's x, on each of them the same bytes."""
+    import torch
     import torch.distributed as dist
 
     with together():
@@ -75,6 +77,7 @@ def most(*numbers: int) -> tuple[int, ...]:
     """Of each of these the largest that a rank has."""
     if size() == 1:
         return numbers
+    import torch
     import torch.distributed as dist
 
     x = torch.tensor(numbers)
@@ -117,6 +120,7 @@ def everyone(value: Any) -> list[Any]:
 
 def to_first(rows: Tensor, bounds: tuple[int, ...]) -> Tensor:
     """On the first rank every rank's rows, those of rank r at bounds[r] .. bounds[r + 1]; on the others their own."""
+    import torch
     import torch.distributed as dist
 
     with together():
