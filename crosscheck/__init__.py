@@ -33,8 +33,9 @@ from inference.result import Result
 from models.factorization import Factorization
 from models.grid import GridMRF
 from models.ladder import Ladder
-from models.ladder import make as factorization
 from models.model import Model
+from models.ordinal import fitted
+from models.ordinal import named as factorization
 from models.ratings import Ratings
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison", "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan",
     "Ratings", "Result", "Split", "Verdict", "assert_right", "check", "code", "compare", "factorization", "figures",
-    "judge", "load_image", "load_ratings", "methods", "numbers", "predict", "program", "read_grid", "run", "split",
-    "story", "subsample", "write_grid", "write_image",
+    "fitted", "judge", "load_image", "load_ratings", "methods", "numbers", "predict", "program", "read_grid", "run",
+    "split", "story", "subsample", "write_grid", "write_image",
 ]
 
 

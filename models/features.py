@@ -62,7 +62,7 @@ class Featured(Ladder):
         """F of a side. Errors: InputError where the model has not seen the training ratings."""
         found = self.user_features if side == "U" else self.item_features
         if found is None:
-            raise InputError("this model has no features yet: `models.features.fitted(model, ratings)` makes them of "
+            raise InputError("this model has no features yet: `crosscheck.fitted(model, ratings)` makes them of "
                              "the training pairs")
         return found
 

@@ -34,6 +34,7 @@ from models.rungs.rung import Rung
 
 STRENGTH = 2.0  # the prior of a mean counts as much as so many rows
 RUNGS = ("noise", "hierarchical", "biases", "noise-per-user")
+NAMES = ("plain", *RUNGS, "features", "ordinal")  # of which a model's is made; the last two have files of their own
 SIDES = (("U", "user_bias"), ("V", "item_bias"))
 
 
@@ -261,7 +262,7 @@ def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> F
     rungs = name.split("+")
     for rung in rungs:
         if rung not in RUNGS:
-            raise unknown("rung of the model", rung, ("plain", *RUNGS))
+            raise unknown("rung of the model", rung, NAMES)
     chosen: dict[str, Any] = dict.fromkeys((rung.replace("-", "_") for rung in rungs), True)
     return replace(Ladder(num_users, num_items, rank, **more), **chosen)
 

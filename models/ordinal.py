@@ -50,7 +50,7 @@ class Ordinal(Ladder):
     def levels_at(self) -> Tensor:
         """The levels, (L,). Errors: InputError where the model has not seen any ratings."""
         if len(self.levels) < 2:
-            raise InputError("this model has no levels yet: `models.ordinal.fitted(model, ratings)` takes them from "
+            raise InputError("this model has no levels yet: `crosscheck.fitted(model, ratings)` takes them from "
                              "the ratings")
         return torch.tensor(list(self.levels), dtype=torch.float64, device=self.device)
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pyro
@@ -25,7 +26,7 @@ def test_the_lines_of_the_document_run(tmp_path, monkeypatch, capsys):
     with one_thread():
         for block in BLOCKS:
             exec(compile(block, "library.md", "exec"), known)
-    assert len(BLOCKS) == 8 and "did you mean 'damping'" in capsys.readouterr().out
+    assert len(BLOCKS) == 9 and "did you mean 'damping'" in capsys.readouterr().out
     exact, fast, chains, fit, gibbs = (known[n] for n in ("exact", "fast", "chains", "fit", "gibbs"))
     assert isinstance(exact, cc.Result) and isinstance(fast, cc.Result) and isinstance(chains, cc.Result)
     assert isinstance(fit, cc.Result) and isinstance(gibbs, cc.Result)
@@ -80,6 +81,32 @@ def test_predictions_are_those_of_the_draws():
         cc.predict(cc.run("row_gibbs", model, ratings, steps=5), [ids[0][0]], [ids[1][0]])
     with pytest.raises(cc.InputError, match="as many of each, not 1 and 2"):
         cc.predict(fit, [1], [1, 2])
+
+
+def test_predictions_where_each_user_has_a_noise_are_those_of_the_draws():
+    """Mean and sd of a known pair by hand, from every latent: the noise is the user's own, in squared rating units."""
+    ratings = cc.load_ratings(ROOT / "examples/ratings.csv", say=lambda line: None)
+    bare = cc.factorization("noise+noise-per-user", ratings.num_users, ratings.num_items, rank=2)
+    model = cc.fitted(bare, ratings)
+    fit = cc.run("ladder_gibbs", model, ratings, steps=20, chains=1, keep=True)
+    assert isinstance(model, cc.Ladder) and model.unit != 1 and ratings.user_ids and ratings.item_ids
+    told = cc.predict(fit, [ratings.user_ids[3]], [ratings.item_ids[1]])
+    d = {name: x[0].astype(float) for name, x in fit.groups["latents"].items()}
+    mean = model.centre + model.unit * (d["U"][:, 3] * d["V"][:, 1]).sum(-1)
+    noise = model.unit**2 / d["precision_user"][:, 3]
+    assert told["mean"][0] == pytest.approx(mean.mean())
+    assert told["sd"][0] == pytest.approx((mean.var() + noise.mean()) ** 0.5)
+
+
+def test_the_ladders_names_are_the_command_lines():
+    ratings = cc.load_ratings(ROOT / "examples/ratings.csv", say=lambda line: None)
+    sizes = ratings.num_users, ratings.num_items
+    model = cc.factorization("hierarchical+biases+features+ordinal", *sizes, rank=1)
+    assert isinstance(model, cc.Ladder) and {"hierarchical", "implicit", "levels"} <= {f.name for f in fields(model)}
+    with pytest.raises(cc.InputError, match="did you mean 'features'"):
+        cc.factorization("hierarchical+feature", *sizes, rank=1)
+    with pytest.raises(cc.InputError, match=r"crosscheck\.fitted"):
+        cc.run("ladder_gibbs", model, ratings, steps=2)
 
 
 def test_it_is_imported_without_the_slow_libraries():

@@ -19,7 +19,8 @@ from models.ordinal import MOST_LEVELS
 
 LARGEST = 1e50  # of any number: its square has room
 COUNTED = ("user_count", "item_count", "rated_item", "test_of_user", "test_of_item")
-POSITIVE = ("sigma2", "ridge_U", "ridge_V")
+POSITIVE = ("sigma2", "ridge_U", "ridge_V", "precision_user")
+DEFINITE = ("precision_U", "precision_V")
 
 
 def fault_of_model(kind: type[Factorization], given: Mapping[str, Any]) -> str:
@@ -79,7 +80,7 @@ def fault_of_draws(model: Factorization, latents: Mapping[str, np.ndarray]) -> s
             return name
         if name == "cutpoints" and (np.diff(value, axis=-1) <= 0).any():
             return name
-        if name.startswith("precision_") and not _definite(torch.from_numpy(value.astype(np.float64))):
+        if name in DEFINITE and not _definite(torch.from_numpy(value.astype(np.float64))):
             return name
     return ""
 
