@@ -63,7 +63,7 @@ def read_sheet(path: str | Path, say: Callable[[str], None]) -> Sheet:
             return from_folder(path)
         if path.exists() and not path.is_file():
             raise InputError(f"'{plain(path, FILE)}' is neither a file nor a folder")
-        raw = path.read_bytes()
+        raw = [path.read_bytes()]  # in a list, so that whoever reads it on can let it go
     except InputError:
         raise
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def read_sheet(path: str | Path, say: Callable[[str], None]) -> Sheet:
         raise InputError(f"'{plain(path, FILE)}' cannot be read: {why}") from None
     except MemoryError:
         raise InputError(f"'{plain(path, FILE)}' does not fit into memory") from None
-    return sheet_of(plain(path.name, FILE), raw, say)
+    return sheet_of(plain(path.name, FILE), raw.pop(), say)
 
 
 def sheet_of(name: str, raw: bytes, say: Callable[[str], None]) -> Sheet:
@@ -82,6 +82,7 @@ def sheet_of(name: str, raw: bytes, say: Callable[[str], None]) -> Sheet:
     if raw.startswith(b"PAR1"):
         return from_parquet(inner, raw)
     text, remark = decoded(inner, raw)
+    del raw
     if remark:
         say(remark)
     if text.lower().startswith("%%matrixmarket"):

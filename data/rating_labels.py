@@ -27,20 +27,20 @@ def labelled(parts: Sequence[Triples], side: str) -> tuple[tuple[int | str, ...]
     words: list[Words] = [getattr(part, side) for part in parts]
     joined = pa.concat_arrays([w.words.cast(pa.string()) for w in words]).dictionary_encode()
     used = np.zeros(len(joined.dictionary), dtype=bool)
-    into = np.split(np.from_dlpack(joined.indices).astype(np.int64), np.cumsum([len(w.words) for w in words])[:-1])
+    into = np.split(np.from_dlpack(joined.indices), np.cumsum([len(w.words) for w in words])[:-1])
     codes = [place[w.codes] for place, w in zip(into, words, strict=True)]
     for each in codes:
         used[each] = True
     written = joined.dictionary
     if not used.all():
         keep = np.flatnonzero(used)
-        written, codes = written.take(pa.array(keep)), [(np.cumsum(used) - 1)[c] for c in codes]
+        written, codes = written.take(pa.array(keep)), [(np.cumsum(used, dtype=np.int32) - 1)[c] for c in codes]
     ids = _named(parts, side, written, codes)
     order = np.argsort(ids, kind="stable") if ids.dtype != object else np.array(
         sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
     ordered = ids[order]
     fresh = np.concatenate([[True], ordered[1:] != ordered[:-1]]).astype(bool)  # 1 and 1.0 are one
-    place = np.empty(len(ids), dtype=np.int64)
+    place = np.empty(len(ids), dtype=np.int32)
     place[order] = np.cumsum(fresh) - 1
     return tuple(ordered[fresh].tolist()), [place[c] for c in codes]
 

@@ -39,8 +39,9 @@ def triples(sheet: Sheet, columns: str | None, say: Say) -> Triples:
 
 def long(sheet: Sheet, places: dict[str, int], say: Say, certain: bool) -> Triples:
     """A rating a line; lines without a word in any of the three columns are none."""
-    columns = dict(zip(places, sheet.columns(list(places.values())), strict=True))
-    blank = np.logical_and.reduce([_blank(columns[role]) for role in ("user", "item", "rating")])
+    roles = [role for role in places if role != "time"]
+    columns = dict(zip(roles, sheet.columns([places[role] for role in roles]), strict=True))
+    blank = np.logical_and.reduce([_blank(columns[role]) for role in roles])
     more = "" if certain or sheet.header else f"; if another column is meant, {HINT}"
     rating = numbers(sheet, columns["rating"], called(sheet, places["rating"]), 0.0 if blank.any() else None, more)
     if blank.any():
@@ -48,7 +49,7 @@ def long(sheet: Sheet, places: dict[str, int], say: Say, certain: bool) -> Tripl
         if empty.any():
             raise InputError(f"{sheet.where(int(np.argmax(empty)))} has no rating in "
                              f"{called(sheet, places['rating'])}")
-    time = _time(columns["time"]) if "time" in columns else None
+    time = (lambda: _time(sheet.columns([places["time"]])[0])) if "time" in places else None
     taken = rating_columns.said(sheet, places)
     found = Triples(sheet.name, columns["user"], columns["item"], rating, sheet.where, time, None, taken, certain)
     if not certain:

@@ -37,18 +37,27 @@ def to_ratings(parts: Sequence[Triples], scale: Scale | None = None, duplicates:
     for part, user, item in zip(parts, users, items, strict=True):
         say(f"{part.name}: {part.columns}; the first rating: user {plain(user_ids[user[0]])}, item "
             f"{plain(item_ids[item[0]])}, {part.rating[0]:.10g}")
-    pairs = [user * len(item_ids) + item for user, item in zip(users, items, strict=True)]
     if duplicates != "refuse":
-        kept = [merged(part, pair, duplicates, say) for part, pair in zip(parts, pairs, strict=True)]
+        kept = [merged(part, pair_of(user, item, len(item_ids)), duplicates, say)
+                for part, user, item in zip(parts, users, items, strict=True)]
         parts = [part.take(rows) if rating is None else _with(part.take(rows), rating)
                  for part, (rows, rating) in zip(parts, kept, strict=True)]
-        users, items, pairs = ([each[rows] for each, (rows, _) in zip(of, kept, strict=True)]
-                               for of in (users, items, pairs))
-    check_pairs(parts, np.concatenate(pairs))
-    return [Ratings(user=torch.from_numpy(user), item=torch.from_numpy(item), rating=torch.tensor(part.rating),
-                    num_users=len(user_ids), num_items=len(item_ids), scale=scale, user_ids=user_ids,
-                    item_ids=item_ids)
-            for part, user, item in zip(parts, users, items, strict=True)]
+        users, items = ([each[rows] for each, (rows, _) in zip(of, kept, strict=True)] for of in (users, items))
+    check_pairs(parts, users, items, len(item_ids))
+    ratings = [part.rating for part in parts]
+    del parts, part  # the text, which only sentences about it need
+    return [Ratings(user=torch.from_numpy(user.astype(np.int64)), item=torch.from_numpy(item.astype(np.int64)),
+                    rating=torch.from_numpy(rating), num_users=len(user_ids), num_items=len(item_ids), scale=scale,
+                    user_ids=user_ids, item_ids=item_ids)
+            for rating, user, item in zip(ratings, users, items, strict=True)]
+
+
+def pair_of(user: np.ndarray, item: np.ndarray, num_items: int) -> np.ndarray:
+    """A number for every (user, item) pair, (N,) int64."""
+    pair = user.astype(np.int64)
+    pair *= num_items
+    pair += item
+    return pair
 
 
 def _with(part: Triples, rating: np.ndarray) -> Triples:
@@ -75,7 +84,7 @@ def merged(part: Triples, pair: np.ndarray, how: str, say: Callable[[str], None]
     distinct, place, count = np.unique(pair, return_inverse=True, return_counts=True)
     if len(distinct) == len(pair):
         return np.arange(len(pair)), None
-    order = np.arange(len(pair)) if part.time is None or how == "mean" else np.argsort(part.time, kind="stable")
+    order = np.arange(len(pair)) if part.time is None or how == "mean" else np.argsort(part.time(), kind="stable")
     chosen = np.empty(len(distinct), dtype=np.int64)
     turn = order[::-1] if how == "mean" else order  # what is written last stays
     chosen[place[turn]] = turn
@@ -87,11 +96,18 @@ def merged(part: Triples, pair: np.ndarray, how: str, say: Callable[[str], None]
     return rows, (np.bincount(place, part.rating) / count)[place[rows]] if how == "mean" else None
 
 
-def check_pairs(parts: Sequence[Triples], pair: np.ndarray) -> None:
-    """`pair` numbers the (user, item) pair of each rating of all parts in a row; each may occur once."""
-    ordered = np.sort(pair)
+def check_pairs(parts: Sequence[Triples], users: Sequence[np.ndarray], items: Sequence[np.ndarray],
+                num_items: int) -> None:
+    """Errors: InputError for a (user, item) pair that occurs twice in the parts together."""
+    def all_pairs() -> np.ndarray:
+        each = [pair_of(user, item, num_items) for user, item in zip(users, items, strict=True)]
+        return each[0] if len(each) == 1 else np.concatenate(each)
+
+    ordered = all_pairs()
+    ordered.sort()
     if not (ordered[1:] == ordered[:-1]).any():
         return
+    pair = all_pairs()
     order = np.argsort(pair, kind="stable")
     again = order[1:][pair[order[1:]] == pair[order[:-1]]]
     second = int(again.min())

@@ -23,18 +23,20 @@ THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
 class Words:
     """A column of text: row n holds `words[codes[n]]`, blanks at its ends gone, "" where there is nothing."""
 
-    codes: np.ndarray  # (N,) int64
+    codes: np.ndarray  # (N,) int32
     words: pa.Array  # of strings, each once
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Words:
-        encoded = pc.fill_null(column.cast(pa.string()), "").dictionary_encode().unify_dictionaries()
-        chunks = [c for c in encoded.chunks if len(c)]
+        if not pa.types.is_dictionary(column.type):
+            column = pc.fill_null(column.cast(pa.string()), "").dictionary_encode()
+        chunks = [c for c in column.unify_dictionaries().chunks if len(c)]
         if not chunks:
-            return cls(np.empty(0, np.int64), pa.array([], pa.string()))
+            return cls(np.empty(0, np.int32), pa.array([], pa.string()))
         codes = np.concatenate([np.from_dlpack(c.indices) for c in chunks])
         trimmed = pc.utf8_trim_whitespace(chunks[0].dictionary).dictionary_encode()
-        return cls(np.from_dlpack(trimmed.indices)[codes].astype(np.int64), trimmed.dictionary)
+        same = len(trimmed.dictionary) == len(chunks[0].dictionary)
+        return cls(codes if same else np.from_dlpack(trimmed.indices)[codes], trimmed.dictionary)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -63,15 +65,16 @@ class Triples:
     item: Words
     rating: np.ndarray  # (N,) float64
     where: Callable[[int], str]
-    time: np.ndarray | None = None  # (N,), anything that grows with it
+    time: Callable[[], np.ndarray] | None = None  # (N,), anything that grows with it; read where it is asked for
     scale: tuple[float, float] | None = None
     columns: str = ""  # those taken, in words
     certain: bool = False  # whether somebody named them
 
     def take(self, rows: np.ndarray) -> Triples:
+        whole = self.time
+        time = None if whole is None else lambda: whole()[rows]
         return Triples(self.name, self.user.take(rows), self.item.take(rows), self.rating[rows],
-                       lambda n: self.where(int(rows[n])), None if self.time is None else self.time[rows], self.scale,
-                       self.columns, self.certain)
+                       lambda n: self.where(int(rows[n])), time, self.scale, self.columns, self.certain)
 
 
 class Sheet(Protocol):

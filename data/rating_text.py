@@ -20,6 +20,8 @@ EXPECTED = "expected the columns user, item, rating, or a matrix with a row per 
 SEPARATORS = ("::", "\t", ";", ",", "|", " ")
 SAMPLE = 200  # rows that the separator and the layout are told by
 BLOCK = 2**20  # bytes of text that Arrow takes at a time
+PIECE = 2**24  # bytes of which it has a copy
+CODES = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,31 +47,41 @@ class TextSheet:
     @cached_property
     def _quoted(self) -> bool:
         """Whether quotation marks enclose fields: not where one is never closed."""
-        return self._table(quoted=True) is not None or self._table(quoted=False) is None
+        return self._table((0,), quoted=True) is not None or self._table((0,), quoted=False) is None
 
     def where(self, row: int) -> str:
         return f"{self.name}, line {next(itertools.islice(self.rows(), row, None), (self.first_line + row,))[0]}"
 
     def columns(self, wanted: Sequence[int]) -> list[Words]:
-        table = self._table(quoted=True) or self._table(quoted=False)
+        table = self._table(wanted, quoted=True) or self._table(wanted, quoted=False)
         if table is None:
             raise self._fault()
-        return [Words.of(table.column(n)) for n in wanted]
+        found = [Words.of(table.column(k)) for k in range(len(wanted))]
+        del table
+        pa.default_memory_pool().release_unused()  # Arrow would keep it to itself
+        return found
 
-    def _table(self, quoted: bool) -> pa.Table | None:
-        names = [str(k) for k in range(self.width)]
-        native = pa.BufferOutputStream()  # Arrow's own memory: its threads may let go of it while Python is ending
-        native.write(self.body)
+    def _table(self, wanted: Sequence[int], quoted: bool) -> pa.Table | None:
+        """Some of the columns, each a number a row and its distinct words; None for what cannot be cut so."""
+        marked = quoted and b'"' in self.body
+        pieces = [self.body] if marked else _pieces(self.body)
         try:
-            return pa.csv.read_csv(
-                pa.BufferReader(native.getvalue()),
-                read_options=pa.csv.ReadOptions(column_names=names, block_size=max(BLOCK, 64 * self.width)),
-                parse_options=pa.csv.ParseOptions(delimiter=self.separator, quote_char='"' if quoted else False,
-                                                  newlines_in_values=quoted and b'"' in self.body),
-                convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()),
-                                                      strings_can_be_null=False))
+            return pa.concat_tables([self._read(piece, wanted, quoted, marked) for piece in pieces])
         except pa.ArrowInvalid:
             return None
+
+    def _read(self, piece: bytes | memoryview, wanted: Sequence[int], quoted: bool, marked: bool) -> pa.Table:
+        names = [str(k) for k in range(self.width)]
+        chosen = [names[n] for n in wanted]
+        native = pa.BufferOutputStream()  # Arrow's own memory: its threads may let go of it while Python is ending
+        native.write(piece)
+        return pa.csv.read_csv(
+            pa.BufferReader(native.getvalue()),
+            read_options=pa.csv.ReadOptions(column_names=names, block_size=max(BLOCK, 64 * self.width)),
+            parse_options=pa.csv.ParseOptions(delimiter=self.separator, quote_char='"' if quoted else False,
+                                              newlines_in_values=marked),
+            convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(chosen, CODES), include_columns=chosen,
+                                                  strings_can_be_null=False)).unify_dictionaries()
 
     def _fault(self) -> InputError:
         """The first line that has not `width` columns."""
@@ -79,6 +91,16 @@ class TextSheet:
                                   f"{self.width}; {EXPECTED}")
         return InputError(f"{self.name} cannot be cut into rows: a line is too long, or a quotation mark is never "
                           f"closed")
+
+
+def _pieces(body: bytes) -> Iterator[memoryview]:
+    """Whole lines, about `PIECE` bytes of them at a time; none that is blank."""
+    at = 0
+    while at < len(body):
+        end = body.find(b"\n", at + PIECE) + 1 or len(body)
+        if body[at:at + PIECE].strip():
+            yield memoryview(body)[at:end]
+        at = end
 
 
 def read(text: str, separator: str, first_line: int = 1, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:

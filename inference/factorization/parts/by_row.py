@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Float64, Int32
 from numba import njit
 from torch import Tensor
 
@@ -32,7 +32,7 @@ class Rows:
     indptr: Int32[Tensor, "rows+1"]
     index: Int32[Tensor, "N"]
     rating: Float64[Tensor, "N"]
-    order: Int64[Tensor, "N"]
+    order: Int32[Tensor, "N"]
     weight: Float64[Tensor, "N"] | None = None
     part: Part = WHOLE
 
@@ -104,7 +104,7 @@ def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:
     kept = _sorted.get(data)
     if kept is None or kept[0] != version:
         users = _by_row(data.user, data.item, data.rating, data.num_users)
-        user = torch.arange(data.num_users, device=data.device).repeat_interleave(users.counts)
+        user = torch.arange(data.num_users, dtype=torch.int32, device=data.device).repeat_interleave(users.counts)
         items = _by_row(users.index, user, users.rating, data.num_items, users.order)  # so each item's users ascend
         items = replace(items, part=data.part)
         _sorted[data] = kept = version, users, items
@@ -113,16 +113,16 @@ def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:
 
 def _by_row(row: Tensor, column: Tensor, rating: Tensor, rows: int, place: Tensor | None = None) -> Rows:
     """Sorted by `row`, otherwise in the order given; `place` is that of each in the ratings as given."""
-    place = torch.arange(len(row), device=row.device) if place is None else place
+    place = torch.arange(len(row), dtype=torch.int32, device=row.device) if place is None else place
     indptr = torch.zeros(rows + 1, dtype=torch.int32, device=row.device)
     indptr[1:] = torch.bincount(row, minlength=rows).cumsum(0)
     if row.device.type != "cpu":
         order = torch.argsort(row, stable=True)
         return Rows(indptr, column[order].to(torch.int32), rating[order].to(torch.float64), place[order])
     index, sorted_rating = torch.empty(len(row), dtype=torch.int32), torch.empty(len(row), dtype=torch.float64)
-    order = torch.empty(len(row), dtype=torch.int64)
-    _count_sort(row.to(torch.int64).numpy(), column.to(torch.int64).numpy(), rating.to(torch.float64).numpy(),
-                place.numpy(), indptr[:-1].clone().numpy(), index.numpy(), sorted_rating.numpy(), order.numpy())
+    order = torch.empty(len(row), dtype=torch.int32)
+    _count_sort(row.numpy(), column.numpy(), rating.to(torch.float64).numpy(), place.numpy(),
+                indptr[:-1].clone().numpy(), index.numpy(), sorted_rating.numpy(), order.numpy())
     return Rows(indptr, index, sorted_rating, order)
 
 

@@ -1,0 +1,23 @@
+"""What reading takes of memory."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+
+BYTES = 100  # a rating, at the most; a column of text more would take 30, a copy of the file 20
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the most memory held is not known here")
+def test_reading_takes_so_many_bytes_a_rating(tmp_path):
+    import scale
+
+    path, warm = tmp_path / "ratings.csv", tmp_path / "warm.csv"
+    scale.write(path, 500_000)
+    scale.write(warm, 10_000)
+    found = scale.apart(path, warm, fit=False)
+    assert found["count"] == 500_000
+    assert 24 <= found["read"] < BYTES  # two int64 and a double are kept
