@@ -8,9 +8,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
-BYTES = 100  # a rating, at the most; a column of text more would take 30, a copy of the file 20
+BYTES = 130  # a rating, at the most: 93 to 110 with what Arrow holds; 157 with a column's text beside its codes
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the most memory held is not known here")
 def test_reading_takes_so_many_bytes_a_rating(tmp_path):
     import scale
