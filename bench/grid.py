@@ -1,4 +1,4 @@
-"""Speed on grids, ours and other people's side by side in one run: `python bench/grid.py [--quick]`.
+"""Speed on grids, ours and other people's side by side in one run: `python bench/grid.py [--quick | --sweeps]`.
 
 Installs nothing; a peer that is not installed is reported as absent (`pip install -r bench/requirements.txt`).
 Medians of five runs (peers that take longer than ten seconds: one). Ours is timed through the method's public
@@ -27,9 +27,15 @@ SWEEPS = 30
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="leave out the peers that take a minute")
-    quick = parser.parse_args().quick
+    parser.add_argument("--sweeps", action="store_true", help="only the message-passing methods, beside sum-product")
+    given = parser.parse_args()
+    quick = given.quick
     say_machine()
+    if given.sweeps:
+        sweeps()
+        return
     belief_propagation()
+    sweeps()
     mean_field()
     exact(quick)
     gibbs()
@@ -77,6 +83,45 @@ def belief_propagation() -> None:
                      *compare(peer, ours, marginals(method, work(), model)), f"{100 * share:.0f}%"))
     show(f"Loopy BP, {SWEEPS} flooding sweeps (s); peer: PGMax (JAX, float32), which computes no log Z",
          ("grid", "ours", "with log Z", "PGMax", "ratio", "largest difference", "share of copy bandwidth"), rows)
+
+
+MESSAGES: tuple[tuple[str, str, dict[str, object]], ...] = (
+    ("sum, general", "loopy_bp", {"damping": 1e-9, "track": False}), ("sum, log Z", "loopy_bp", {}),
+    ("max, flooding", "loopy_bp", {"rule": "max"}), ("max_product", "max_product", {}),
+    ("tree-reweighted", "tree_reweighted_bp", {"trees": 0}), ("GBP", "generalised_bp", {}))
+
+
+def sweeps() -> None:
+    """A step of each message-passing method, bound or labelling included, beside the fastest of sum-product.
+
+    The two take turns, so that a busy machine slows both; the least of five. GBP on the smallest alone.
+    """
+    rows = []
+    for n, K in ((100, 2), (100, 3), (100, 8), (640, 2), (640, 3), (640, 8)):
+        model = noisy(n, n, K)
+        ratios = [None if name == "generalised_bp" and n * n * K**4 > 1e6 else beside(model, name, options)
+                  for _, name, options in MESSAGES]
+        rows.append((f"{n} x {n}, K={K}", 1e3 * least(steps("loopy_bp", model, 5, track=False)[1]) / 5, *ratios))
+    show("A step beside a sweep of undamped sum-product without log Z (ms; the others as multiples of it)",
+         ("grid", "sum", *(what for what, _, _ in MESSAGES)), rows)
+
+
+def beside(model: GridMRF, name: str, options: dict[str, object]) -> float:
+    works = steps("loopy_bp", model, 5, track=False)[1], steps(name, model, 1, **options)[1]
+    times = [[least(work, 1) for work in works] for _ in range(5)]
+    fast, slow = (min(column) for column in zip(*times, strict=True))
+    return 5 * slow / fast
+
+
+def least(work: Callable[[], object], repeats: int = 5) -> float:
+    """The least wall time of `work`, after one call."""
+    work()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def mean_field() -> None:

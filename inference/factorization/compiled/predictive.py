@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit, uint64
 from numpy import ndarray
 
-from inference.factorization.compiled.bits import as_float, as_int, exp, exponent, mantissa
+from inference.bits import as_float, as_int, exp, exponent, mantissa
 from inference.threads import over_rows
 
 FLOOR = -690.0  # exp of it is still a normal double

@@ -1,59 +1,131 @@
-"""Sums and maxima along many chains (`parts.chains`) and over a tree (`parts.spanning_trees`), compiled."""
+"""Sums and maxima along many chains (`parts.chains`) and over a tree (`parts.spanning_trees`), compiled.
+
+Arrays are laid out (sites, K, chains), so that loops run over all chains at a site, and vectorise, the exponential and
+the logarithm (`inference.bits`, 5e-16) included.
+"""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import torch
 from numba import njit
+from torch import Tensor
 
-PHI = "float64[:,:,:]"  # any strides
-PAIRS = "float64[:,:,:,:]"
-OUT = "float64[:,:,::1]"
+from inference.bits import exp, log
+from inference.threads import over_rows
+
+SUM, MAX, FACTORS = 0, 1, 2  # log sum exp and max of logs; log sum exp with a table that is no logarithm
+LEAST = -700.0  # nats below the largest term, where a term counts for nothing
+
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+
+def by_site(phi: Tensor) -> np.ndarray:
+    """(chains, sites, ..) as (sites, .., chains)."""
+    return phi.movedim(0, -1).contiguous().numpy()
+
+
+def run(which: str, phi: Tensor, pair: Tensor, take_max: bool) -> Tensor:
+    """`parts.chains.forward` or `backward`."""
+    n, sites, K = phi.shape
+    out = np.empty((sites, K, n))
+    kernel = forward if which == "forward" else backward
+    over_rows(kernel, 4 * phi.numel() // n * np.arange(n + 1), by_site(phi), by_site(pair), MAX if take_max else SUM,
+              out, pieces=1)
+    return torch.from_numpy(out).movedim(-1, 0).contiguous()
+
+
+@compiled
+def send(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool, rule: int) -> None:
+    """sent(l) = log sum_k exp(b(k) + table(k, l)), or max_k, or log sum_k exp(b(k)) table(k, l), or with table(l, k);
+    of chains from `first`. FACTORS, where b is used up, takes K exponentials in place of K^2."""
+    K, n = b.shape
+    start = np.uint64(first)
+    if rule == FACTORS:
+        _exponentials(b, sent[K])
+    for l in range(K):
+        top, work = sent[l], sent[K]
+        for k in range(K):
+            row = table[l, k] if turned else table[k, l]
+            h = b[k]
+            if rule == FACTORS:
+                for r in range(n):
+                    top[r] = h[r] * row[r + start] + (top[r] if k > 0 else 0.0)
+            else:
+                for r in range(n):
+                    term = h[r] + row[r + start]
+                    top[r] = term if k == 0 or term > top[r] else top[r]
+        if rule == FACTORS:
+            for r in range(n):
+                top[r] = log(top[r])
+        elif rule == SUM:
+            for k in range(K):
+                row, h = table[l, k] if turned else table[k, l], b[k]
+                for r in range(n):
+                    term = h[r] + row[r + start] - top[r]
+                    work[r] = exp(term if term > LEAST else LEAST) + (work[r] if k > 0 else 0.0)
+            for r in range(n):
+                top[r] += log(work[r])
+
+
+@compiled
+def _exponentials(b: np.ndarray, top: np.ndarray) -> None:
+    """exp(b - max_k b), into b."""
+    top[:] = b[0]
+    for k in range(1, len(b)):
+        h = b[k]
+        for r in range(len(top)):
+            top[r] = h[r] if h[r] > top[r] else top[r]
+    for k in range(len(b)):
+        h = b[k]
+        for r in range(len(top)):
+            term = h[r] - top[r]
+            h[r] = exp(term if term > LEAST else LEAST)
+
+
+@compiled
+def forward(first: int, last: int, phi: np.ndarray, pair: np.ndarray, rule: int, a: np.ndarray) -> None:
+    """a of every site of chains first to last, into `a`."""
+    sites, K, _ = phi.shape
+    n, start = last - first, np.uint64(first)
+    b, sent = np.empty((K, n)), np.zeros((K + 1, n))
+    for j in range(sites):
+        for k in range(K):
+            for r in range(n):
+                b[k, r] = phi[j, k, r + start] + sent[k, r]
+                a[j, k, r + start] = b[k, r]
+        if j + 1 < sites:
+            send(sent, b, pair[j], first, False, rule)
+
+
+@compiled
+def backward(first: int, last: int, phi: np.ndarray, pair: np.ndarray, rule: int, b: np.ndarray) -> None:
+    """b of every site of chains first to last, into `b`."""
+    sites, K, _ = phi.shape
+    n, start = last - first, np.uint64(first)
+    h, sent = np.empty((K, n)), np.zeros((K + 1, n))
+    for step in range(sites):
+        j = sites - 1 - step
+        for k in range(K):
+            for r in range(n):
+                b[j, k, r + start] = sent[k, r]
+                h[k, r] = phi[j, k, r + start] + sent[k, r]
+        if j > 0:
+            send(sent, h, pair[j - 1], first, True, rule)
 
 
 @njit(inline="always")
-def reduced(terms: np.ndarray, take_max: bool) -> float:
-    """log sum exp, or max."""
-    top = terms[0]
-    for k in range(1, len(terms)):
-        top = max(top, terms[k])
-    if take_max or top == -np.inf:
+def reduced(terms: np.ndarray) -> float:
+    """log sum exp."""
+    top = terms.max()
+    if top == -np.inf:
         return top
     total = 0.0
     for k in range(len(terms)):
         total += math.exp(terms[k] - top)
     return top + math.log(total)
-
-
-@njit(f"void({PHI}, {PAIRS}, boolean, {OUT})", cache=True, nogil=True)
-def forward(phi: np.ndarray, pair: np.ndarray, take_max: bool, a: np.ndarray) -> None:
-    """a of every site, into `a`."""
-    n, sites, K = phi.shape
-    terms = np.empty(K)
-    for c in range(n):
-        for k in range(K):
-            a[c, 0, k] = phi[c, 0, k]
-        for j in range(1, sites):
-            for k in range(K):
-                for l in range(K):
-                    terms[l] = a[c, j - 1, l] + pair[c, j - 1, l, k]
-                a[c, j, k] = phi[c, j, k] + reduced(terms, take_max)
-
-
-@njit(f"void({PHI}, {PAIRS}, boolean, {OUT})", cache=True, nogil=True)
-def backward(phi: np.ndarray, pair: np.ndarray, take_max: bool, b: np.ndarray) -> None:
-    """b of every site, into `b`."""
-    n, sites, K = phi.shape
-    terms = np.empty(K)
-    for c in range(n):
-        for l in range(K):
-            b[c, sites - 1, l] = 0.0
-        for j in range(sites - 2, -1, -1):
-            for l in range(K):
-                for k in range(K):
-                    terms[k] = pair[c, j, l, k] + phi[c, j + 1, k] + b[c, j + 1, k]
-                b[c, j, l] = reduced(terms, take_max)
 
 
 @njit("float64(int64[::1], int64[::1], float64[:,::1], float64[:,:,::1])", cache=True, nogil=True)
@@ -65,48 +137,5 @@ def tree(order: np.ndarray, parent: np.ndarray, total: np.ndarray, psi: np.ndarr
         for l in range(K):
             for k in range(K):
                 terms[k] = total[s, k] + psi[s, k, l]
-            total[parent[s], l] += reduced(terms, False)
-    return reduced(total[order[-1]], False)
-
-
-@njit(inline="always")
-def write(place: np.ndarray, sent: np.ndarray, damping: float) -> float:
-    """`parts.scans.write`."""
-    top, high, low = sent.max(), -np.inf, np.inf
-    for k in range(len(sent)):
-        moved = sent[k] - top - place[k]
-        high, low = max(high, moved), min(low, moved)
-        place[k] = (1 - damping) * (sent[k] - top) + damping * place[k]
-    return high - low
-
-
-@njit(f"float64({OUT}, {OUT}, {OUT}, {PAIRS}, float64[:,:], float64, boolean)", cache=True, nogil=True)
-def scan(ahead: np.ndarray, back: np.ndarray, still: np.ndarray, pair: np.ndarray, rho: np.ndarray, damping: float,
-         take_max: bool) -> float:
-    """`parts.scans` along rows: messages to the right (into `ahead`), then to the left (into `back`), and how far they
-    moved; `still` is the field and what comes from above and below."""
-    H, W, K = still.shape
-    b, terms, sent = np.empty(K), np.empty(K), np.empty(K)
-    change = 0.0
-    for i in range(H):
-        for j in range(W - 1):
-            for k in range(K):
-                b[k] = still[i, j, k] - (1 - rho[i, j]) * back[i, j, k]
-                if j > 0:
-                    b[k] += rho[i, j - 1] * ahead[i, j, k]
-            for l in range(K):
-                for k in range(K):
-                    terms[k] = b[k] + pair[i, j, k, l]
-                sent[l] = reduced(terms, take_max)
-            change = max(change, write(ahead[i, j + 1], sent, damping))
-        for j in range(W - 2, -1, -1):
-            for k in range(K):
-                b[k] = still[i, j + 1, k] - (1 - rho[i, j]) * ahead[i, j + 1, k]
-                if j + 2 < W:
-                    b[k] += rho[i, j + 1] * back[i, j + 1, k]
-            for l in range(K):
-                for k in range(K):
-                    terms[k] = b[k] + pair[i, j, l, k]
-                sent[l] = reduced(terms, take_max)
-            change = max(change, write(back[i, j], sent, damping))
-    return change
+            total[parent[s], l] += reduced(terms)
+    return reduced(total[order[-1]])

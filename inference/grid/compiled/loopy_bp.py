@@ -4,6 +4,8 @@ A message is its log odds log m(l) - log m(0), l = 1..K-1, so it needs no normal
 average. Log-sum-exp takes out the largest term, so potentials of 1e4 nats do no harm. One message costs K^2
 exponentials (none under the rule `max`); `compiled.loopy_bp_odds` is tens of times faster where it may be used.
 
+Max-product's flooding of a homogeneous grid goes a row at a time (`compiled.loopy_bp_max`).
+
 A homogeneous grid's table comes as (1, 1, K, K), others as (H, W-1, K, K) and (H-1, W, K, K).
 """
 
@@ -16,6 +18,7 @@ from jaxtyping import Float64
 from numba import njit
 from torch import Tensor
 
+from inference.grid.compiled import loopy_bp_max
 from inference.threads import over_rows
 from models.grid import GridMRF
 
@@ -26,7 +29,8 @@ def sweep(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"],
           damping: float, rule: str) -> tuple[Float64[Tensor, "4 M H W"], float]:
     """The new log odds of all messages, and the residual in nats; see `loopy_bp.step`."""
     H, W = local.shape[1:]
-    one = slice(0, 1 if model.pair is not None else None)  # a homogeneous grid's one table
+    pair = model.pair
+    one = slice(0, 1 if pair is not None else None)  # a homogeneous grid's one table
     right, down = (table[one, one].contiguous().numpy() for table in (model.right, model.down))
     old, new = messages.numpy(), messages.clone()
     change = np.zeros(max(H, W))  # the largest of a block of rows or columns, at its first
@@ -34,7 +38,10 @@ def sweep(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"],
     options = local.numpy(), right, down, damping, rule == "max"
     if schedule == "residual":
         return new, _most_changed_first(new.numpy(), *options)
-    if schedule == "flooding":
+    if schedule == "flooding" and rule == "max" and pair is not None:
+        over_rows(loopy_bp_max.flood, new.numel() // (5 * H) * np.arange(H + 1), new.numpy(), old, local.numpy(),
+                  np.stack((pair.numpy(), pair.numpy().T)), damping, change, pieces=1)
+    elif schedule == "flooding":
         over_rows(_flood, cost // H * np.arange(H + 1), new.numpy(), old, *options, change, pieces=1)
     else:
         over_rows(_along_rows, cost // H * np.arange(H + 1), new.numpy(), *options, change, pieces=1)

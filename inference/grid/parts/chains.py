@@ -51,9 +51,7 @@ def compiled(*tables: Tensor) -> bool:
 def _compiled(which: str, phi: Phi, pair: Pairs, plus: Plus) -> Phi:
     from inference.grid.compiled import chains as chains_numba
 
-    out = torch.empty(phi.shape, dtype=torch.float64)
-    getattr(chains_numba, which)(phi.numpy(), pair.numpy(), plus is torch.amax, out.numpy())
-    return out
+    return chains_numba.run(which, phi, pair, plus is torch.amax)
 
 
 def total(phi: Phi, pair: Pairs, plus: Plus = torch.logsumexp) -> Float64[Tensor, "chains"]:

@@ -20,7 +20,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from inference.grid.parts.chains import Plus, compiled
-from models.grid import GridMRF
+from models.grid import GridMRF, distinct
 
 Messages = Float64[Tensor, "4 H W K"]  # what a pixel gets from each side; 0 nats where there is no neighbour
 
@@ -37,8 +37,9 @@ class Weighted:
 
     @classmethod
     def of(cls, model: GridMRF, data: Tensor | None, rho_right: Tensor, rho_down: Tensor) -> Weighted:
-        return cls(model.field(data), model.right / rho_right[..., None, None], model.down / rho_down[..., None, None],
-                   rho_right, rho_down)
+        right, down = ((distinct(table) / distinct(rho[..., None, None])).expand_as(table)
+                       for table, rho in ((model.right, rho_right), (model.down, rho_down)))
+        return cls(planes(model.field(data)), right, down, rho_right, rho_down)
 
     def beliefs(self, messages: Messages) -> Float64[Tensor, "H W K"]:
         """b of every pixel."""
@@ -66,26 +67,29 @@ def turned(messages: Messages) -> Messages:
     return messages[[2, 3, 0, 1]].transpose(1, 2)
 
 
+def planes(table: Tensor) -> Float64[Tensor, "... H W K"]:
+    """The same numbers, laid out label by label: what runs over pixels is then fast, K being small."""
+    return table.movedim(-1, -3).contiguous().movedim(-3, -1)
+
+
 def sweep(messages: Messages, grid: Weighted, damping: float, plus: Plus) -> tuple[Messages, float]:
     """Right, left, down and up, each message from the newest; the largest undamped change, in nats."""
     along, first = _along_rows(messages, grid, damping, plus)
     back, second = _along_rows(turned(along), grid.turned, damping, plus)
-    return turned(back).contiguous(), max(first, second)
+    return planes(turned(back)), max(first, second)
 
 
 def _along_rows(messages: Messages, grid: Weighted, damping: float, plus: Plus) -> tuple[Messages, float]:
     """All messages to the right, column after column, then those to the left."""
+    if compiled(messages, grid.right):
+        from inference.grid.compiled import scans as scans_numba
+
+        return scans_numba.along_rows(messages, grid, damping, plus is torch.amax)
     new, change = messages.clone(memory_format=torch.contiguous_format), 0.0
     rho, W = grid.rho_right[..., None], grid.field.shape[1]
     still = grid.beliefs(messages).contiguous()  # what comes along the row is taken out: the rest stays
     still[:, 1:] -= rho * messages[0, :, 1:]
     still[:, :-1] -= rho * messages[1, :, :-1]
-    if compiled(messages, grid.right):
-        from inference.grid.compiled import chains as chains_numba
-
-        change = chains_numba.scan(new[0].numpy(), new[1].numpy(), still.numpy(), grid.right.numpy(),
-                                   grid.rho_right.numpy(), damping, plus is torch.amax)
-        return new, change
     for j in range(W - 1):
         b = still[:, j] + (rho[:, j - 1] * new[0, :, j] if j else 0.0) - (1 - rho[:, j]) * new[1, :, j]
         sent = plus(b[..., None] + grid.right[:, j], 1)

@@ -26,7 +26,7 @@ def log_z_of_combs(b: Tensor, right: Tensor, down: Tensor) -> Float64[Tensor, "W
 
 def log_z(parent: Tree, b: Tensor, right: Tensor, down: Tensor) -> Tensor:
     """log Z of a tree: what hangs on a pixel is summed out into its parent, the deepest pixels first."""
-    total, depth = b.flatten(0, 1).clone(), depths(parent)
+    total, depth = b.flatten(0, 1).clone(memory_format=torch.contiguous_format), depths(parent)
     order = depth.argsort(descending=True)
     psi = edges(parent, right, down)
     if chains.compiled(total, psi):

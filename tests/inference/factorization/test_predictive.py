@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from errors import InputError
+from inference import bits as bits_numba
 from inference import checkpoint
 from inference.drive import drive
 from inference.factorization import predictive
-from inference.factorization.compiled import bits as bits_numba
 from inference.factorization.compiled import predictive as kernel
 from inference.factorization.predictive import Predictive
 from inference.job import Plan, generator
@@ -251,6 +251,20 @@ def test_the_exponential():
     out = np.empty_like(x)
     each(x, out)
     assert np.abs(out / np.exp(x) - 1).max() < 1e-15
+
+
+def test_its_logarithm():
+    from numba import njit
+
+    @njit
+    def each(x, out):
+        for n in range(len(x)):
+            out[n] = bits_numba.log(x[n])
+
+    for x in (np.exp(np.linspace(-700, 700, 100_003)), np.linspace(0.5, 2, 100_003)):
+        out, right = np.empty_like(x), np.log(x)
+        each(x, out)
+        assert np.all(np.abs(out - right) <= 5e-16 * np.maximum(np.abs(right), 1))
 
 
 def test_bad_input():
