@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,23 +9,21 @@ from torch import Tensor
 from inference.grid.compiled.chains import FACTORS, MAX, SUM, by_site, compiled, send
 from inference.threads import over_rows
 
-if TYPE_CHECKING:
-    from inference.grid.parts.scans import Messages, Weighted
-
 RANGE = 650.0  # nats within a table, below which its exponentials, and their sums, keep all digits
 
 
-def along_rows(messages: Messages, grid: Weighted, damping: float, take_max: bool) -> tuple[Messages, float]:
-    """Messages to the right, then to the left, and how far they moved."""
-    H, W, K = grid.field.shape
+def along_rows(messages: Tensor, field: Tensor, right: Tensor, rho_right: Tensor, rho_down: Tensor, damping: float,
+               take_max: bool) -> tuple[Tensor, float]:
+    """Messages to the right, then to the left, and how far they moved; potentials and weights as of `Weighted`."""
+    H, W, _ = field.shape
     if W == 1:
         return messages, 0.0
     new = messages.movedim(1, -1).clone(memory_format=torch.contiguous_format)
-    rho, (table, rule) = by_site(grid.rho_right), _table(grid.right, take_max)
-    across = grid.rho_down.new_zeros(H + 1, W)
-    across[1:-1] = grid.rho_down
+    rho, (table, rule) = by_site(rho_right), _table(right, take_max)
+    across = rho_down.new_zeros(H + 1, W)
+    across[1:-1] = rho_down
     change = np.zeros(H)
-    over_rows(scan, messages.numel() // H * np.arange(H + 1), *new.numpy(), by_site(grid.field), by_site(across), table,
+    over_rows(scan, messages.numel() // H * np.arange(H + 1), *new.numpy(), by_site(field), by_site(across), table,
               rho, damping, rule, change, pieces=1)
     return new.movedim(-1, 1), float(change.max())
 

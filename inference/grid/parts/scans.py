@@ -84,7 +84,8 @@ def _along_rows(messages: Messages, grid: Weighted, damping: float, plus: Plus) 
     if compiled(messages, grid.right):
         from inference.grid.compiled import scans as scans_numba
 
-        return scans_numba.along_rows(messages, grid, damping, plus is torch.amax)
+        return scans_numba.along_rows(messages, grid.field, grid.right, grid.rho_right, grid.rho_down, damping,
+                                      plus is torch.amax)
     new, change = messages.clone(memory_format=torch.contiguous_format), 0.0
     rho, W = grid.rho_right[..., None], grid.field.shape[1]
     still = grid.beliefs(messages).contiguous()  # what comes along the row is taken out: the rest stays
