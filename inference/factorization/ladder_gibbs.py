@@ -50,6 +50,7 @@ from ranks.part import WHOLE
 
 FAMILY = Family.MCMC
 USERS = ("U", "user_bias", "precision_user")
+NEAR, TIGHT = 0.1, 5.0  # rows before features speak: how far from 0, and the precision of their prior
 DIVIDED = (*USERS, "V", "item_bias", "sigma2", *(f"{of}_{side}" for of in ("mean", "precision") for side in "UV"))
 
 
@@ -62,19 +63,40 @@ class State:
 
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings, *, engine: Engine = "auto") -> State:
-    """A draw from the prior; of a model of levels near 0, with thresholds where the counts put them."""
+    """A draw from the prior; of a model of levels near 0, with thresholds where the counts put them; with features
+    rows that are drawn before those say anything."""
     if model.part.divided and (more := [site for site in model.sites if site not in DIVIDED]):
         raise InputError(f"ladder_gibbs does not divide a model with {', '.join(more)} among ranks: run it without "
                          f"torchrun, or take a model of noise, noise-per-user, hierarchical and biases")
     latents = from_prior(rng, model)
-    return start(rng, model, data, ordinal.near(model, latents, data) if isinstance(model, Ordinal) else latents,
-                 engine=engine)
+    if isinstance(model, Ordinal):
+        latents = ordinal.near(model, latents, data)
+    begun = start(rng, model, data, latents, engine=engine)
+    if isinstance(model, Featured) and not isinstance(model, Ordinal):
+        return State(rows_first(rng, model, data, latents, begun.engine), begun.engine)
+    return begun
 
 
 def start(rng: torch.Generator, model: Factorization, data: Ratings, latents: Latents, *,
           engine: Engine = "auto") -> State:
     sides(model, data)
     return State(dict(latents), choose("ladder_gibbs", engine, torch.device(model.device)))
+
+
+def rows_first(rng: torch.Generator, model: Featured, data: Ratings, latents: Latents, engine: str) -> Latents:
+    """A start for features: B = 0, and rows near 0 drawn once with N(0, I / TIGHT) for their prior.
+
+    From a draw of the prior the weights fit noise, which it takes hundreds of sweeps to undo.
+    """
+    latents = dict(latents)
+    for side, count in zip("UV", (model.num_users, model.num_items), strict=True):
+        mean, B = latents[f"mean_{side}"], latents[f"weights_{side}"]
+        eye = torch.eye(model.width, dtype=B.dtype, device=B.device)
+        latents |= {f"mean_{side}": 0 * mean, f"weights_{side}": 0 * B, f"precision_{side}": TIGHT * eye,
+                    f"ridge_{side}": B.new_tensor(TIGHT)}
+        latents |= model.from_rows(NEAR * normals(rng, count, model.width).to(B), side)
+    z_U, z_V = normals(rng, model.num_users, model.width), normals(rng, model.num_items, model.width)
+    return rows(model, latents, data, z_U, z_V, engine)
 
 
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:

@@ -106,6 +106,20 @@ def test_a_sweep_inside_pyro_leaves_the_joint_distribution_alone():
     assert float(z.abs().max()) < 6 and bool((table.std(0) > 0).all()), z
 
 
+@pytest.mark.parametrize("name", ["hierarchical+features", WHOLE])
+def test_a_chain_starts_where_ratings_are_and_features_silent(name):
+    """Judge: the ratings' own spread, which a draw from the prior is beyond."""
+    rng = torch.Generator().manual_seed(4)
+    user, item = (torch.rand(60, 40, generator=rng) < 0.5).nonzero(as_tuple=True)
+    rating = torch.randn(60, generator=rng)[user].double() + torch.randn(40, generator=rng)[item]
+    data = Ratings(user, item, rating, 60, 40)
+    model = fitted(named(name, 60, 40, 2, pairs=(user, item)), data)
+    latents = ladder_gibbs.init(rng, model, data).latents
+    assert not any(bool(latents[f"weights_{side}"].any()) for side in "UV")
+    off = [float((rating - model.expected(at, data)).std() / rating.std()) for at in (latents, model.prior(rng))]
+    assert off[0] < 1 < off[1], off
+
+
 def test_who_rated_what_is_used_where_it_tells():
     """Users of two tastes rate mostly what they like: with three ratings each, whom they rated says more than how.
 
