@@ -164,3 +164,9 @@ def test_an_installed_house_has_every_file_and_room():
 def test_no_run_or_test_has_left_a_picture_at_the_top():
     """They get into a commit from there."""
     assert not list(ROOT.glob("*.png"))
+
+
+def test_no_benchmark_has_the_name_of_a_room():
+    """A script's own folder is searched first: bench/ranks.py would be taken for the room."""
+    rooms = {p.parent.name for p in ROOT.glob("*/__init__.py")} | {p.stem for p in ROOT.glob("*.py")}
+    assert not rooms & {p.stem for p in (ROOT / "bench").glob("*.py")}

@@ -1,19 +1,18 @@
 """What reading takes of memory."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+from tests.support import ROOT
 
 BYTES = 130  # a rating, at the most: 93 to 110 with what Arrow holds; 157 with a column's text beside its codes
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the most memory held is not known here")
-def test_reading_takes_so_many_bytes_a_rating(tmp_path):
+def test_reading_takes_so_many_bytes_a_rating(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "bench")
     import scale
 
     path, warm = tmp_path / "ratings.csv", tmp_path / "warm.csv"

@@ -1,4 +1,4 @@
-"""Seconds and bytes of a sweep against the number of ranks: `python bench/ranks.py [--ranks 1,2,4] [--method NAME]`.
+"""Seconds and bytes of a sweep against the number of ranks: `python bench/divided.py [--ranks 1,2,4] [--method NAME]`.
 
 Every rank makes the ratings of its own users up, as many for each N, so that no process holds them all; a sweep is
 timed without scores, on one thread a rank, and has the median over sweeps of the slowest rank. CPU is the work of that
