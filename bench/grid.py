@@ -101,27 +101,16 @@ def sweeps() -> None:
         model = noisy(n, n, K)
         ratios = [None if name == "generalised_bp" and n * n * K**4 > 1e6 else beside(model, name, options)
                   for _, name, options in MESSAGES]
-        rows.append((f"{n} x {n}, K={K}", 1e3 * least(steps("loopy_bp", model, 5, track=False)[1]) / 5, *ratios))
+        rows.append((f"{n} x {n}, K={K}", 1e3 * seconds(steps("loopy_bp", model, 5, track=False)[1]) / 5, *ratios))
     show("A step beside a sweep of undamped sum-product without log Z (ms; the others as multiples of it)",
          ("grid", "sum", *(what for what, _, _ in MESSAGES)), rows)
 
 
 def beside(model: GridMRF, name: str, options: dict[str, object]) -> float:
     works = steps("loopy_bp", model, 5, track=False)[1], steps(name, model, 1, **options)[1]
-    times = [[least(work, 1) for work in works] for _ in range(5)]
+    times = [[seconds(work, 1) for work in works] for _ in range(5)]
     fast, slow = (min(column) for column in zip(*times, strict=True))
     return 5 * slow / fast
-
-
-def least(work: Callable[[], object], repeats: int = 5) -> float:
-    """The least wall time of `work`, after one call."""
-    work()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 def mean_field() -> None:
