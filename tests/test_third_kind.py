@@ -13,7 +13,7 @@ import pytest
 from tests.support import ROOT
 
 ROOMS = ("models", "data", "inference", "learning", "checks", "views", "runs", "comparison", "experiments", "commands",
-         "crosscheck")
+         "crosscheck", "ranks")
 LIBRARY = """
 import crosscheck as cc
 from models.coins import Coins
