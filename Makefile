@@ -18,7 +18,7 @@ run: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy .
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 mutants: ARGS =
 mutants: $(VENV)/installed-dev

@@ -96,19 +96,29 @@ def without(words, flag) -> list[str]:
     return [*words[:at], *words[at + 2:]]
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """What words leave behind without the option, once for all that are added to them."""
+    made = {}
+
+    def found(capsys, *words) -> tuple:
+        if words not in made:
+            made[words] = door(capsys, tmp_path_factory.mktemp("before"), *words)
+        return made[words]
+    return found
+
+
 EACH = [(problem, f.name) for problem, made in requests().items() for f in fields(made) if f.metadata]
 
 
 @pytest.mark.parametrize(("problem", "name"), [each for each in EACH if each not in LONG])
-def test_an_option_has_an_effect_or_a_sentence(problem, name, tmp_path, monkeypatch, capsys):
+def test_an_option_has_an_effect_or_a_sentence(problem, name, plain, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     base, added = BESIDE.get((problem, name), BASE[problem]), ADDED[problem][name]
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.mkdir(), after.mkdir()
-    plain = door(capsys, before, "--problem", problem, *base)
-    changed = door(capsys, after, "--problem", problem, *without(base, added[0]), *added)
-    assert plain[0] == 0 and changed[0] in (0, 2)
-    assert changed != plain
+    before = plain(capsys, "--problem", problem, *base)
+    changed = door(capsys, tmp_path, "--problem", problem, *without(base, added[0]), *added)
+    assert before[0] == 0 and changed[0] in (0, 2)
+    assert changed != before
     assert bool(changed[2]) == (changed[0] == 2) and "Traceback" not in changed[2]
 
 
