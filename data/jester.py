@@ -79,9 +79,9 @@ def to_stars(ratings: Ratings) -> Ratings:
 
 def looks_like_jester(ratings: Ratings) -> bool:
     """Whether the ratings use more than half of -10..10 on both sides, as no scale of stars or likes does."""
-    if not len(ratings):
+    if not ratings.total:
         return False
-    lowest, highest = float(ratings.rating.min()), float(ratings.rating.max())
+    lowest, highest = ratings.range
     return lowest < 0 and (ratings.scale == JESTER_SCALE or (-10 <= lowest < -5 and 5 < highest <= 10))
 
 

@@ -32,19 +32,23 @@ class Reading:
 
     columns       which are the user, the item and the rating, in words, as --columns takes them; None: by their names
     duplicates    of a pair that is rated twice: refuse, last (by time where there is one), or mean
+    apart         each of several ranks reads only its own part, where it can (`rating_folder`)
     """
 
     columns: str | None = None
     duplicates: str = "refuse"
     say: Callable[[str], None] = lambda line: None
+    apart: bool = False
 
 
 AS_IT_IS = Reading()
 
 
 def read_ratings(path: str | Path, scale: Scale | None = None, how: Reading = AS_IT_IS) -> Ratings:
-    """The ratings in a file; `scale` is the lowest and highest possible one, if known: others are refused."""
-    return to_ratings([read_triples(path, how)], scale, how.duplicates, how.say)[0]
+    """The ratings in a file; `scale` is the lowest and highest possible one, if known: others are refused.
+    Those of a folder are in the order of users and items."""
+    found = to_ratings([read_triples(path, how)], scale, how.duplicates, how.say)[0]
+    return found.in_order() if Path(path).is_dir() else found
 
 
 def read_triples(path: str | Path, how: Reading = AS_IT_IS, single: bool = False) -> Triples:
@@ -96,8 +100,9 @@ def check_repeats(found: Triples) -> None:
     N = len(found.rating)
     if not found.certain and FEW <= N <= len(found.user.words) and len(np.unique(found.user.codes)) == N:
         index = np.array_equal(found.user.codes, np.arange(N)) and found.user[0] in ("0", "1")
-        why = " (they look like the numbers of the rows)" if index else ""
-        raise InputError(f"{found.name}: every user has one rating{why}; taken were {found.columns}; "
-                         f"if others are meant, {rating_layout.HINT}")
+        raise once(found, " (they look like the numbers of the rows)" if index else "")
 
 
+def once(found: Triples, why: str = "") -> InputError:
+    return InputError(f"{found.name}: every user has one rating{why}; taken were {found.columns}; if others are meant, "
+                      f"{rating_layout.HINT}")

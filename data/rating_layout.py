@@ -5,7 +5,7 @@ The evidence for a matrix is in `rating_matrix`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -86,8 +86,7 @@ def _is_one_thing(sheet: Sheet, found: Triples) -> None:
 
 def _without_marks(sheet: Sheet, places: dict[str, int], found: Triples, say: Say) -> Triples:
     """Anime's -1 and Book-Crossing's 0 say that somebody watched or read, and did not rate."""
-    named = {role: simple((sheet.header or [])[place]) for role, place in places.items()}
-    mark = -1.0 if named["item"] == "animeid" else 0.0 if named["rating"] == "bookrating" else None
+    mark = mark_of(sheet.header or [], places)
     if mark is None:
         return found
     marked = found.rating == mark
@@ -96,3 +95,9 @@ def _without_marks(sheet: Sheet, places: dict[str, int], found: Triples, say: Sa
     say(f"{sheet.name}: {int(marked.sum()):,} rows with a rating of {mark:g} are left out: there it says that nothing "
         f"was rated (to keep them, give --columns)")
     return found.take(np.flatnonzero(~marked))
+
+
+def mark_of(header: Sequence[str], places: Mapping[str, int]) -> float | None:
+    """The rating that may say that nothing was rated."""
+    named = {role: simple(header[place]) for role, place in places.items()}
+    return -1.0 if named["item"] == "animeid" else 0.0 if named["rating"] == "bookrating" else None

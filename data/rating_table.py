@@ -127,19 +127,28 @@ def index_first(table: pa.Table) -> pa.Table:
         ["" if re.fullmatch(r"__index_level_\d+__", name) else name for name in index] + others)
 
 
+def files_of(folder: Path) -> list[Path]:
+    """The Parquet files of a folder and below, in the order of their names."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".parquet", ".pq", ".parq") and p.is_file()
+                  and not any(part.startswith((".", "_")) for part in p.relative_to(folder).parts))
+
+
+def check_alike(headers: Sequence[tuple[str, list[str]]]) -> None:
+    """Errors: InputError where files, by name, have other columns than the first."""
+    for name, columns in headers:
+        if columns != headers[0][1]:
+            raise InputError(f"{name} and {headers[0][0]} of one folder have different columns; give one of them, or "
+                             f"write them alike")
+
+
 def from_folder(folder: Path) -> TableSheet:
-    """All Parquet files of a folder and below, in the order of their names, as one table."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".parquet", ".pq", ".parq") and p.is_file()
-                   and not any(part.startswith((".", "_")) for part in p.relative_to(folder).parts))
+    """All Parquet files of a folder as one table."""
+    paths = files_of(folder)
     if not paths:
         raise InputError(f"'{plain(folder, FILE)}' is a folder without Parquet files; give a file, or a folder of "
                          f"those")
     sheets = [from_parquet(plain(p.name, FILE), p.read_bytes()) for p in paths]
-    first = sheets[0].table
-    for sheet in sheets:
-        if sheet.table.column_names != first.column_names:
-            raise InputError(f"{sheet.name} and {sheets[0].name} of one folder have different columns; give one of "
-                             f"them, or write them alike")
+    check_alike([(sheet.name, sheet.table.column_names) for sheet in sheets])
     starts = np.cumsum([0, *(len(s.table) for s in sheets)]).tolist()
     try:
         table = pa.concat_tables([s.table for s in sheets], promote_options="permissive")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from data import rating_folder
 from data.jester import download_jester, looks_like_jester, parse_scale, to_stars
 from data.jester_like import jester_like
 from data.rating_files import Reading, read_ratings
@@ -21,7 +22,7 @@ NAMES = ("jester-like", "jester")
 
 def load_ratings(
     source: str | Path, seed: int = 0, scale: str = "auto", say: Callable[[str], None] = print, *,
-    columns: str | None = None, duplicates: str = "refuse",
+    columns: str | None = None, duplicates: str = "refuse", apart: bool = False,
 ) -> Ratings:
     """The ratings called `source`: 'jester-like' (made from `seed`), 'jester' (downloaded), or a file.
 
@@ -32,18 +33,19 @@ def load_ratings(
         LOW,HIGH    they stay as they are, and one below LOW or above HIGH is refused
 
     `columns` ("user=reviewer,item=asin,rating=overall") says which those of a file are, where their names do not;
-    `duplicates` whether a pair that is rated twice is refused, or counts by its last rating or by the mean.
+    `duplicates` whether a pair that is rated twice is refused, or counts by its last rating or by the mean; `apart`
+    whether each of several ranks reads only its own part of a folder, where it can (`data.rating_folder`).
     """
     known = {"auto": None, "keep": None, "jester": JESTER_SCALE}
     limits = known[scale] if scale in known else parse_scale(scale)
-    ratings = fetch(str(source), seed, limits, Reading(columns, duplicates, say))
+    ratings = fetch(str(source), seed, limits, Reading(columns, duplicates, say, apart))
     if scale == "jester":
         return to_stars(ratings)
     if scale == "auto" and looks_like_jester(ratings):
         say(f"{source}: the ratings from -10 to 10 are mapped to 1 to 5 stars by ceil((x + 10) / 4)")
         return to_stars(ratings)
     if scale == "auto" and ratings.scale is None:
-        low, high = float(ratings.rating.min()), float(ratings.rating.max())
+        low, high = ratings.range
         say(f"{Path(source).name}: the ratings run from {low:.10g} to {high:.10g}; if that is their scale, --scale "
             f"{low:.10g},{high:.10g} says so, and ends predicted intervals there")
     return ratings
@@ -60,4 +62,6 @@ def fetch(source: str, seed: int, limits: tuple[float, float] | None, how: Readi
     path = Path(source)
     if not path.exists() and not path.suffix and path.name == source:
         raise unknown("ratings", source, NAMES)
+    if rating_folder.divisible(path, how):
+        return rating_folder.read_own(path, limits, how)
     return read_ratings(path, limits, how)

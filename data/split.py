@@ -28,34 +28,64 @@ class Split:
     @property
     def unseen_users(self) -> int:
         """How many users with ratings in `test` have none in `train`: they are predicted from the prior."""
-        return unseen(self.train.user, self.test.user, self.train.num_users)
+        return unseen(self, "user")
 
     @property
     def unseen_items(self) -> int:
-        return unseen(self.train.item, self.test.item, self.train.num_items)
+        return unseen(self, "item")
 
 
-def unseen(train: torch.Tensor, test: torch.Tensor, count: int) -> int:
-    seen = torch.bincount(train, minlength=count) > 0
-    return int(((torch.bincount(test, minlength=count) > 0) & ~seen).sum())
+def unseen(parts: Split, side: str) -> int:
+    count = getattr(parts.train, f"num_{side}s")
+    train, test = (torch.bincount(getattr(ratings, side), minlength=count) for ratings in (parts.train, parts.test))
+    return int(((test > 0) & (parts.train.part.sum(train) == 0)).sum())
 
 
 def split(ratings: Ratings, fractions: Sequence[float] = REFERENCE, *, rng: torch.Generator) -> Split:
     """Every rating falls at random into train, validation or test, whose sizes are the rounded `fractions`.
 
-    Within each set the ratings keep the order of `ratings`. O(N).
+    Within each set the ratings keep the order of `ratings`. Of a folder it is a hash of user, item and rating that is
+    random, so that the ranks that have read it (`Ratings.scattered`) agree, however many they are; the training set
+    stays with them. O(N).
     """
     fractions = check_fractions(fractions)
-    N = len(ratings)
+    N = ratings.total
     num_validation, num_test = round(fractions[1] * N), round(fractions[2] * N)
     num_train = N - num_validation - num_test
     if num_train < 1:
         raise InputError(f"splitting {N} ratings by {fractions} leaves none to train on")
-    shuffled = torch.randperm(N, generator=rng, device=rng.device).to(ratings.device)
-    part = torch.zeros(N, dtype=torch.int8, device=ratings.device)
-    part[shuffled[num_train:num_train + num_validation]] = 1
-    part[shuffled[num_train + num_validation:]] = 2
-    return Split(*(ratings.take(part == k) for k in range(3)))
+    if ratings.ordered:
+        turn = Turns(ratings, rng)
+        part = turn.first(num_validation + num_test).to(torch.int8) * 2 - turn.first(num_validation).to(torch.int8)
+    else:
+        shuffled = torch.randperm(N, generator=rng, device=rng.device).to(ratings.device)
+        part = torch.zeros(N, dtype=torch.int8, device=ratings.device)
+        part[shuffled[num_train:num_train + num_validation]] = 1
+        part[shuffled[num_train + num_validation:]] = 2
+    train, validation, test = (ratings.take(part == k) for k in range(3))
+    return Split(train.settled(), validation.gathered(), test.gathered())
+
+
+class Turns:
+    """Ratings that wait, on however many ranks, in an order that is random."""
+
+    def __init__(self, ratings: Ratings, rng: torch.Generator) -> None:
+        self.number = ratings.keyed(int(torch.randint(2**62, (), generator=rng, device=rng.device)))
+        self.sum = ratings.part.sum
+
+    def first(self, count: int) -> torch.Tensor:
+        """A mask of the first `count`."""
+        return self.number < self.nth(count)
+
+    def nth(self, k: int) -> int:
+        """The number that k others are below, 16 bits of it at a time."""
+        found = 0
+        for shift in (48, 32, 16, 0):
+            here = self.number[self.number >> shift >> 16 == found] >> shift & 0xFFFF
+            below = self.sum(torch.bincount(here, minlength=2**16)).cumsum(0)
+            digit = int(torch.searchsorted(below, k, right=True))
+            k, found = k - (int(below[digit - 1]) if digit else 0), found << 16 | digit
+        return found
 
 
 def subsample(ratings: Ratings, fraction: float, *, rng: torch.Generator) -> Ratings:
@@ -64,6 +94,8 @@ def subsample(ratings: Ratings, fraction: float, *, rng: torch.Generator) -> Rat
         raise InputError(f"the fraction of ratings to keep must be above 0 and at most 1, not {fraction}")
     if fraction == 1:
         return ratings
+    if ratings.ordered:
+        return ratings.take(Turns(ratings, rng).first(max(1, round(fraction * ratings.total)))).settled()
     keep = torch.randperm(len(ratings), generator=rng, device=rng.device)[:max(1, round(fraction * len(ratings)))]
     return ratings.take(keep.sort().values.to(ratings.device))
 

@@ -25,13 +25,15 @@ from ranks.part import Part, divide
 
 
 def part(method: Method, model: Model, data: Data) -> Part:
-    """This rank's. Errors: InputError for what cannot be divided."""
+    """This rank's; if it has read only its own data, that of these. Errors: InputError for what cannot be divided."""
     if not hasattr(model, "of"):
         raise InputError(f"{method.name} has no users to be divided among ranks: run it without torchrun")
     if not hasattr(method.module, "USERS"):
         raise InputError(f"{method.name} needs all users in one process: run it without torchrun, or take row_gibbs, "
                          f"ladder_gibbs, coordinate_ascent, maximum_likelihood or elbo_by_hand")
     ratings: Any = data
+    if ratings.scattered:
+        return ratings.part
     return divide(torch.bincount(ratings.user, minlength=ratings.num_users).tolist(), group.size(), group.rank())
 
 

@@ -272,8 +272,7 @@ def standardised(model: Factorization, ratings: Ratings) -> Factorization:
 
     With fewer than two different ratings the unit is 1.
     """
-    if not isinstance(model, Ladder) or not model.noise or not len(ratings):
+    if not isinstance(model, Ladder) or not model.noise or not ratings.total:
         return model
-    centre = float(ratings.rating.mean())
-    spread = float((ratings.rating - centre).square().mean().sqrt())
+    centre, spread = ratings.mean, math.sqrt(ratings.variance)
     return replace(model, centre=centre, unit=spread if spread > 1e-12 * abs(centre) else 1.0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,11 @@ from torch import Tensor
 
 from errors import InputError
 from models.model import fingerprint
+from ranks import group
 from ranks.part import WHOLE, Part
 
 Pairs = tuple[Tensor, Tensor]  # (user, item), counted from 0
+GOLDEN = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,7 +30,9 @@ class Ratings:
 
     `scale` is the lowest and highest possible rating; `user_ids[i]` and `item_ids[j]` are the names
     that the source gave to user i and item j. Where users are divided among ranks these are the ratings of `part`, and
-    its users are counted from its first.
+    its users are counted from its first; or, if it was each rank that read its own (`scattered`), as all are.
+    `ordered`: in the order of users and items, so that whatever is said of all is the same bytes however many ranks
+    hold them.
     """
 
     user: Int64[Tensor, "N"]
@@ -37,6 +44,7 @@ class Ratings:
     user_ids: Sequence[Any] | None = None
     item_ids: Sequence[Any] | None = None
     part: Part = WHOLE
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         if not (self.user.shape == self.item.shape == self.rating.shape) or self.rating.ndim != 1:
@@ -62,10 +70,26 @@ class Ratings:
     def device(self) -> torch.device:
         return self.rating.device
 
+    @property
+    def scattered(self) -> bool:
+        """Whether each rank has read its own, and users are counted as all are."""
+        return self.part.divided and self.num_users == self.part.bounds[-1]
+
     @cached_property
     def total(self) -> int:
         """How many there are on all ranks."""
         return self.part.count(len(self))
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Where each rank's begin, of scattered ones among all."""
+        return (0, *accumulate(group.everyone(len(self))))
+
+    def settled(self) -> Ratings:
+        """The same, once all ranks that hold a part of them have said what one alone may ask for later."""
+        if self.scattered:
+            _ = self.total, self.ends, self.fingerprint
+        return self
 
     @property
     def pairs(self) -> Pairs:
@@ -75,7 +99,39 @@ class Ratings:
     @cached_property
     def fingerprint(self) -> str:
         """Of the triples in their order."""
-        return fingerprint((*self.pairs, self.rating))
+        if not self.ordered:
+            return fingerprint((*self.pairs, self.rating))
+        sums = self.part.sum(torch.stack([self.keyed(key).sum() for key in (0, 1)]))
+        return hashlib.sha256(f"{self.total} {sums.tolist()}".encode()).hexdigest()[:12]
+
+    def keyed(self, key: int) -> Int64[Tensor, "N"]:
+        """A number of each rating's own that looks random, from 0 and below 2^63."""
+        pair = (self.user * self.num_items + self.item).cpu().numpy().view(np.uint64)
+        value = self.rating.double().cpu().numpy().view(np.uint64)
+        found = mixed(mixed(pair + np.uint64(GOLDEN * (key + 1) % 2**64)) + value)
+        return torch.from_numpy((found >> np.uint64(1)).view(np.int64))
+
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest rating."""
+        ends = tuple(float(x) for x in self.rating.aminmax()) if len(self) else (math.inf, -math.inf)
+        lows, highs = zip(*(group.everyone(ends) if self.scattered else [ends]), strict=True)
+        return min(lows), max(highs)
+
+    @cached_property
+    def mean(self) -> float:
+        return self._mean(self.rating)
+
+    @cached_property
+    def variance(self) -> float:
+        """About the mean, squared rating units."""
+        return self._mean((self.rating - self.mean).square())
+
+    def _mean(self, x: Tensor) -> float:
+        """Of a number for each rating; of ordered ones by user first, as no two ranks have ratings of one user."""
+        if not self.ordered:
+            return float(x.mean())
+        return float(self.part.sum(torch.bincount(self.user, x, minlength=self.num_users)).sum()) / self.total
 
     @cached_property
     def order(self) -> Int64[Tensor, "N"]:
@@ -100,7 +156,7 @@ class Ratings:
     @property
     def facts(self) -> dict[str, Any]:
         """How many, and which."""
-        return {"ratings": len(self), "fingerprint": self.fingerprint}
+        return {"ratings": self.total, "fingerprint": self.fingerprint}
 
     def check_batch(self, size: int) -> int:
         """`size`. Errors: InputError where a minibatch of these ratings cannot have it."""
@@ -123,7 +179,29 @@ class Ratings:
         """Those by the users of a part, who are counted from its first."""
         first, last = part.users.start, part.users.stop
         here = self.take((self.user >= first) & (self.user < last))
-        return replace(here, user=here.user - first, num_users=last - first, user_ids=None, item_ids=None, part=part)
+        return replace(here, user=here.user - first, num_users=last - first, user_ids=None, item_ids=None, part=part,
+                       ordered=False)
+
+    def in_order(self) -> Ratings:
+        """The same ratings by user, those of one by item.
+
+        >>> Ratings(torch.tensor([1, 0, 0]), torch.tensor([0, 2, 1]), torch.ones(3), 2, 3).in_order().pairs
+        (tensor([0, 0, 1]), tensor([1, 2, 0]))
+        """
+        order = (self.user * self.num_items + self.item).argsort(stable=True)
+        return replace(self.take(order), ordered=True)
+
+    def every(self, step: int) -> Ratings:
+        """One in so many of all, wherever these are."""
+        first = -self.ends[self.part.rank] % step if self.scattered else 0
+        return self if step == 1 else self.take(torch.arange(first, len(self), step, device=self.device)).settled()
+
+    def gathered(self) -> Ratings:
+        """Those of all ranks, on each of them."""
+        if not self.scattered:
+            return self
+        user, item, rating = (torch.cat(group.everyone(x)) for x in (*self.pairs, self.rating))
+        return replace(self, user=user, item=item, rating=rating, part=WHOLE)
 
     def to(self, device: torch.device | str) -> Ratings:
         return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))
@@ -138,3 +216,10 @@ def label_array(ids: Sequence[Any]) -> np.ndarray:
     if any(isinstance(i, str) for i in ids):
         return np.array(ids, dtype=object)
     return np.array(ids, dtype=np.uint64 if len(ids) and max(ids) >= 2**63 else None)  # else NumPy makes it a float
+
+
+def mixed(x: np.ndarray) -> np.ndarray:
+    """splitmix64's finaliser of uint64 (Steele, Lea and Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

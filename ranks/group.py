@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,18 @@ def everyone(value: Any) -> list[Any]:
     found = [None] * size()
     with together():
         dist.all_gather_object(found, value)
+    return found
+
+
+def exchange(rows: Tensor, counts: Sequence[int]) -> Tensor:
+    """What every rank has for this one, in the order of the ranks; of these rows the first counts[0] are for rank 0,
+    the next counts[1] for rank 1, and so on."""
+    import torch.distributed as dist
+
+    mine = [each[rank()] for each in everyone(list(counts))]
+    found = rows.new_empty((sum(mine), *rows.shape[1:]))
+    with together():
+        dist.all_to_all_single(found, rows.contiguous(), mine, list(counts))
     return found
 
 

@@ -40,7 +40,7 @@ def run(request: Request) -> int:
         model(request, parts, max(ranks))  # a rank that is too large is said now
     with begun(request, console) as this:
         console.print(f"[bold]Problem 2[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
-                      f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} to validate, "
+                      f"{parts.train.total:,} ratings to train on, {len(parts.validation):,} to validate, "
                       f"{len(parts.test):,} to test -> {escape(str(this.folder))}", soft_wrap=True)
         this.say(*scales(model(request, parts, request.rank), parts.train))
         with running(this.folder, console) as runner:

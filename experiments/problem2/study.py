@@ -24,7 +24,7 @@ class Study:
     @property
     def num_ratings(self) -> int:
         """Those trained on."""
-        return len(self.parts.train)
+        return self.parts.train.total
 
     @property
     def best(self) -> Result:

@@ -57,8 +57,8 @@ def run(request: Request) -> int:
         trial(each)
     with begun(request, console) as this:
         console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
-                      f"{len(parts.train):,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} to "
-                      f"validate and test -> {escape(str(this.folder))}", soft_wrap=True)
+                      f"{parts.train.total:,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} "
+                      f"to validate and test -> {escape(str(this.folder))}", soft_wrap=True)
         this.say(*scales(fitted(model, parts.train), parts.train))
         small = subsample(parts.train, SHARE, rng=generator(request.seed, "share"))
         with running(this.folder, console) as runner:

@@ -51,7 +51,7 @@ def show(this: Run, study: Study) -> list[RatingsEntry]:
 def scores(this: Run, study: Study) -> list[ChainEntry]:
     """The table of the methods at --rank, and what should be doubted of it."""
     test = study.parts.test.rating.cpu().numpy()
-    N = len(study.parts.train)
+    N = study.parts.train.total
     entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
     this.story.part(f"{N:,} ratings, K = {study.rank}")
     methods(this, entries, study.rank)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from rich.console import Console
@@ -23,9 +23,10 @@ def load(request: Request, console: Console) -> Split:
     if request.test_ratings:
         parts = _given(request, request.test_ratings, say)
     else:
+        shares = parse_fractions(request.split or SHARES)
         ratings = load_ratings(request.ratings, seed, request.scale, say, columns=request.columns,
-                               duplicates=request.duplicates)
-        parts = split(ratings, parse_fractions(request.split or SHARES), rng=generator(seed, "split"))
+                               duplicates=request.duplicates, apart=apart(request, shares))
+        parts = split(ratings, shares, rng=generator(seed, "split"))
     if request.subsample != 1:
         train = subsample(parts.train, request.subsample, rng=generator(seed, "subsample"))
         parts = Split(train, parts.validation, parts.test)
@@ -35,6 +36,13 @@ def load(request: Request, console: Console) -> Split:
                 say(f"{count:,} {what}{'s' * (count > 1)} of the test set never occur{'s' * (count == 1)} in the "
                     f"training set: predicted from the prior")
     return on_device(parts, request.place)
+
+
+def apart(request: Request, shares: Sequence[float]) -> bool:
+    """Whether nothing that is asked for needs all training ratings in one process: no report, no list for a user, no
+    features of them; and predictions are kept of a test set."""
+    needy = {"features", "ordinal"} & set(getattr(request, "model", "").split("+"))
+    return request.bare and request.recommend is None and shares[2] > 0 and not needy
 
 
 def _given(request: Request, test: str, say: Callable[[str], None]) -> Split:
@@ -50,4 +58,4 @@ def _given(request: Request, test: str, say: Callable[[str], None]) -> Split:
 
 
 def on_device(parts: Split, device: torch.device) -> Split:
-    return Split(parts.train.to(device), parts.validation.to(device), parts.test.to(device))
+    return Split(parts.train.to(device).settled(), parts.validation.to(device), parts.test.to(device))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from data.ratings import Split
@@ -44,16 +43,17 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     """
     if clip and parts.train.scale is None:
         raise InputError("--clip needs the ends of the scale, and these ratings do not say them: give --scale LOW,HIGH")
-    kept = parts.test if len(parts.test) else parts.train
+    kept = parts.test if len(parts.test) else parts.train.gathered()
     model = replace(fitted(model, parts.train), pairs=kept.pairs)
     record = Recorded(model, (kept.user[:KEPT], kept.item[:KEPT]), shared(model), joint)
     sets = {"validation": parts.validation, "test": parts.test}
     if train_every is not None:
-        few = torch.arange(0, len(parts.train), train_every, device=parts.train.device)
-        sets = {"train": parts.train.take(few) if train_every > 1 else parts.train} | sets
+        sets = {"train": parts.train.every(train_every)} | sets
     observer = scorer(model, sets, fit.method.family, samples=samples, ask=ask,
                       clip=parts.train.scale if clip else None)
     keeper = Holding(model, parts.train, parts.test) if predicts else None
+    if keeper and parts.train.scattered:
+        keeper.settle()
     return Task(fit.method, model, parts.train, plan, fit.options, place, label, observer, record, keeper)
 
 

@@ -37,16 +37,15 @@ def doubts(result: Result, test: np.ndarray) -> list[str]:
 def scales(model: Factorization, train: Ratings) -> list[str]:
     """How variances that are given, in squared rating units, fit the ratings; nothing for stars from 1 to 5, on which
     the reference's are meant, nor where the noise is learned."""
-    if {"sigma2", "cutpoints"} & model.sites.keys() or not len(train):
+    if {"sigma2", "cutpoints"} & model.sites.keys() or not train.total:
         return []
-    low, high = float(train.rating.min()), float(train.rating.max())
+    low, high = train.range
     default = (model.noise_variance, model.prior_variance) == (Factorization.noise_variance,
                                                                Factorization.prior_variance)
     if default and low >= 1 and high <= 5:
         return []
-    variance, mean = float(train.rating.var(correction=0)), float(train.rating.mean())
     said = f"The noise variance {model.noise_variance:g} is in squared rating units: the training ratings vary by " \
-           f"{variance:.3g} about their mean, {mean:.4g}"
+           f"{train.variance:.3g} about their mean, {train.mean:.4g}"
     if "precision_U" in model.sites:
         return [said + ". --model noise learns it, in any units."]
     sd = (model.rank * model.prior_variance**2 + model.noise_variance) ** 0.5

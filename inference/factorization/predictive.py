@@ -135,7 +135,8 @@ class Predictive:
         def own(x: Tensor, ratings: Ratings) -> Tensor:
             return x[(ratings.user >= part.users.start) & (ratings.user < part.users.stop)]
 
-        total = {name: own(x, self.sorted[name]) for name, x in memory.total.items()}
+        total = {name: x[slice(*ends(self.sorted[name], part)[part.rank : part.rank + 2])]
+                 for name, x in memory.total.items()}
         return replace(memory, total=total, moments={
             name: Moments(*(own(x, self.detailed[name]) for x in vars(sums).values()))
             for name, sums in memory.moments.items()})
@@ -143,8 +144,7 @@ class Predictive:
     def whole(self, memory: Memory, part: Part) -> Memory:
         """Of the memories of all parts that of all pairs, on the first rank."""
         def gathered(x: Tensor, ratings: Ratings) -> Tensor:
-            ends = torch.searchsorted(ratings.user.cpu().sort().values, torch.tensor(part.bounds))
-            return group.to_first(x, tuple(ends.tolist()))
+            return group.to_first(x, ends(ratings, part))
 
         def placed(x: Tensor, ratings: Ratings) -> Tensor:
             whose = torch.bucketize(ratings.user, torch.tensor(part.bounds[1:], device=ratings.device), right=True)
@@ -267,6 +267,13 @@ class Predictive:
 
     def _clipped(self, mean: Tensor) -> Tensor:
         return mean if self.clip is None else mean.clamp(*self.clip)
+
+
+def ends(ratings: Ratings, part: Part) -> tuple[int, ...]:
+    """Where each rank's begin in the order of users."""
+    if ratings.scattered:
+        return ratings.ends
+    return tuple(torch.searchsorted(ratings.by_user.user.cpu(), torch.tensor(part.bounds)).tolist())
 
 
 def arrays(ratings: Ratings) -> Arrays:

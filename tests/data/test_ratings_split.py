@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from data.ratings import Ratings, parse_fractions, read_split, split, subsample
+from data.split import Turns
 from errors import InputError
 
 
@@ -105,3 +106,24 @@ def test_a_pair_in_both_files_is_refused(tmp_path):
         read_split(tmp_path / "u1.base", tmp_path / "u1.test")
     with pytest.raises(InputError, match=r"u1\.base, line 1: the rating 5 is off the scale 1 to 4"):
         read_split(tmp_path / "u1.base", tmp_path / "u1.test", scale=(1, 4))
+
+
+def test_of_a_folder_a_hash_decides_whatever_the_order_in_which_ratings_came():
+    ratings, shuffled = some(1_003), torch.randperm(1_003, generator=seeded(3))
+    one, other = ratings.in_order(), ratings.take(shuffled).in_order()
+    assert one.fingerprint == other.fingerprint != one.take(torch.arange(1, 1_003)).fingerprint
+    parts, again = (split(each, (0.8, 0.15, 0.05), rng=seeded()) for each in (one, other))
+    given = (parts.train, parts.validation, parts.test)
+    assert [len(part) for part in given] == [803, 150, 50]
+    assert torch.cat([part.rating for part in given]).sort().values.tolist() == ratings.rating.tolist()
+    for part, same in zip(given, (again.train, again.validation, again.test), strict=True):
+        assert torch.equal(part.rating, same.rating) and bool(((part.user * 200 + part.item).diff() > 0).all())
+    assert not torch.equal(parts.test.rating, split(one, (0.8, 0.15, 0.05), rng=seeded(1)).test.rating)
+    turns = Turns(one, seeded())
+    assert [turns.nth(k) for k in range(1_003)] == turns.number.sort().values.tolist()
+    assert len(subsample(one, 0.3, rng=seeded())) == 301
+
+
+def test_means_by_user_are_means():
+    ratings = some(1_003)
+    assert math.isclose(ratings.in_order().mean, 501) and math.isclose(ratings.in_order().variance, (1_003**2 - 1) / 12)

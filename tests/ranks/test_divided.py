@@ -12,10 +12,11 @@ import signal
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from data.ratings import split
+from data.ratings import load_ratings, split
 from errors import InputError, Interrupted
 from experiments.ratings.tasks import task
 from inference.drive import drive
@@ -38,6 +39,8 @@ USERS, ITEMS = 61, 23
 LADDER, ASCENT = "ladder_gibbs noise+hierarchical+biases", "coordinate_ascent:engine=torch biases"
 FEW = (LADDER, ASCENT, "ladder_gibbs noise+noise-per-user", "row_gibbs plain", "coordinate_ascent:covariance=row plain",
        "maximum_likelihood biases", "elbo_by_hand biases")
+FOLDER = "read from a folder"
+SAVED = (LADDER, ASCENT, FOLDER)
 MORE = (LADDER, ASCENT, "row_gibbs:engine=torch plain", "coordinate_ascent plain", "maximum_likelihood:map=yes plain",
         "maximum_likelihood:engine=torch biases", "elbo_by_hand:recipe=reference plain")
 
@@ -46,14 +49,33 @@ def tasks(cases):
     """The fits; those by stochastic gradients in one batch of all ratings, as ranks draw batches of their own."""
     stochastic.batches = lambda rng, data, batch_size: (torch.arange(len(data)),)
     _, data = some_ratings(USERS, ITEMS, 1300, rank=3)
-    parts = split(dataclasses.replace(data, scale=(-30.0, 30.0)), (0.8, 0.1, 0.1), rng=torch.Generator().manual_seed(1))
-    found = {}
-    for case in cases:
-        spec, name = case.split()
-        plan = Plan(6, 1, 2, draws=5) if "gibbs" in spec else Plan(6, draws=5)
-        found[case] = task(options.parse("factorization", spec), named(name, USERS, ITEMS, 3), parts, plan,
-                           predicts=True, joint=True, samples=3)
-    return found
+    return {case: fit(case, dataclasses.replace(data, scale=(-30.0, 30.0))) for case in cases}
+
+
+def fit(case, data):
+    parts = split(data, (0.8, 0.1, 0.1), rng=torch.Generator().manual_seed(1))
+    spec, name = case.split()
+    plan = Plan(6, 1, 2, draws=5) if "gibbs" in spec else Plan(6, draws=5)
+    return task(options.parse("factorization", spec), named(name, data.num_users, data.num_items, 3), parts, plan,
+                predicts=True, joint=True, samples=3)
+
+
+def write(folder):
+    """The ratings as Parquet files, in disorder; all users but one are numbers, and the one is in the last file."""
+    _, data = some_ratings(USERS, ITEMS, 1300, rank=3)
+    table = pd.DataFrame({"user": data.user, "item": data.item * 3, "rating": data.rating.round(decimals=1)})
+    table = table.sample(frac=1, random_state=0).sort_values("user", key=lambda user: user == 7, kind="stable")
+    table["user"] = table["user"].astype(str).replace("7", "u7")
+    for k, rows in enumerate(range(0, 1300, 260)):
+        table[rows : rows + 260].to_parquet(folder / f"part-{k}.parquet", index=False)
+    table[1295:].to_parquet(folder.parent / "twice" / "part-9.parquet", index=False)
+    for k in range(5):
+        (folder.parent / "twice" / f"part-{k}.parquet").write_bytes((folder / f"part-{k}.parquet").read_bytes())
+
+
+def from_folder(path):
+    """The ratings, of which each of several ranks reads its own."""
+    return load_ratings(path, scale="-40,40", say=lambda line: None, apart=True)
 
 
 def fitted(task, **more):
@@ -76,26 +98,33 @@ def stopped(task, path):
 def work(folder, cases):
     """On the first rank all fits, and two that go on with what one process saved; on every rank what is refused."""
     watch.SILENT, watch.BEAT = 1.0, 0.2
-    every = tasks(cases)
+    every, apart = tasks(cases), from_folder(folder / "parquet")
+    assert apart.scattered and len(apart) < 1300
+    every[FOLDER] = fit(LADDER, apart)
     found = {case: fitted(each) for case, each in every.items()}
-    for case in (LADDER, ASCENT):
+    for case in SAVED:
         mine = folder / f"{case}.{group.size()}"
         if group.rank() == 0:
             mine.write_bytes((folder / f"{case}.one").read_bytes())
         found[f"{case}, resumed"] = fitted(every[case], save_to=mine)
-    stopped(every[LADDER], folder / f"stopped.{group.size()}")
-    return (found if group.rank() == 0 else None), refused(every[LADDER]), bereft()
+    for case in (LADDER, FOLDER):
+        stopped(every[case], folder / f"stopped {case}.{group.size()}")
+    told = apart.user_ids, apart.item_ids, every[FOLDER].identity
+    return (found if group.rank() == 0 else None), refused(every[LADDER], folder), told, bereft()
 
 
-def refused(base):
-    """What is said of a method that has to have all users, of a model likewise, and of ranks with different data."""
+def refused(base, folder):
+    """What is said of a method that has to have all users, of a model likewise, of ranks with different data, and of a
+    rating that another file repeats."""
     other, said = base.data.take(torch.arange(len(base.data) - group.rank())), []
     for change in ({"method": options.parse("factorization", "random_walk").method},
                    {"model": fitted_to(named("hierarchical+features", USERS, ITEMS, 2), base.data)}, {"data": other}):
         with pytest.raises(InputError) as error:
             fitted(dataclasses.replace(base, **change))
         said.append(str(error.value))
-    return said
+    with pytest.raises(InputError) as error:
+        from_folder(folder / "twice")
+    return [*said, str(error.value)]
 
 
 def bereft():
@@ -113,10 +142,14 @@ def bereft():
 def one(tmp_path_factory):
     """The fits of one process, and a folder with what it saved of two of them half way."""
     folder, kept = tmp_path_factory.mktemp("ranks"), stochastic.batches
+    for name in ("parquet", "twice"):
+        (folder / name).mkdir()
+    write(folder / "parquet")
     try:
         every = tasks(FEW)
+        every[FOLDER] = fit(LADDER, from_folder(folder / "parquet"))
         found = {case: fitted(each) for case, each in every.items()}
-        for case in (LADDER, ASCENT):
+        for case in SAVED:
             stopped(every[case], folder / f"{case}.one")
             found[f"{case}, resumed"] = found[case]
         yield folder, every, found
@@ -138,27 +171,36 @@ def same(found, judge):
 
 def test_a_fit_over_three_ranks_is_that_of_one_and_goes_on_with_what_one_saved(one, three):
     found = three[0][0]
-    assert len(found) == len(FEW) + 2
+    assert len(found) == len(FEW) + 1 + len(SAVED)
     for case, arrays in found.items():
         same(arrays, one[2][case])
 
 
 def test_one_process_goes_on_with_what_three_ranks_saved(one, three):
     folder, every, found = one
-    same(fitted(every[LADDER], save_to=folder / "stopped.3"), found[LADDER])
+    for case in (LADDER, FOLDER):
+        same(fitted(every[case], save_to=folder / f"stopped {case}.3"), found[case])
+
+
+def test_ranks_that_read_their_own_part_of_a_folder_agree_on_ids_and_on_what_it_is(one, three):
+    task = one[1][FOLDER]
+    assert three[0][2] == (task.data.user_ids, task.data.item_ids, task.identity)
+    assert "u7" in task.data.user_ids and task.data.user_ids[1] == "1"  # text, as one of them is
+    assert three[1][2][2] == task.identity
 
 
 def test_what_is_not_divided_is_refused_alike_on_every_rank(three):
-    method, model, data = three[0][1]
+    method, model, data, twice = three[0][1]
     assert method.startswith("random_walk needs all users in one process: run it without torchrun")
     assert model.startswith("ladder_gibbs does not divide a model with ridge_U, weights_U")
     assert data.startswith("rank 1 differs from rank 0 in the data 'train'")
+    assert twice.startswith("twice: user u7 rates item") and "5 rating(s) repeat a pair" in twice
     assert three[1][1] == three[0][1]
 
 
 def test_a_rank_that_is_killed_is_named_by_the_others(three):
     assert three[2] is None
-    for said, seconds in (three[0][2], three[1][2]):
+    for said, seconds in (three[0][3], three[1][3]):
         assert said.startswith("rank 2 cannot be reached any more, and the run ends") and seconds < 10
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 MODULES = ("experiments.ratings.tasks", "inference.drive", "torch.distributed")
 
 
-def on_ranks(worlds, work, folder: Path, *arguments, patience: float = 60.0):
+def on_ranks(worlds, work, folder: Path, *arguments, patience: float = 300.0):
     """For each number of ranks in `worlds` what `work(*arguments)` returns on each; all worlds at once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*MODULES, work.__module__])

@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from models.factorization import Factorization
 from models.features import KNOWN
 from models.ordinal import Ordinal, log_probability
 from models.ratings import Ratings, label_array
+from ranks import group
 
 OBSERVED = 1000
 MOST_LEVELS = 21  # distinct ratings that are stars
@@ -34,10 +37,17 @@ class Holding:
     train: Ratings
     test: Ratings
 
-    @property
+    @cached_property
     def observed(self) -> Ratings:
-        step = max(1, -(-len(self.train) // OBSERVED))
-        return self.train.take(torch.arange(0, len(self.train), step, device=self.train.device))
+        return self.train.every(max(1, -(-self.train.total // OBSERVED))).gathered()
+
+    @cached_property
+    def constant(self) -> dict[str, np.ndarray]:
+        return constants(self.train.to("cpu"), self.test.to("cpu"))
+
+    def settle(self) -> None:
+        """What all ranks have to say of ratings that they hold together, now that all are here."""
+        _ = self.observed, self.constant
 
     @property
     def coords(self) -> dict[str, tuple[str, np.ndarray]]:
@@ -52,7 +62,7 @@ class Holding:
 
     def groups(self, rng: torch.Generator, latents: Latents) -> Groups:
         observed = self.observed.to("cpu")
-        more = {"constant_data": constants(self.train.to("cpu"), self.test.to("cpu")) | known(self.model)}
+        more = {"constant_data": self.constant | known(self.model)}
         if isinstance(self.model, Ordinal):
             return {**of_levels(rng, self.model, latents, observed), **more}
         mean, variance = predictions(self.model, latents, observed)
@@ -100,21 +110,35 @@ def predictions(model: Factorization, latents: Latents, at: Ratings) -> tuple[Te
 
 def constants(train: Ratings, test: Ratings) -> dict[str, np.ndarray]:
     """Of the training ratings, and the test set by the numbers of its users and items."""
-    rating, order = train.rating.numpy(), np.lexsort((train.item.numpy(), train.user.numpy()))
-    found = {"rated_item": smallest(train.item.numpy()[order], train.num_items),
-             "rating_mean": rating.mean(), "rating_variance": rating.var(),
+    rated = train.item.numpy()
+    if not train.ordered:
+        rated = rated[np.lexsort((rated, train.user.numpy()))]
+    rated = smallest(rated, train.num_items)
+    if train.scattered:
+        rated = group.to_first(torch.from_numpy(rated), train.ends).numpy()
+    found = {"rated_item": rated, "rating_mean": np.array(train.mean), "rating_variance": np.array(train.variance),
              "bounded": np.array(train.scale is not None)}
     for side, index, count in (("user", train.user, train.num_users), ("item", train.item, train.num_items)):
-        number = np.bincount(index.numpy(), minlength=count)
-        total = np.bincount(index.numpy(), rating, minlength=count)
-        mean = np.where(number, total / np.maximum(number, 1), rating.mean())
+        number = train.part.sum(torch.bincount(index, minlength=count)).numpy()
+        total = train.part.sum(torch.bincount(index, train.rating, minlength=count)).numpy()
+        mean = np.where(number, total / np.maximum(number, 1), train.mean)
         found |= {f"{side}_count": number, f"{side}_mean": mean}
-    levels, counts = np.unique(rating, return_counts=True)
-    found["range"] = np.array(train.scale or (levels[0], levels[-1]), dtype=np.float64)
-    if len(levels) <= MOST_LEVELS:
-        found |= {"level": levels, "level_count": counts}
+    found["range"] = np.array(train.scale or train.range, dtype=np.float64)
+    if levels := levels_of(train):
+        found |= {"level": np.array(list(levels)), "level_count": np.array(list(levels.values()))}
     return found | {"test_of_user": smallest(test.user.numpy(), test.num_users),
                     "test_of_item": smallest(test.item.numpy(), test.num_items), "test_rating": test.rating.numpy()}
+
+
+def levels_of(train: Ratings) -> dict[float, int]:
+    """How often each rating occurs; nothing where there are too many."""
+    own = dict(zip(*(x.tolist() for x in train.rating.unique(return_counts=True)), strict=True))
+    found: Counter[float] = Counter()
+    for each in group.everyone(own if len(own) <= MOST_LEVELS else None) if train.scattered else [own]:
+        if each is None:
+            return {}
+        found.update(each)
+    return dict(sorted(found.items())) if len(found) <= MOST_LEVELS else {}
 
 
 def smallest(index: np.ndarray, count: int) -> np.ndarray:
