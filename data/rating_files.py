@@ -17,9 +17,10 @@ from data import rating_layout
 from data.rating_encoding import decoded
 from data.rating_kinds import check_text, unpacked
 from data.rating_pairs import Scale, to_ratings
-from data.rating_sheet import FILE, Sheet, Triples, plain
+from data.rating_sheet import FILE, Sheet, plain
 from data.rating_table import from_folder, from_matrix_market, from_parquet
 from data.rating_text import cut
+from data.rating_triples import Triples
 from errors import InputError
 from models.ratings import Ratings
 
@@ -33,12 +34,14 @@ class Reading:
     columns       which are the user, the item and the rating, in words, as --columns takes them; None: by their names
     duplicates    of a pair that is rated twice: refuse, last (by time where there is one), or mean
     apart         each of several ranks reads only its own part, where it can (`rating_folder`)
+    times         whether the times of the ratings are kept, where there are any
     """
 
     columns: str | None = None
     duplicates: str = "refuse"
     say: Callable[[str], None] = lambda line: None
     apart: bool = False
+    times: bool = False
 
 
 AS_IT_IS = Reading()
@@ -47,7 +50,7 @@ AS_IT_IS = Reading()
 def read_ratings(path: str | Path, scale: Scale | None = None, how: Reading = AS_IT_IS) -> Ratings:
     """The ratings in a file; `scale` is the lowest and highest possible one, if known: others are refused.
     Those of a folder are in the order of users and items."""
-    found = to_ratings([read_triples(path, how)], scale, how.duplicates, how.say)[0]
+    found = to_ratings([read_triples(path, how)], scale, how.duplicates, how.say, how.times)[0]
     return found.in_order() if Path(path).is_dir() else found
 
 

@@ -19,8 +19,9 @@ from data.rating_columns import by_name
 from data.rating_files import FEW, Reading, once, read_sheet
 from data.rating_labels import labelled
 from data.rating_pairs import Scale, check_values
-from data.rating_sheet import FILE, Triples, Words, plain
+from data.rating_sheet import FILE, Words, plain
 from data.rating_table import check_alike, files_of
+from data.rating_triples import Triples
 from errors import InputError
 from models.ratings import Ratings
 from ranks import group
@@ -29,7 +30,7 @@ from ranks.part import Part, divide
 
 def divisible(folder: Path, how: Reading) -> bool:
     """Whether ranks can read their own: enough files, each with a rating a row, of which none depends on others."""
-    if not how.apart or group.size() == 1 or not folder.is_dir() or how.duplicates != "refuse":
+    if not how.apart or group.size() == 1 or not folder.is_dir() or how.duplicates != "refuse" or how.times:
         return False
     paths = files_of(folder)
     if len(paths) < group.size():

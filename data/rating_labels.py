@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.rating_sheet import NOT_RATED, Triples, Words, number, shown
+from data.rating_sheet import NOT_RATED, Words, number, shown
+from data.rating_triples import Triples
 from errors import InputError
 
 WHOLE = r"^(0|-?[1-9][0-9]*)$"

@@ -12,8 +12,10 @@ import numpy as np
 from data import rating_columns
 from data.rating_columns import HINT, called, simple
 from data.rating_matrix import is_matrix, wide
-from data.rating_sheet import Sheet, Triples, Words, listed, number, numbers
+from data.rating_sheet import Sheet, Words, listed, numbers
 from data.rating_text import EXPECTED
+from data.rating_time import Times
+from data.rating_triples import Triples
 from errors import InputError
 
 Say = Callable[[str], None]
@@ -49,7 +51,7 @@ def long(sheet: Sheet, places: dict[str, int], say: Say, certain: bool) -> Tripl
         if empty.any():
             raise InputError(f"{sheet.where(int(np.argmax(empty)))} has no rating in "
                              f"{called(sheet, places['rating'])}")
-    time = (lambda: _time(sheet.columns([places["time"]])[0])) if "time" in places else None
+    time = _times(sheet, places["time"]) if "time" in places else None
     taken = rating_columns.said(sheet, places)
     found = Triples(sheet.name, columns["user"], columns["item"], rating, sheet.where, time, None, taken, certain)
     if not certain:
@@ -65,14 +67,8 @@ def _blank(words: Words) -> np.ndarray:
     return np.array([w == "" for w in words.words.to_pylist()], dtype=bool)[words.codes]
 
 
-def _time(words: Words) -> np.ndarray:
-    """Numbers as they are, other words (dates from the year on) by their order."""
-    written = words.words.to_pylist()
-    values = [number(w) for w in written]
-    if any(v is None for v in values):
-        place = {w: float(k) for k, w in enumerate(sorted(written))}
-        values = [place[w] for w in written]
-    return np.array(values, dtype=np.float64)[words.codes]
+def _times(sheet: Sheet, place: int) -> Times:
+    return Times(lambda: sheet.columns([place])[0], sheet.where, called(sheet, place))
 
 
 def _is_one_thing(sheet: Sheet, found: Triples) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from data.rating_columns import NAMES, called, simple
-from data.rating_sheet import NOT_RATED, Sheet, Triples, Words, number, numbers, plain
+from data.rating_sheet import NOT_RATED, Sheet, Words, number, numbers, plain
+from data.rating_triples import Triples
 from errors import InputError
 
 MISSING = 99.0  # marks "not rated", where no rating comes near it

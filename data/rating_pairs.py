@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from data.rating_labels import labelled
-from data.rating_sheet import Triples, plain
+from data.rating_sheet import plain
+from data.rating_time import said
+from data.rating_triples import Triples
 from errors import InputError, unknown
 from models.ratings import Ratings
 
@@ -19,11 +21,11 @@ DUPLICATES = ("refuse", "last", "mean")
 
 
 def to_ratings(parts: Sequence[Triples], scale: Scale | None = None, duplicates: str = "refuse",
-               say: Callable[[str], None] = lambda line: None) -> list[Ratings]:
+               say: Callable[[str], None] = lambda line: None, times: bool = False) -> list[Ratings]:
     """`Ratings` of every part, over the users and items of all of them together.
 
     Refuses ratings that are not finite or off the scale, and a pair that is rated twice, unless `duplicates` says to
-    take the last or the mean; never one in two parts.
+    take the last or the mean; never one in two parts. Their `times` are read where that is asked for and there are any.
     """
     if duplicates not in DUPLICATES:
         raise unknown("--duplicates", duplicates, DUPLICATES)
@@ -44,12 +46,21 @@ def to_ratings(parts: Sequence[Triples], scale: Scale | None = None, duplicates:
                  for part, (rows, rating) in zip(parts, kept, strict=True)]
         users, items = ([each[rows] for each, (rows, _) in zip(of, kept, strict=True)] for of in (users, items))
     check_pairs(parts, users, items, len(item_ids))
-    ratings = [part.rating for part in parts]
+    ratings, when = [part.rating for part in parts], [seconds(part, say) if times else None for part in parts]
     del parts, part  # the text, which only sentences about it need
     return [Ratings(user=torch.from_numpy(user.astype(np.int64)), item=torch.from_numpy(item.astype(np.int64)),
                     rating=torch.from_numpy(rating), num_users=len(user_ids), num_items=len(item_ids), scale=scale,
-                    user_ids=user_ids, item_ids=item_ids)
-            for rating, user, item in zip(ratings, users, items, strict=True)]
+                    user_ids=user_ids, item_ids=item_ids, time=time)
+            for rating, user, item, time in zip(ratings, users, items, when, strict=True)]
+
+
+def seconds(part: Triples, say: Callable[[str], None]) -> torch.Tensor | None:
+    """When the ratings were given, (N,) int64, where the source tells it; says from when to when."""
+    if part.time is None:
+        return None
+    found = part.time.seconds()
+    say(f"{part.name}: {said(found)}")
+    return torch.from_numpy(found)
 
 
 def pair_of(user: np.ndarray, item: np.ndarray, num_items: int) -> np.ndarray:
@@ -84,7 +95,7 @@ def merged(part: Triples, pair: np.ndarray, how: str, say: Callable[[str], None]
     distinct, place, count = np.unique(pair, return_inverse=True, return_counts=True)
     if len(distinct) == len(pair):
         return np.arange(len(pair)), None
-    order = np.arange(len(pair)) if part.time is None or how == "mean" else np.argsort(part.time(), kind="stable")
+    order = np.arange(len(pair)) if part.time is None or how == "mean" else np.argsort(part.time.order(), kind="stable")
     chosen = np.empty(len(distinct), dtype=np.int64)
     turn = order[::-1] if how == "mean" else order  # what is written last stays
     chosen[place[turn]] = turn

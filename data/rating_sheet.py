@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,31 +50,6 @@ class Words:
     def first(self, code: int) -> int:
         """The first row that holds a word."""
         return int(np.argmax(self.codes == code))
-
-
-@dataclass(frozen=True, eq=False)
-class Triples:
-    """Ratings as a source gives them: original ids, nothing checked.
-
-    `where(n)` says where rating n stands ("u.data, line 17"), for sentences about it. `scale` is set where
-    the layout itself tells it.
-    """
-
-    name: str
-    user: Words
-    item: Words
-    rating: np.ndarray  # (N,) float64
-    where: Callable[[int], str]
-    time: Callable[[], np.ndarray] | None = None  # (N,), anything that grows with it; read where it is asked for
-    scale: tuple[float, float] | None = None
-    columns: str = ""  # those taken, in words
-    certain: bool = False  # whether somebody named them
-
-    def take(self, rows: np.ndarray) -> Triples:
-        whole = self.time
-        time = None if whole is None else lambda: whole()[rows]
-        return Triples(self.name, self.user.take(rows), self.item.take(rows), self.rating[rows],
-                       lambda n: self.where(int(rows[n])), time, self.scale, self.columns, self.certain)
 
 
 class Sheet(Protocol):

@@ -22,7 +22,7 @@ NAMES = ("jester-like", "jester")
 
 def load_ratings(
     source: str | Path, seed: int = 0, scale: str = "auto", say: Callable[[str], None] = print, *,
-    columns: str | None = None, duplicates: str = "refuse", apart: bool = False,
+    columns: str | None = None, duplicates: str = "refuse", apart: bool = False, times: bool = False,
 ) -> Ratings:
     """The ratings called `source`: 'jester-like' (made from `seed`), 'jester' (downloaded), or a file.
 
@@ -34,11 +34,12 @@ def load_ratings(
 
     `columns` ("user=reviewer,item=asin,rating=overall") says which those of a file are, where their names do not;
     `duplicates` whether a pair that is rated twice is refused, or counts by its last rating or by the mean; `apart`
-    whether each of several ranks reads only its own part of a folder, where it can (`data.rating_folder`).
+    whether each of several ranks reads only its own part of a folder, where it can (`data.rating_folder`); `times`
+    whether the times of the ratings are read, where there are any, in seconds since 1970.
     """
     known = {"auto": None, "keep": None, "jester": JESTER_SCALE}
     limits = known[scale] if scale in known else parse_scale(scale)
-    ratings = fetch(str(source), seed, limits, Reading(columns, duplicates, say, apart))
+    ratings = fetch(str(source), seed, limits, Reading(columns, duplicates, say, apart, times))
     if scale == "jester":
         return to_stars(ratings)
     if scale == "auto" and looks_like_jester(ratings):

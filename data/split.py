@@ -109,7 +109,7 @@ def read_split(
     `how` is of both. Users and items that only the test file knows are kept, and `say` is told how many there are.
     """
     triples = [read_triples(train_path, how), read_triples(test_path, how, single=True)]
-    train, test = to_ratings(triples, scale, how.duplicates, how.say)
+    train, test = to_ratings(triples, scale, how.duplicates, how.say, how.times)
     given = Split(train, test.take(torch.arange(0)), test)
     for what, count in (("user", given.unseen_users), ("item", given.unseen_items)):
         if count:

@@ -32,7 +32,7 @@ class Ratings:
     that the source gave to user i and item j. Where users are divided among ranks these are the ratings of `part`, and
     its users are counted from its first; or, if it was each rank that read its own (`scattered`), as all are.
     `ordered`: in the order of users and items, so that whatever is said of all is the same bytes however many ranks
-    hold them.
+    hold them. `time` says when, in seconds since 1970.
     """
 
     user: Int64[Tensor, "N"]
@@ -45,6 +45,7 @@ class Ratings:
     item_ids: Sequence[Any] | None = None
     part: Part = WHOLE
     ordered: bool = False
+    time: Int64[Tensor, "N"] | None = None
 
     def __post_init__(self) -> None:
         if not (self.user.shape == self.item.shape == self.rating.shape) or self.rating.ndim != 1:
@@ -58,6 +59,9 @@ class Ratings:
                                  f"found {int(index.min())}..{int(index.max())}")
         if not self.rating.is_floating_point() or not bool(torch.isfinite(self.rating).all()):
             raise InputError("ratings must be finite floating-point numbers")
+        if self.time is not None and (self.time.shape != self.rating.shape or self.time.dtype != torch.int64):
+            raise InputError(f"the times of {len(self)} ratings must be as many int64, seconds since 1970, not "
+                             f"{self.time.dtype} of shape {tuple(self.time.shape)}")
 
     def __repr__(self) -> str:
         scale = f" from {self.scale[0]:g} to {self.scale[1]:g}" if self.scale else ""
@@ -155,8 +159,14 @@ class Ratings:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """How many, and which."""
-        return {"ratings": self.total, "fingerprint": self.fingerprint}
+        """How many, and which; when, if that is told."""
+        found = {"ratings": self.total, "fingerprint": self.fingerprint}
+        return found if self.time is None else found | {"times": fingerprint([self.time])}
+
+    @property
+    def untimed(self) -> Ratings:
+        """The same without their times."""
+        return self if self.time is None else replace(self, time=None)
 
     def check_batch(self, size: int) -> int:
         """`size`. Errors: InputError where a minibatch of these ratings cannot have it."""
@@ -173,7 +183,8 @@ class Ratings:
         """
         index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
         user, item, rating = (column.index_select(0, index) for column in (*self.pairs, self.rating))
-        return replace(self, user=user, item=item, rating=rating)
+        time = None if self.time is None else self.time.index_select(0, index)
+        return replace(self, user=user, item=item, rating=rating, time=time)
 
     def of(self, part: Part) -> Ratings:
         """Those by the users of a part, who are counted from its first."""
@@ -204,7 +215,9 @@ class Ratings:
         return replace(self, user=user, item=item, rating=rating, part=WHOLE)
 
     def to(self, device: torch.device | str) -> Ratings:
-        return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device))
+        time = None if self.time is None else self.time.to(device)
+        return replace(self, user=self.user.to(device), item=self.item.to(device), rating=self.rating.to(device),
+                       time=time)
 
 
 def label_array(ids: Sequence[Any]) -> np.ndarray:

@@ -1,0 +1,84 @@
+"""When ratings were given: a column of numbers or dates, read only where somebody asks for it.
+
+Numbers are seconds since 1970 (UTC), or milli-, micro- or nanoseconds, as their size tells; dates are as ISO 8601 has
+them, in UTC where they name no zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from data.rating_sheet import Words, number, shown
+from errors import InputError
+
+FARTHEST = 1e11  # seconds, some 3,000 years; a larger number is of a smaller unit
+UNITS = (1.0, 1e3, 1e6, 1e9)  # in a second
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """The times of ratings; `words` reads them, `where(n)` says where rating n stands, `place` in which column."""
+
+    words: Callable[[], Words]
+    where: Callable[[int], str]
+    place: str
+
+    def take(self, rows: np.ndarray) -> Times:
+        return Times(lambda: self.words().take(rows), lambda n: self.where(int(rows[n])), self.place)
+
+    def order(self) -> np.ndarray:
+        """(N,) float64 that grow with time: numbers as they are, other words (dates from the year on) by their order.
+        """
+        words = self.words()
+        written = words.words.to_pylist()
+        values = [number(w) for w in written]
+        if any(v is None for v in values):
+            place = {w: float(k) for k, w in enumerate(sorted(written))}
+            values = [place[w] for w in written]
+        return np.array(values, dtype=np.float64)[words.codes]
+
+    def seconds(self) -> np.ndarray:
+        """Since 1970, (N,) int64. Errors: InputError for what is neither a number nor a date."""
+        words = self.words()
+        used = np.flatnonzero(np.bincount(words.codes, minlength=len(words.words)))
+        values = np.full(len(words.words), np.nan)
+        values[used] = [instant(w) for w in words.words.take(used).to_pylist()]
+        if (wrong := used[np.isnan(values[used])]).size:
+            self._refuse(words, min(words.first(int(code)) for code in wrong))
+        unit = next(u for u in UNITS if not (np.abs(values[used]) >= FARTHEST * u).any())
+        return np.floor(values / unit)[words.codes].astype(np.int64)
+
+    def _refuse(self, words: Words, row: int) -> None:
+        what = f"{shown(words[row])} in {self.place} is no time" if words[row] else f"has no time in {self.place}"
+        raise InputError(f"{self.where(row)}{':' * bool(words[row])} {what}; expected are seconds since 1970, or dates "
+                         f"like 2014-05-03 12:00")
+
+
+def instant(word: str) -> float:
+    """A number as it is, a date in seconds since 1970; not a number where it is neither, or too far away.
+
+    >>> instant("881250949"), instant("1970-01-02"), instant("1970-01-01T01:00:00+01:00"), instant("soon")
+    (881250949.0, 86400.0, 0.0, nan)
+    """
+    value = number(word)
+    if value is None:
+        try:
+            date = datetime.fromisoformat(word)
+        except ValueError:
+            return float("nan")
+        value = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    return value if abs(value) < FARTHEST * UNITS[-1] else float("nan")
+
+
+def said(seconds: np.ndarray) -> str:
+    """From when to when.
+
+    >>> said(np.array([874724710, 893286638]))
+    'times from 1997-09-20 to 1998-04-23'
+    """
+    first, last = (datetime.fromtimestamp(int(t), UTC).date() for t in (seconds.min(), seconds.max()))
+    return f"times from {first} to {last}"
