@@ -14,6 +14,7 @@ from experiments.ratings import predictions
 from inference.factorization.fitted.fit import Fit
 from inference.factorization.fitted.ranking import top_n
 from inference.result import Result
+from models.timed import Timed
 from views import tables
 from views.numbers import with_error
 
@@ -30,6 +31,7 @@ class Request:
     recommend: str | None
     new_users: Path | None
     user_features: Path | None
+    use_times: bool
     columns: str | None
     top: int
     level: float
@@ -52,6 +54,8 @@ class Request:
                              f"{asked.level:g}")
         if asked.user_features and not asked.new_users:
             raise InputError("--user-features would change nothing: it is about the users of --new-users; leave it out")
+        if asked.use_times and not asked.pairs:
+            raise InputError("--use-times would change nothing: it is about the pairs of --pairs; leave it out")
         if asked.recommend is None and "top" in getattr(args, "given", ()):
             raise InputError("--top would change nothing: it is how many --recommend lists; leave it out")
         return asked
@@ -68,8 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "found given the fit's items, and --pairs or --recommend may be about them")
     add("--user-features", type=Path, metavar="FILE", help="what else is known of the new users, a table like that of "
         "the fit")
-    add("--columns", metavar="user=...,item=...[,rating=...]", help="which columns of these files are which (default: "
-        "by the names that they usually have)")
+    add("--use-times", action="store_true", help="predict the pairs at the times that their file tells (of a fit with "
+        "time; default: at any of those of their user and item)")
+    add("--columns", metavar="user=...,item=...[,rating=...][,time=...]", help="which columns of these files are "
+        "which (default: by the names that they usually have)")
     add("--top", type=int, default=10, metavar="N", help="how many to recommend (default 10)")
     add("--level", type=float, default=0.9, metavar="P", help="probability of the interval (default 0.9)")
     add("--out", type=Path, metavar="FILE", help="a new file, .csv or .parquet")
@@ -88,10 +94,13 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         f"{len(fit.draws):,} draw{'s' * (len(fit.draws) > 1)}")
     if fit.family == "point":
         say("It is a point: its intervals hold the noise, and not how unsure it is of the factors.")
+    if request.use_times and not isinstance(fit.model, Timed):
+        raise InputError("--use-times would change nothing: the fit has no effects of time; leave it out")
     new = predictions.read_new_users(fit, request.new_users, request.columns, say, request.user_features) \
         if request.new_users else None
     if request.pairs:
-        table = predictions.of_pairs(fit, request.pairs, request.columns, request.level, new, say)
+        table = predictions.of_pairs(fit, request.pairs, request.columns, request.level, new, say,
+                                     request.use_times)
     else:
         table = predictions.recommended(fit, str(request.recommend), request.columns, request.top, request.level, new,
                                         say)

@@ -31,8 +31,8 @@ TOLERANCE = 1e-9  # of the residual, where a method that improves q or a point s
 
 def run(what: What, model: Model, data: Data = None, *, steps: int | None = None, chains: int | None = None,
         warmup: int | None = None, seed: int = 0, score: Mapping[str, Data] | None = None,
-        save_to: Path | None = None, keep: bool = False, options: Mapping[str, Any] | None = None, **more: Any
-        ) -> Result:
+        save_to: Path | None = None, keep: bool = False, use_times: bool = False,
+        options: Mapping[str, Any] | None = None, **more: Any) -> Result:
     """The result of one method on one model.
 
     what       a method's name (`methods(model.kind)`), a file `mine.py` or `mine.py:Name`, or what such a file holds: a
@@ -40,13 +40,15 @@ def run(what: What, model: Model, data: Data = None, *, steps: int | None = None
     steps      sweeps of every chain, warm-up included (default 1000 for samplers, at most 100 for the others)
     score      data to score every step on, by name: {"test": ratings} gives `result.expected["test_nll"]`
     keep       hold draws of all latents too, thinned, for `predict`
+    use_times  score ratings at their own times, where the model has effects of time, and not at any
     options    of the method, as are all further arguments: `run("loopy_bp", model, damping=0.5)`
     Errors: InputError, in the words of the command line, for what there is not or cannot be.
     """
     method = found(what, model.kind)
     data = getattr(model, "data", None) if data is None else data  # a program brings its own
     settings = typed(method, {**(options or {}), **more})
-    scorer = load.scorer(model.kind)(model, score, method.family) if score else None
+    times = {"times": True} if use_times else {}
+    scorer = load.scorer(model.kind)(model, score, method.family, **times) if score else None
     keeper = load.keeper(model.kind)(model, data, (score or {}).get("test", model.blank())) if keep else None
     task = Task(method, model, data, plan(method.family, steps, chains, warmup, seed), settings, observer=scorer,
                 keeper=keeper)

@@ -51,7 +51,7 @@ def long(sheet: Sheet, places: dict[str, int], say: Say, certain: bool) -> Tripl
         if empty.any():
             raise InputError(f"{sheet.where(int(np.argmax(empty)))} has no rating in "
                              f"{called(sheet, places['rating'])}")
-    time = _times(sheet, places["time"]) if "time" in places else None
+    time = Times.of(sheet, places["time"]) if "time" in places else None
     taken = rating_columns.said(sheet, places)
     found = Triples(sheet.name, columns["user"], columns["item"], rating, sheet.where, time, None, taken, certain)
     if not certain:
@@ -65,10 +65,6 @@ def long(sheet: Sheet, places: dict[str, int], say: Say, certain: bool) -> Tripl
 
 def _blank(words: Words) -> np.ndarray:
     return np.array([w == "" for w in words.words.to_pylist()], dtype=bool)[words.codes]
-
-
-def _times(sheet: Sheet, place: int) -> Times:
-    return Times(lambda: sheet.columns([place])[0], sheet.where, called(sheet, place))
 
 
 def _is_one_thing(sheet: Sheet, found: Triples) -> None:

@@ -16,6 +16,7 @@ from data.rating_files import read_sheet
 from data.rating_labels import WHOLE_FLOAT
 from data.rating_sheet import Sheet, Words, listed, shown
 from data.rating_text import TextSheet
+from data.rating_time import Times
 from errors import InputError
 
 Say = Callable[[str], None]
@@ -26,24 +27,38 @@ def read_pairs(path: Path, columns: str | None, ids: Sequence[np.ndarray], say: 
     """The users and items of a file, by `columns` ("user=reviewer,item=asin"), else by their names, else the first two
     columns; other columns, ratings too, are left alone. `ids` are the known ones: a first line with one of them is no
     header."""
-    user, item = _columns(path, columns, ("user", "item"), ids, say)
+    user, item = _ids(*_opened(path, columns, ("user", "item"), ids, say))
     return user, item
+
+
+def read_timed_pairs(path: Path, columns: str | None, ids: Sequence[np.ndarray], say: Say
+                     ) -> tuple[Words, Words, np.ndarray]:
+    """The same and when, in seconds since 1970: a column of a known name, or without a header the fourth, of three the
+    third."""
+    sheet, places = _opened(path, columns, ("user", "item", "time"), ids, say)
+    time = Times.of(sheet, places.pop("time")).seconds()
+    user, item = _ids(sheet, places)
+    return user, item, time
 
 
 def read_users(path: Path, columns: str | None, ids: Sequence[np.ndarray], say: Say) -> Words:
     """The users of a file, each once."""
-    words = _columns(path, columns, ("user",), ids, say)[0]
+    words = _ids(*_opened(path, columns, ("user",), ids, say))[0]
     _, first = np.unique(words.codes, return_index=True)
     return words.take(np.sort(first))
 
 
-def _columns(path: Path, columns: str | None, roles: Sequence[str], ids: Sequence[np.ndarray], say: Say
-             ) -> list[Words]:
+def _opened(path: Path, columns: str | None, roles: Sequence[str], ids: Sequence[np.ndarray], say: Say
+            ) -> tuple[Sheet, dict[str, int]]:
     sheet = headless(read_sheet(path, say), {str(name) for side in ids for name in side.tolist()})
     places = _asked(sheet, columns, roles) if columns else _found(sheet, roles)
     say(f"{sheet.name}: {said(sheet, places)}")
-    words = sheet.columns([places[role] for role in roles])
-    for role, column in zip(roles, words, strict=True):
+    return sheet, places
+
+
+def _ids(sheet: Sheet, places: dict[str, int]) -> list[Words]:
+    words = sheet.columns(list(places.values()))
+    for role, column in zip(places, words, strict=True):
         empty = [code for code, word in enumerate(column.words.to_pylist()) if not word]
         if empty:
             raise InputError(f"{sheet.where(column.first(empty[0]))} has no {role} id")
@@ -72,7 +87,8 @@ def _found(sheet: Sheet, roles: Sequence[str]) -> dict[str, int]:
     if sheet.width < len(roles):
         raise InputError(f"{sheet.name} has {sheet.width} column(s); expected the columns {', '.join(roles)}")
     if not sheet.header:
-        return {role: place for place, role in enumerate(roles)}
+        return {role: min(ROLES.index(role), sheet.width - 1) if role == "time" else place
+                for place, role in enumerate(roles)}
     names = [simple(name) for name in sheet.header]
     found = {role: next((names.index(n) for n in NAMES[role] if n in names), None) for role in roles}
     if sheet.width == len(roles) == 1:

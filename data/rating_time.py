@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from data.rating_sheet import Words, number, shown
+from data.rating_columns import called
+from data.rating_sheet import Sheet, Words, number, shown
 from errors import InputError
 
 FARTHEST = 1e11  # seconds, some 3,000 years; a larger number is of a smaller unit
@@ -26,6 +27,11 @@ class Times:
     words: Callable[[], Words]
     where: Callable[[int], str]
     place: str
+
+    @classmethod
+    def of(cls, sheet: Sheet, place: int) -> Times:
+        """Those in a column of a sheet."""
+        return cls(lambda: sheet.columns([place])[0], sheet.where, called(sheet, place))
 
     def take(self, rows: np.ndarray) -> Times:
         return Times(lambda: self.words().take(rows), lambda n: self.where(int(rows[n])), self.place)

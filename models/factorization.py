@@ -22,7 +22,6 @@ from models.ratings import Pairs, Ratings
 from ranks.part import WHOLE, Part
 
 SMALL = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 2), (1, 3), (2, 1), (2, 0), (3, 2), (3, 0), (5, 3))  # 6 x 4
-ELSEWHERE = ("pairs", "device", "part")  # where a model predicts and where it is computed, not what it believes
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +48,8 @@ class Factorization:
         **{f"{group}/r": ("rating",) for group in ("log_likelihood", "posterior_predictive", "observed_data")},
         **{f"constant_data/{side}_{what}": (side,) for side in ("user", "item") for what in ("count", "mean")},
         **{f"constant_data/{side}_known": (side, f"{side}_feature") for side in ("user", "item")},
+        **{f"constant_data/{site}_{what}": (site,) for site in ("user_day", "item_period")
+           for what in ("row", "period", "count")},
         "constant_data/rated_item": ("rated",), "constant_data/level": ("star",), "constant_data/range": ("end",),
         "constant_data/level_count": ("star",),
         **{f"constant_data/{what}": ("test",) for what in ("test_of_user", "test_of_item", "test_rating")},
@@ -113,10 +114,14 @@ class Factorization:
         """Ratings at `pairs` drawn from N(u_i . v_j, noise_variance): real numbers, not rounded."""
         if self.pairs is None:
             raise InputError("this factorization does not say where its ratings are; give it (user, item) `pairs`")
-        user, item = self.pairs
         mean = self.quantities(latents)["prediction"]
         noise = torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
-        return Ratings(user, item, mean + math.sqrt(self.noise_variance) * noise, self.num_users, self.num_items)
+        return self.at_pairs(mean + math.sqrt(self.noise_variance) * noise)
+
+    def at_pairs(self, rating: Tensor) -> Ratings:
+        """These ratings at `pairs`."""
+        assert self.pairs is not None
+        return Ratings(*self.pairs, rating, self.num_users, self.num_items)
 
     def quantities(self, latents: Latents, pairs: Pairs | None = None) -> dict[str, Tensor]:
         """What methods are compared on: `prediction`, u_i . v_j at `pairs`, shape (..., N), rating units.
@@ -145,13 +150,18 @@ class Factorization:
 
     def small(self, rng: torch.Generator) -> tuple[Factorization, Ratings]:
         """Six users, one of them without ratings, and four items; ratings drawn from the model."""
-        user, item = torch.tensor(SMALL).T.contiguous()
-        model = replace(self, num_users=6, num_items=4, rank=min(self.rank, 4), pairs=(user, item), device="cpu")
+        model = self.reduced()
         return model, model.simulate(rng, model.prior(rng))
 
+    def reduced(self) -> Factorization:
+        """The same of so few."""
+        user, item = torch.tensor(SMALL).T.contiguous()
+        return replace(self, num_users=6, num_items=4, rank=min(self.rank, 4), pairs=(user, item), device="cpu")
+
     def facts(self, data: Ratings) -> dict[str, Any]:
-        """The class, and those of the fields that are numbers or words; how many ratings, and which."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ELSEWHERE}
+        """The class, and those of the fields that are numbers or words and say what it believes; how many ratings, and
+        which."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.repr and f.name != "device"}
         return {"model": {"class": type(self).__name__} | said, "data": {"train": data.facts}}
 
     def of(self, part: Part) -> Factorization:

@@ -22,7 +22,7 @@ from torch.distributions import Gamma
 
 from errors import InputError
 from models.densities import gamma, gaussian_draw, log_gaussian
-from models.factorization import ELSEWHERE, SMALL, Factorization
+from models.factorization import Factorization
 from models.ladder import Ladder, make, standardised
 from models.model import Latents, fingerprint
 from models.ratings import Pairs, Ratings
@@ -100,14 +100,12 @@ class Featured(Ladder):
     def _ridge_prior(like: Tensor) -> Gamma:
         return Gamma(like.new_tensor(RIDGE_SHAPE), like.new_tensor(RIDGE_RATE), validate_args=False)
 
-    def small(self, rng: torch.Generator) -> tuple[Factorization, Ratings]:
+    def reduced(self) -> Factorization:
         """As of every factorization, with the implicit features of its pairs."""
-        user, item = torch.tensor(SMALL).T.contiguous()
         bare: dict[str, Any] = dict.fromkeys((*KNOWN, *FEATURES))
-        alike = replace(self, num_users=6, num_items=4, rank=min(self.rank, 4), pairs=(user, item), device="cpu",
-                        implicit=True, **bare)
-        model = informed(alike, (user, item))
-        return model, model.simulate(rng, model.prior(rng))
+        model = super().reduced()
+        assert isinstance(model, Featured) and model.pairs is not None
+        return informed(replace(model, implicit=True, **bare), model.pairs)
 
     def to(self, device: torch.device | str) -> Factorization:
         known = {name: getattr(self, name) for name in (*KNOWN, *FEATURES)}
@@ -115,10 +113,9 @@ class Featured(Ladder):
         return replace(super().to(device), **moved)
 
     def facts(self, data: Ratings) -> dict[str, Any]:
-        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in (*ELSEWHERE, *KNOWN, *FEATURES)}
-        said |= {"features": self.fingerprint}
-        said |= {name: known.encoding.said for name in KNOWN if (known := getattr(self, name))}
-        return {"model": {"class": type(self).__name__} | said, "data": {"train": data.facts}}
+        found = super().facts(data)
+        said = {name: known.encoding.said for name in KNOWN if (known := getattr(self, name))}
+        return found | {"model": found["model"] | {"features": self.fingerprint} | said}
 
     def _row_prior(self, side: str, zero: Tensor) -> tuple[Tensor, Tensor]:
         import pyro

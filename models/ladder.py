@@ -34,7 +34,7 @@ from models.rungs.rung import Rung
 
 STRENGTH = 2.0  # the prior of a mean counts as much as so many rows
 RUNGS = ("noise", "hierarchical", "biases", "noise-per-user")
-NAMES = ("plain", *RUNGS, "features", "ordinal")  # of which a model's is made; the last two have files of their own
+NAMES = ("plain", *RUNGS, "features", "time", "ordinal")  # of which a model's is made; the last have files of their own
 SIDES = (("U", "user_bias"), ("V", "item_bias"))
 
 

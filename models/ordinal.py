@@ -23,11 +23,11 @@ from errors import InputError
 from models.densities import log_normal
 from models.factorization import Factorization
 from models.features import Featured
-from models.features import fitted as fitted_continuous
-from models.features import named as named_continuous
 from models.ladder import Ladder
 from models.model import Latents
 from models.ratings import Pairs, Ratings
+from models.timed import fitted as fitted_continuous
+from models.timed import named as named_continuous
 
 MOST_LEVELS = 21
 FIRST_SD = 2.0  # of x_1
@@ -188,17 +188,20 @@ def levels_of(ratings: Ratings) -> tuple[float, ...]:
 
 
 def fitted(model: Factorization, ratings: Ratings) -> Factorization:
-    """The model as the training ratings make it: their units, the features of their pairs, their levels."""
+    """The model as the training ratings make it: their units, the features of their pairs, days, levels."""
     model = fitted_continuous(model, ratings)
     return replace(model, levels=levels_of(ratings)) if isinstance(model, Ordinal) else model
 
 
 def named(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> Factorization:
-    """As `models.features.named`, with `ordinal` among the rungs: then prior variances are in units of the noise's, and
+    """As `models.timed.named`, with `ordinal` among the rungs: then prior variances are in units of the noise's, and
     1 unless given."""
     rungs = name.split("+")
     if "ordinal" not in rungs:
         return named_continuous(name, num_users, num_items, rank, **more)
+    if "time" in rungs:
+        raise InputError(f"--model {name}: time adds to ratings that are numbers, not to ordered levels: leave out "
+                         f"ordinal, or time")
     more = {"prior_variance": 1.0} | more
     others = [rung for rung in rungs if rung != "ordinal"]
     like = named_continuous("+".join(others), num_users, num_items, rank, **more) if others else \

@@ -54,7 +54,7 @@ ADDED = {
         "compare": ("--compare", "elbo_by_hand"), "sweeps": ("--sweeps", "5"), "burn_in": ("--burn-in", "3"),
         "thin": ("--thin", "2"), "chains": ("--chains", "3"), "samples": ("--samples", "3"),
         "user_features": ("--user-features", "users.csv"), "item_features": ("--item-features", "items.csv"),
-        "no_implicit": ("--no-implicit",)},
+        "no_implicit": ("--no-implicit",), "use_times": ("--use-times",)},
 }
 BASE = {"1": (*SMALL, "--method", "mean_field"), "2": SVI, "3": GIBBS}
 BESIDE = {("1", "seed"): (*SMALL, "--method", "gibbs"), ("1", "data_seed"): MADE, ("1", "labels"): MADE,

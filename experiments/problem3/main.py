@@ -11,12 +11,13 @@ from rich.markup import escape
 
 from comparison import takeaway
 from data.ratings import Ratings, Split, load_ratings, subsample
+from errors import InputError
 from experiments.problem3 import checkpoints, report, words
 from experiments.problem3.request import LADDER_KERNEL, POINT, Request
 from experiments.problem3.study import ByShare, Study
 from experiments.ratings import recommend, sets, side, tasks
 from experiments.ratings.request import JESTER
-from experiments.ratings.words import scales
+from experiments.ratings.words import scales, times
 from inference.job import Plan, generator
 from inference.method import Family
 from inference.result import Result
@@ -43,7 +44,7 @@ POINT_SWEEPS = 300  # at most; a point stops when it has converged
 def run(request: Request) -> int:
     """Exit status 0 if every checkpoint passed, 1 if one failed. Errors: InputError, before anything is written."""
     console = tables.console()
-    fits, ranks, parts = request.chosen(), request.ranked, sets.load(request, console)
+    fits, ranks, parts = request.chosen(), request.ranked, sets.load(request, console, request.of_time)
     model = named(request.model, parts.train.num_users, parts.train.num_items, request.rank, device=request.place,
                  **request.variances)
     model = side.with_files(model, parts.train, (request.user_features, request.item_features), request.columns,
@@ -53,13 +54,17 @@ def run(request: Request) -> int:
         replace(model, rank=max(ranks))  # a rank that is too large is said now
     ask = recommend.unrated(parts.train, request.recommend) if request.recommend else None
     todo = [task(fit, model, parts, request, ask) for fit in fits]
+    if request.use_times and parts.test.time is None:
+        raise InputError(f"--use-times: the ratings of {request.test_ratings} have no times; name their column, "
+                         f"--columns ...,time=..., or leave --use-times out")
     for each in todo:
         trial(each)
     with begun(request, console) as this:
         console.print(f"[bold]Problem 3[/]: {parts.train.num_users:,} users, {parts.train.num_items:,} items, "
                       f"{parts.train.total:,} ratings to train on, {len(parts.validation):,} and {len(parts.test):,} "
                       f"to validate and test -> {escape(str(this.folder))}", soft_wrap=True)
-        this.say(*scales(fitted(model, parts.train), parts.train))
+        ready = fitted(model, parts.train)
+        this.say(*scales(ready, parts.train), *times(ready, parts.test, request.use_times))
         small = subsample(parts.train, SHARE, rng=generator(request.seed, "share"))
         with running(this.folder, console) as runner:
             results = [runner(each) for each in todo]
@@ -84,11 +89,12 @@ def task(fit: Fit, model: Factorization, parts: Split, request: Request, ask: Pa
     """A method at --rank; `ask` is for the kernels, whose draws recommend."""
     chain = fit.method.family is Family.MCMC
     return scored(fit, model, parts, request.plan, label=f"K={request.rank}" if chain else "", samples=request.samples,
-                  ask=ask if chain else None, clip=request.clip, predicts=True)
+                  ask=ask if chain else None, clip=request.clip, predicts=True, times=request.use_times)
 
 
 def scored(fit: Fit, model: Factorization, parts: Split, plan: Plan, place: Path = Path(), label: str = "",
-            samples: int = 100, ask: Pairs | None = None, clip: bool = False, predicts: bool = False) -> Task:
+            samples: int = 100, ask: Pairs | None = None, clip: bool = False, predicts: bool = False,
+            times: bool = False) -> Task:
     """The method on `parts.train`. `plan` is for chains; other methods run until they have converged.
 
     Of variational fits the training set is not scored: a hundred draws after every epoch would cost more than the
@@ -98,7 +104,7 @@ def scored(fit: Fit, model: Factorization, parts: Split, plan: Plan, place: Path
         steps = POINT_SWEEPS if fit.method.family is Family.POINT else tasks.default_epochs(fit.method)
         plan = Plan(steps, tolerance=tasks.TOLERANCE, draws=tasks.DRAWS, seed=plan.seed)
     return tasks.task(fit, model, parts, plan, place=place, label=label, samples=samples, ask=ask, joint=True,
-                      clip=clip, predicts=predicts,
+                      clip=clip, predicts=predicts, times=times,
                       train_every=None if fit.method.family is Family.VARIATIONAL else 1)
 
 
@@ -114,7 +120,7 @@ def climb(runner: Callable[[Task], Result], request: Request, kernel: Fit, model
         for K in request.ranked:
             for fit, of, results in ((kernel, model, found[0]), (point, plain, found[1])):
                 results[share, K] = runner(scored(fit, replace(of, rank=K), some, plan, Path(f"rank{K}{folder}"),
-                                                   f"K={K}{label}", clip=request.clip))
+                                                   f"K={K}{label}", clip=request.clip, times=request.use_times))
     return found[0], found[1]
 
 

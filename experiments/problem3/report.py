@@ -54,7 +54,7 @@ def scores(this: Run, study: Study) -> list[ChainEntry]:
     N = study.parts.train.total
     entries = [entry(r, study.rank, N, test=test) for r in (*study.main, *study.compared)]
     this.story.part(f"{N:,} ratings, K = {study.rank}")
-    methods(this, entries, study.rank)
+    methods(this, entries, study.rank, any("times" in r.facts["data"].get("test", {}) for r in study.main))
     this.story.doubt(*words.unmixed(entries), *doubts(study.main[0], test))
     return entries
 
@@ -72,8 +72,9 @@ def entry(result: Result, rank: int, num_ratings: int, share: float = 1.0, test:
     return ChainEntry.fitted(result, rank, num_ratings, test, **measures.diagnose(result, num_ratings), share=share)
 
 
-def methods(this: Run, entries: Sequence[ChainEntry], rank: int) -> None:
-    this.table(f"K = {rank}; NLL in nats per rating, in brackets standard errors over the test ratings; "
+def methods(this: Run, entries: Sequence[ChainEntry], rank: int, timed: bool = False) -> None:
+    at = "; test ratings at their own times" if timed else ""
+    this.table(f"K = {rank}{at}; NLL in nats per rating, in brackets standard errors over the test ratings; "
                 f"R-hat and ESS are the worst of {KEPT} predictions, and of the log joint",
                 ("method", "train NLL", "validation", "test NLL", "RMSE", "R-hat", "bulk ESS", "tail ESS", "ESS/s",
                  "R-hat, joint", "steps", "seconds"),

@@ -32,7 +32,8 @@ class Request(request.Request):
     kernel: tuple[str, ...] = option((), "a sampler by name or from a file; repeatable (default: "
                                      f"{', '.join(KERNELS)})", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     model: str = option("plain", "plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), "
-                        "biases, features (with hierarchical: who rated what), noise-per-user (with noise), ordinal "
+                        "biases, features (with hierarchical: who rated what), noise-per-user and time (with "
+                        "noise; days and periods of a column of times), ordinal "
                         "(ratings as ordered levels, without noise), or several joined by + (default plain; "
                         f"others are sampled by {LADDER_KERNEL})", metavar="NAME", group=METHODS)
     user_features: Path | None = option(None, "with --model ...+features: what else is known of the users, a table "
@@ -40,6 +41,9 @@ class Request(request.Request):
                                         "words one-hot", metavar="FILE", group=METHODS)
     item_features: Path | None = option(None, "the same of the items", metavar="FILE", group=METHODS)
     no_implicit: bool = option(False, "with these files: without who rated what", group=METHODS)
+    use_times: bool = option(False, "with --model ...+time: predict the test ratings at their own times, which who "
+                             "forecasts may not know (default: at any of those of their users and items)",
+                             group=METHODS)
     rank: int = option(2, "number of factors (default 2)", metavar="K", group=METHODS)
     ranks: str = option(RANKS, f"then the first kernel and {POINT} at each of these ranks, on all of the training set "
                         f"and on a tenth (default {RANKS}; all of the assignment's: 1-10; none: leave it out)",
@@ -69,6 +73,10 @@ class Request(request.Request):
     @property
     def rungs_have_features(self) -> bool:
         return "features" in self.model.split("+")
+
+    @property
+    def of_time(self) -> bool:
+        return "time" in self.model.split("+")
 
     @property
     def of_levels(self) -> bool:
@@ -116,6 +124,8 @@ class Request(request.Request):
         if not self.rungs_have_features:
             found |= dict.fromkeys(("user_features", "item_features", "no_implicit"), "only a model with features, as "
                                    "in --model noise+hierarchical+biases+features, has a use for it")
+        if not self.of_time:
+            found["use_times"] = "only a model with time, as in --model noise+biases+time, has a use for it"
         if not self.compared:
             found["samples"] = "only chains run, and every sweep is a draw"
         return found

@@ -34,6 +34,9 @@ def learned(result: Result) -> dict[str, np.ndarray]:
     centre, unit = model.get("centre", 0.0), model.get("unit", 1.0)
     if "sigma2" in draws:
         found["sd of the noise"] = unit * np.sqrt(draws["sigma2"])
+    for of, name in (("day", "sd between a user's days"), ("period", "sd between an item's periods")):
+        if f"precision_{of}" in draws:
+            found[name] = unit / np.sqrt(draws[f"precision_{of}"])
     levels = model.get("levels", ())
     for k, (low, high) in enumerate(pairwise(levels)):
         found[f"{low:g} from {high:g}"] = draws["cutpoints"][..., k]

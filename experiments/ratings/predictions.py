@@ -18,7 +18,7 @@ import files
 from data.rating_files import Reading, read_triples
 from data.rating_labels import WHOLE
 from data.rating_pairs import check_values
-from data.rating_questions import NOBODY, places, read_pairs, read_users, written
+from data.rating_questions import NOBODY, places, read_pairs, read_timed_pairs, read_users, written
 from data.rating_sheet import plain
 from data.side_information import read_more
 from errors import InputError
@@ -27,6 +27,7 @@ from inference.factorization.fitted.fold_in import Rows
 from inference.factorization.fitted.mixture import Predicted
 from inference.factorization.fitted.ranking import best
 from models.ratings import Ratings
+from models.timed import Timed
 
 DIGITS = 6  # decimals of a number in a CSV
 Say = Callable[[str], None]
@@ -86,12 +87,20 @@ def _known(fit: Fit, ids: np.ndarray, path: Path | None, columns: str | None, sa
     return torch.from_numpy(read_more(path, "user", ids, columns, fit.encoding, say))
 
 
-def of_pairs(fit: Fit, path: Path, columns: str | None, inside: float, new: NewUsers | None, say: Say) -> pa.Table:
-    """A row for each pair of a file, in its order."""
-    users, items = read_pairs(path, columns, (fit.user_ids, fit.item_ids), say)
+def of_pairs(fit: Fit, path: Path, columns: str | None, inside: float, new: NewUsers | None, say: Say,
+             times: bool = False) -> pa.Table:
+    """A row for each pair of a file, in its order; `times`: at the times that it tells."""
+    ids, time = (fit.user_ids, fit.item_ids), None
+    if times:
+        users, items, time = read_timed_pairs(path, columns, ids, say)
+    else:
+        users, items = read_pairs(path, columns, ids, say)
     user, item = places(users, fit.user_ids), places(items, fit.item_ids)
     basis = fit.basis(user, item)
-    found = fit.predict(user, item, inside)
+    if isinstance(fit.model, Timed):
+        known = basis == "fit"
+        say(at_times(fit.model, fit.at(user[known], item[known], None if time is None else time[known])))
+    found = fit.predict(user, item, inside, time=time)
     if new is not None:
         number = places(users, new.ids)
         here = np.flatnonzero((number != NOBODY) & ~fit.known("user", user))
@@ -99,6 +108,16 @@ def of_pairs(fit: Fit, path: Path, columns: str | None, inside: float, new: NewU
         put(found, here, fit.predict(number[here], item[here], inside, new.rows))
     count_in_words(fit, basis, say)
     return table({"user": written(users), "item": written(items)}, found, basis)
+
+
+def at_times(model: Timed, known: Ratings) -> str:
+    """At which times pairs that the fit knows are predicted."""
+    if known.time is None:
+        return "predictions are at any of the times of their user's and item's ratings; --use-times uses a file's"
+    days, periods = (int((place < 0).sum()) for place in model.of_time.calendar.places(known))
+    return (f"predictions are at the times of the file: {days:,} of {len(known):,} are on a day without a training "
+            f"rating of their user, {periods:,} in a period without one of their item: there an effect is 0, give or "
+            f"take what such effects are")
 
 
 def put(found: Predicted, here: np.ndarray, others: Predicted) -> None:

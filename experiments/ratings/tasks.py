@@ -26,20 +26,21 @@ from runs.task import Task
 
 TOLERANCE = 1e-5  # of the residual: nats per rating that a sweep gains, or rating units that a point moves
 EPOCHS = {Family.MCMC: 100, Family.VARIATIONAL: 50, Family.POINT: 50}  # at most; less where TOLERANCE is reached
-OF_ROWS = ("U", "V", "user_bias", "item_bias")
+OF_ROWS = ("U", "V", "user_bias", "item_bias", "user_day", "item_period")
 DRAWS = 100  # of q that a result holds
 EPOCHS_OF_SVI = 10  # as in the reference
 
 
 def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Path = Path(), label: str = "",
          samples: int = 100, ask: Pairs | None = None, train_every: int | None = 1, joint: bool = False,
-         clip: bool = False, predicts: bool = False) -> Task:
+         clip: bool = False, predicts: bool = False, times: bool = False) -> Task:
     """The fit on `parts.train`, scored after every step on all three sets.
 
     train_every    one in so many of the training ratings is scored; None for none of them
     joint          keep the log prior of every draw too, so that the chains of the log joint can be diagnosed
     clip           predictive means end at the ends of the ratings' scale, which must be known
     predicts       keep all latents too, thinned, so that `run.py predict` can use the saved fit
+    times          validation and test set are predicted at their own times, and not at any
     """
     if clip and parts.train.scale is None:
         raise InputError("--clip needs the ends of the scale, and these ratings do not say them: give --scale LOW,HIGH")
@@ -50,7 +51,7 @@ def task(fit: Fit, model: Factorization, parts: Split, plan: Plan, *, place: Pat
     if train_every is not None:
         sets = {"train": parts.train.every(train_every)} | sets
     observer = scorer(model, sets, fit.method.family, samples=samples, ask=ask,
-                      clip=parts.train.scale if clip else None)
+                      clip=parts.train.scale if clip else None, times=times)
     keeper = Holding(model, parts.train, parts.test) if predicts else None
     if keeper and parts.train.scattered:
         keeper.settle()

@@ -7,6 +7,8 @@ import numpy as np
 from inference.result import Result
 from models.factorization import Factorization
 from models.ratings import Ratings
+from models.rungs.time import PERIOD
+from models.timed import Timed
 
 LEVEL = 0.9  # of the intervals
 FAR = 0.05  # from it, and more than four standard errors, is worth a sentence
@@ -52,6 +54,21 @@ def scales(model: Factorization, train: Ratings) -> list[str]:
     return [f"{said}; with the prior variance {model.prior_variance:g} a rating is 0 +- {sd:.3g} before any is seen. "
             f"--noise-variance and --prior-variance set them; Problem 3's --model noise+hierarchical learns both, in "
             f"any units."]
+
+
+def times(model: Factorization, test: Ratings, use: bool) -> list[str]:
+    """Which days and periods a model with time knows, and whether test ratings are predicted at their own times."""
+    if not isinstance(model, Timed):
+        return []
+    calendar = model.of_time.calendar
+    said = (f"There are training ratings on {len(calendar.user):,} days of users and in {len(calendar.item):,} periods "
+            f"of items, of {PERIOD} days")
+    if not (use and len(test)):
+        return [f"{said}. Test ratings are predicted without their times, at any of those of their user and item; "
+                f"--use-times uses them."]
+    days, periods = (float((place >= 0).double().mean()) for place in calendar.places(test))
+    return [f"{said}. Test ratings are predicted at their own times (--use-times): {days:.0%} of them on such a day of "
+            f"their user, {periods:.0%} in such a period of their item."]
 
 
 def few(n: int) -> str:

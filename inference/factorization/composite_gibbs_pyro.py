@@ -2,9 +2,9 @@
 
     Gibbs(model.program, [(rows, ["U", "V", ...]), (noise, ["sigma2"]), (hyper, ["mean_U", "precision_U", ...])])
 
-The same sweep as `ladder_gibbs`, in the order rows, noise, hyperparameters; `noise_by` gives the noise variance to
-NUTS instead (adapted in the first `warmup` sweeps), which needs no conditional. Cost of a step: as `ladder_gibbs`,
-and the transforms of `precision_U` and `precision_V` there and back.
+The same sweep as `ladder_gibbs`, in the order rows, noise, effects of time, hyperparameters; `noise_by` gives the noise
+variance to NUTS instead (adapted in the first `warmup` sweeps), which needs no conditional. Cost of a step: as
+`ladder_gibbs`, and the transforms of `precision_U` and `precision_V` there and back.
 
 Options:
 
@@ -36,6 +36,7 @@ from models.factorization import Factorization
 from models.ladder import Ladder
 from models.ordinal import Ordinal
 from models.ratings import Ratings
+from models.timed import Timed
 
 FAMILY = Family.MCMC
 NoiseBy = Literal["conditional", "nuts"]
@@ -54,6 +55,8 @@ def blocks(model: Factorization, noise_by: str = "conditional", engine: str = "a
         found.append((how, ["sigma2"]))
     if ladder and ladder.noise_per_user:
         found.append((partial(_noise_of_users, ladder, engine), ["precision_user"]))
+    if isinstance(model, Timed):
+        found.append((partial(_time, model, engine), list(model.of_time.sites)))
     if isinstance(model, Ordinal):
         found.append((partial(_cutpoints, model, engine), ["cutpoints"]))
     if ladder and ladder.hierarchical:
@@ -106,6 +109,10 @@ def _noise(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latent
 
 def _noise_of_users(model: Ladder, engine: str, values: Latents, data: Ratings) -> Latents:
     return ladder_gibbs.noise_of_users(global_one(model.device), model, values, data, engine)
+
+
+def _time(model: Timed, engine: str, values: Latents, data: Ratings) -> Latents:
+    return ladder_gibbs.time(global_one(model.device), model, values, data, engine)
 
 
 def _hyper(model: Ladder, values: Latents, data: Ratings) -> dict[str, Tensor]:

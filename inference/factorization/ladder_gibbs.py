@@ -1,7 +1,7 @@
 """Gibbs sampling with learned noise, learned priors and biases, whichever the model has; `row_gibbs` where none.
 
 A sweep draws, each from its exact conditional: the noise variance, the mean and precision of the rows of each side,
-then all users (with their biases) given the items, then all items given the users.
+then all users (with their biases) given the items, then all items given the users, then the effects of time.
 
     sigma^2 | rest         InverseGamma(3 + N/2, 2 + 1/2 sum_n (r_n - prediction_n)^2)
     w_i | rest             Gamma(4 + n_i / 2, 4 sigma^2 + 1/2 sum_n (r_n - prediction_n)^2)           (noise-per-user)
@@ -12,11 +12,14 @@ then all users (with their biases) given the items, then all items given the use
     ridge | rest           Gamma(2 + features D / 2, 1 + tr(B precision B') / 2)
     t, y | rest            cutpoints and latent ratings, see `parts/ordinal.py`; the rows see y         (ordinal)
     (u_i, b_i) | rest      as `row_conditional`, with regressors (v_j, 1) and the ratings less c_j
+    e_c | rest             N(P^-1 sum_n w_n (e_c + r_n - expected_n), P^-1),  P = t + sum_n w_n,  n in cell c     (time)
+    t | e                  Gamma(2 + cells / 2, 0.2 + 1/2 sum_c e_c^2),       w_n the precision of rating n       (time)
 
 With features (B, ridge) rows and their means are less F B, the Wishart has features more degrees of freedom and
 I + ridge B'B + ...
 
-Cost of a step: N D^2 + (users + items) D^3, D = K or with biases K + 1, and one pass over the ratings for the noise.
+Cost of a step: N D^2 + (users + items) D^3, D = K or with biases K + 1, and one pass over the ratings for the noise,
+one for the effects of time.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from errors import InputError
 from inference.engine import Engine, choose
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts import ordinal
+from inference.factorization.parts import time as of_time
 from inference.factorization.parts.by_row import Rows, sides
 from inference.factorization.parts.divided import from_prior
 from inference.factorization.parts.features import features
@@ -46,6 +50,7 @@ from models.ladder import STRENGTH, Ladder
 from models.ordinal import Ordinal
 from models.ratings import Ratings
 from models.rungs.noise import SCALE, SHAPE
+from models.timed import Timed
 from ranks.part import WHOLE
 
 FAMILY = Family.MCMC
@@ -114,7 +119,10 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
         if model.hierarchical:
             latents |= normal_wishart(rng, model, latents)
     z_U, z_V = normals(rng, model.num_users, model.width, part=model.part), normals(rng, model.num_items, model.width)
-    return State(rows(model, latents, data, z_U, z_V, state.engine, working), state.engine), Info()
+    latents = rows(model, latents, data, z_U, z_V, state.engine, working)
+    if isinstance(model, Timed):
+        latents |= time(rng, model, latents, data, state.engine)
+    return State(latents, state.engine), Info()
 
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:
@@ -185,6 +193,13 @@ def noise_of_users(rng: torch.Generator, model: Ladder, latents: Latents, data: 
     """The users' noise precisions, (users,)."""
     error = errors(model, latents, data, engine)
     return precisions(rng, latents["sigma2"], error, data.user, model.num_users, model.part)
+
+
+def time(rng: torch.Generator, model: Timed, latents: Latents, data: Ratings, engine: str) -> Latents:
+    """The effects of days and periods, (cells,) each, and their precisions."""
+    error = errors(model, latents, data, engine)
+    weight = model.unit**2 / torch.as_tensor(model.noise_of(latents, data), dtype=torch.float64, device=error.device)
+    return of_time.effects(rng, model.of_time.calendar, latents, data, error, weight.expand_as(error))
 
 
 def normal_wishart(rng: torch.Generator, model: Ladder, latents: Latents) -> Latents:

@@ -73,6 +73,7 @@ class Predictive:
     detailed  the sets whose RMSE, PIT, predictive mean and spread are kept as well
     ask       pairs without a rating, whose predictive mean and spread are kept as well
     clip      the ends of the scale: no predictive mean lies beyond them; densities and spreads are not changed
+    times     whether others than "train" are predicted at their own times, where they have any, and not at any
     """
 
     memories: tuple[type, ...] = (Memory, Moments)
@@ -80,14 +81,15 @@ class Predictive:
 
     def __init__(self, model: Factorization, sets: Mapping[str, Ratings], family: Family, *, samples: int = 100,
                  detailed: Sequence[str] = ("test",), ask: Pairs | None = None, engine: Engine = "auto",
-                 clip: tuple[float, float] | None = None) -> None:
+                 clip: tuple[float, float] | None = None, times: bool = False) -> None:
         if not 1 <= samples <= MOST:
             raise InputError(f"the number of samples from q must lie between 1 and {MOST:,}, not {samples:,}")
         self.model = model
         self.clip = clip
         self.cumulative = family is Family.MCMC
         self.samples = samples if family is Family.VARIATIONAL else 1
-        self.sets = {name: ratings for name, ratings in sets.items() if ratings.total}
+        self.sets = {name: ratings if times or name == "train" else ratings.untimed for name, ratings in sets.items()
+                     if ratings.total}
         self.detailed = {name: self.sets[name] for name in detailed if name in self.sets}
         if ask is not None:
             nothing = torch.zeros(len(ask[0]), dtype=torch.float64, device=ask[0].device)

@@ -92,6 +92,47 @@ def test_new_users_and_recommendations(fits, tmp_path, capsys):
     assert all(f"{name}@10" in said for name in ("precision", "recall", "NDCG", "coverage"))
 
 
+def test_a_fit_with_time(tmp_path, capsys):
+    """Judge: what the run said of its own test ratings, at any time and at their own; beyond all days the variances of
+    the effects come on top."""
+    rng = np.random.default_rng(1)
+    pairs = [(i, j) for i in range(30) for j in rng.permutation(8)[:6]]
+    rows = [(f"u{i}", f"00{j}", 3 + rng.normal(), 86_400 * int(rng.integers(2) + 40 * (j % 2))) for i, j in pairs]
+    for name, some in (("train.csv", rows[::3] + rows[1::3]), ("test.csv", rows[2::3])):
+        lines = "\n".join(",".join(map(str, row)) for row in some)
+        (tmp_path / name).write_text(f"user,item,rating,timestamp\n{lines}")
+    words = ["--problem", 3, "--ratings", tmp_path / "train.csv", "--test-ratings", tmp_path / "test.csv", "--bare",
+             "--model", "noise+biases+time", "--sweeps", 10, "--chains", 1, "--rank", 1]
+    found = {}
+    for more in ([], ["--use-times"]):
+        folder = tmp_path / f"fit{len(more)}"
+        assert door(*words, *more, "--out", folder) == 0
+        said = capsys.readouterr().out
+        assert ("at their own times" in said) == bool(more) and ("without their times" in said) != bool(more)
+        path, out = folder / "ladder_gibbs.nc", tmp_path / f"{len(more)}.parquet"
+        assert door("predict", path, "--pairs", tmp_path / "test.csv", "--out", out, *more) == 0
+        assert ("predictions are at the times of the file" in capsys.readouterr().out) == bool(more)
+        result, found[len(more)] = Result.load(path), pyarrow.parquet.read_table(out)
+        assert np.allclose(found[len(more)]["mean"].to_numpy(), result.expected["test_mean"], atol=1e-5)
+        variance = result.expected["test_spread"] ** 2 + result.expected["test_noise" if not more else "noise_variance"]
+        assert np.allclose(found[len(more)]["sd"].to_numpy() ** 2, variance, rtol=1e-4) or more
+    assert not np.allclose(found[0]["mean"].to_numpy(), found[1]["mean"].to_numpy(), atol=1e-3)
+    later = "\n".join(f"{u},{i},2030-01-01" for u, i, _, _ in rows[2::3])
+    (tmp_path / "later.csv").write_text(f"user,item,timestamp\n{later}")
+    assert door("predict", path, "--pairs", tmp_path / "later.csv", "--out", tmp_path / "l.parquet", "--use-times") == 0
+    sd = pyarrow.parquet.read_table(tmp_path / "l.parquet")["sd"].to_numpy()
+    assert (sd**2).mean() > (found[1]["sd"].to_numpy() ** 2).mean() + 0.01
+    assert door("predict", path, "--recommend", "all", "--top", 2, "--out", tmp_path / "r.csv") == 0
+    new = tmp_path / "new.csv"
+    new.write_text("user,item,rating\nann,001,3\n")
+    capsys.readouterr()
+    assert door("predict", path, "--recommend", "all", "--new-users", new, "--out", tmp_path / "n.csv") == 2
+    assert "new users cannot be added to a fit of --model ...+time" in capsys.readouterr().err
+    (tmp_path / "none.csv").write_text("user,item,rating\nu0,001,3\n")
+    assert door(*words[:5], tmp_path / "none.csv", *words[6:], "--use-times", "--out", tmp_path / "no") == 2
+    assert "have no times; name their column" in capsys.readouterr().err
+
+
 def test_a_saved_fit_is_small(fits):
     for path in files(fits):
         assert path.stat().st_size < 4 * 2**20
@@ -125,6 +166,8 @@ def test_a_fit_with_features_and_what_is_known_of_new_users(fits, tmp_path, caps
 
 
 @pytest.mark.parametrize("words, why", [
+    (["--pairs", "{0}/p.csv", "--use-times", "--out", "{0}/o.csv"], "the fit has no effects of time"),
+    (["--recommend", "all", "--use-times", "--out", "{0}/o.csv"], "--use-times would change nothing"),
     (["--pairs", "{0}/p.csv", "--user-features", "{0}/p.csv", "--out", "{0}/o.csv"], "--user-features would change"),
     (["--recommend", "all", "--new-users", "{0}/new.csv", "--user-features", "{0}/p.csv", "--out", "{0}/o.csv"],
      "the fit has no features of users from a file"),

@@ -24,7 +24,7 @@ from data import beside
 from data.grid_files import read_evidence, read_grid
 from data.jester_like import read_cached
 from data.pictures import Picture
-from data.rating_questions import read_pairs, read_users
+from data.rating_questions import read_pairs, read_timed_pairs, read_users
 from data.side_information import read_known, read_more
 from errors import InputError
 from experiments.problem1 import cases
@@ -281,6 +281,8 @@ BESIDE = {
     "fit": Reader(".nc", fits, read_fit),
     "pairs": Reader(".csv", lambda: [PAIRS, PAIRS.replace(b",", b"\t"), b"a,7\nb,8\n"],
                     lambda path: read_pairs(path, None, (IDS, np.array([7, 8, 9, 11])), ignore)),
+    "timedpairs": Reader(".csv", lambda: [b"user,item,time\na,7,5\nb,8,2014-05-03\n", b"a,7,5\nb,8,9\n"],
+                         lambda path: read_timed_pairs(path, None, (IDS, np.array([7, 8, 9, 11])), ignore)),
     "users": Reader(".csv", lambda: [b"user\na\nb\n", b"a\nb\nzoe\n"],
                     lambda path: read_users(path, None, (IDS,), ignore)),
     "newusers": Reader(".csv", new_users, read_new_users),

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 
-from errors import InputError, short
+from errors import InputError
 from inference.factorization.fitted import sound
 from inference.factorization.fitted.effects import Effects
 from inference.factorization.fitted.fold_in import Rows, components, features_of, fold_in
 from inference.factorization.fitted.levels import expected_level, of_levels
 from inference.factorization.fitted.mixture import Predicted, predicted
+from inference.factorization.fitted.model import refuse, saved_model
 from inference.method import Latents
 from inference.result import Result
 from models.factorization import Factorization
-from models.features import KNOWN, Featured, informed
-from models.ladder import Ladder
-from models.ordinal import Ordinal, OrdinalFeatured
+from models.features import Featured
+from models.ordinal import Ordinal
 from models.ratings import Ratings
-from models.side_information import Encoding, Known
+from models.side_information import Encoding
+from models.timed import Timed
 
 BLOCK = 2**23  # numbers of a table at a time
-KINDS: Mapping[str, type[Factorization]] = {k.__name__: k for k in (Factorization, Ladder, Featured, Ordinal,
-                                                                           OrdinalFeatured)}
 NOBODY = -1  # the number of a user or item that the fit does not know
 
 
@@ -58,7 +56,7 @@ class Fit:
         if not latents or training is None or not {"user", "item"} <= result.coords.keys():
             raise InputError(f"{where} does not hold draws of its factors: take a result of a run's own folder, not of "
                              f"rank1, rank2 and so on below it, or fit again with this version")
-        model = _model(said, training, where)
+        model = saved_model(said, training, where)
         if set(latents) != set(model.sites):
             raise InputError(f"{where} holds draws of {', '.join(sorted(latents))}, and its model has "
                              f"{', '.join(sorted(model.sites))}: fit again with this version")
@@ -111,12 +109,21 @@ class Fit:
         """The two matrices of every draw whose rows' inner products are predictions."""
         return [(a.numpy(), b.numpy()) for a, b in (self.model.product(latents) for latents in self.draws)]
 
-    def noise(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """Noise variance of every draw at pairs of users and items, (D, P)."""
+    def at(self, user: np.ndarray, item: np.ndarray, time: np.ndarray | None = None) -> Ratings:
+        """Pairs of users and items, and when, as the model takes them."""
         who, what = (torch.from_numpy(index.astype(np.int64)) for index in (user, item))
-        at = Ratings(who, what, torch.zeros(len(user), dtype=torch.float64), len(self.user_ids), len(self.item_ids))
+        return Ratings(who, what, torch.zeros(len(user), dtype=torch.float64), len(self.user_ids), len(self.item_ids),
+                       time=None if time is None else torch.from_numpy(time))
+
+    def noise(self, at: Ratings) -> np.ndarray:
+        """Noise variance of every draw at these, (D, P)."""
         found = (torch.as_tensor(self.model.noise_of(latents, at), dtype=torch.float64) for latents in self.draws)
         return np.stack([variance.expand(len(at)).numpy() for variance in found])
+
+    def effects(self, at: Ratings) -> np.ndarray | float:
+        """What is expected of these beyond the factors, (D, P)."""
+        found = [self.model.effects(latents, at) for latents in self.draws]
+        return np.stack([effect.numpy() for effect in found if effect is not None]) if found[0] is not None else 0.0
 
     @property
     def encoding(self) -> Encoding | None:
@@ -128,6 +135,9 @@ class Fit:
 
         Errors: InputError for a fit of levels, given which a row has no closed form.
         """
+        if isinstance(self.model, Timed):
+            raise InputError("new users cannot be added to a fit of --model ...+time: on which days they rated changes "
+                             "what their ratings say of them; fit again with their ratings, or without time")
         if isinstance(self.model, Ordinal):
             raise InputError("new users cannot be added to a fit of --model ordinal: given levels their factors have "
                              "no closed form; fit again with their ratings, or without ordinal")
@@ -137,15 +147,17 @@ class Fit:
             raise InputError(f"the draws of {self.name} say nothing of new users: their precisions are too extreme"
                              ) from None
 
-    def predict(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None = None) -> Predicted:
-        """At pairs of users and items; `rows`: the users are new ones, by their numbers in these."""
+    def predict(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None = None,
+                time: np.ndarray | None = None) -> Predicted:
+        """At pairs of users and items, and times where they are told; `rows`: the users are new ones, by their numbers
+        in these."""
         parts = []
         for here in self._blocks(len(user)):
-            u, i = user[here], item[here]
+            u, i, t = user[here], item[here], None if time is None else time[here]
             some = self.known("item", i) if rows is not None else self.known("user", u) & self.known("item", i)
             part = predicted(*self._others(u, i, rows), self.levels, inside, self.limits)
             if some.any():
-                good = self._mixture(u[some], i[some], inside, rows)
+                good = self._mixture(u[some], i[some], inside, rows, None if t is None else t[some])
                 for name in ("mean", "sd", "low", "high", "probability"):
                     getattr(part, name)[some] = getattr(good, name)
             parts.append(part)
@@ -161,23 +173,29 @@ class Fit:
     def means(self, users: np.ndarray) -> np.ndarray:
         """Predictive means of these users at every item, (users, items)."""
         table = np.zeros((len(users), len(self.item_ids)))
+        every = self.at(np.repeat(users, table.shape[1]), np.tile(np.arange(table.shape[1]), len(users))) if isinstance(
+            self.model, Timed) else None
         for (A, B), latents in zip(self.factors, self.draws, strict=True):
             here = A[users] @ B.T
+            if every is not None and (effects := self.model.effects(latents, every)) is not None:
+                here += effects.reshape(here.shape).numpy()
             table += expected_level(here, latents["cutpoints"].numpy(), self.levels) if isinstance(
                 self.model, Ordinal) else here
         return table / len(self.draws)
 
-    def _mixture(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None) -> Predicted:
-        m, s = self._components(user, item, rows)
+    def _mixture(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None, time: np.ndarray | None
+                 ) -> Predicted:
+        m, s = self._components(user, item, rows, time)
         if isinstance(self.model, Ordinal):
             return of_levels(m, np.stack([latents["cutpoints"].numpy() for latents in self.draws]), self.levels, inside)
         return predicted(m, s, self.levels, inside, self.limits)
 
-    def _components(self, user: np.ndarray, item: np.ndarray, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
+    def _components(self, user: np.ndarray, item: np.ndarray, rows: Rows | None, time: np.ndarray | None
+                    ) -> tuple[np.ndarray, np.ndarray]:
         if rows is not None:
             return components(self.model, self.draws, rows, user, item)
-        m = np.stack([np.einsum("pk,pk->p", A[user], B[item]) for A, B in self.factors])
-        return m, self.noise(user, item)
+        m, at = np.stack([np.einsum("pk,pk->p", A[user], B[item]) for A, B in self.factors]), self.at(user, item, time)
+        return m + self.effects(at), self.noise(at)
 
     def _others(self, user: np.ndarray, item: np.ndarray, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
         """By the means of whichever side is known; one component."""
@@ -192,41 +210,3 @@ class Fit:
     def _blocks(self, count: int) -> Iterator[slice]:
         size = max(1, BLOCK // (len(self.draws) * (self.model.width + 4)))
         return (slice(k, k + size) for k in range(0, count, size))
-
-
-def _model(said: Mapping[str, Any], training: Mapping[str, np.ndarray], where: str) -> Factorization:
-    """The model that a result's facts tell of, whose training ratings are those of `training`."""
-    kind, given = KINDS.get(str(said.get("class"))), dict(said)
-    features = [given.pop(name, None) for name in ("class", "features")][1]
-    if kind is None or not {f.name for f in fields(kind)} >= given.keys():
-        raise InputError(f"{where} is of a model that this version does not know: fit again with it")
-    held: dict[str, Any] = {
-        name: _known(name, given.pop(name), training, where) for name in KNOWN if given.get(name)}
-    refuse(sound.fault_of_model(kind, given), where)
-    refuse(sound.fault_of_training(training, given["num_users"], given["num_items"]), where)
-    model = kind(**given, **held)
-    if isinstance(model, Featured):
-        user = np.repeat(np.arange(model.num_users), training["user_count"])
-        model = informed(model, (torch.from_numpy(user), torch.from_numpy(training["rated_item"].astype(np.int64))))
-        if model.fingerprint != features:
-            raise InputError(f"{where} holds other features than it was fitted with: fit again")
-    return model
-
-
-def _known(name: str, said: Any, training: Mapping[str, np.ndarray], where: str) -> Known:
-    """What a file said of one side, and how it became numbers."""
-    try:
-        found = Known(torch.from_numpy(training[name].astype(np.float64)), Encoding.of(said))
-        rows = len(training[f"{name.partition('_')[0]}_count"])
-        whole = found.values.shape == (rows, found.encoding.width) and bool(torch.isfinite(found.values).all())
-    except (AttributeError, KeyError, TypeError, ValueError):
-        whole = False
-    refuse("" if whole else name, where)
-    return found
-
-
-def refuse(fault: str, where: str) -> None:
-    """Errors: InputError where there is one."""
-    if fault:
-        raise InputError(f"{where} is no fit that a run wrote: its '{short(fault)}' does not go with the rest; fit "
-                         f"again")

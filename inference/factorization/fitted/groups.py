@@ -4,7 +4,7 @@
                                                           for every fit of the same ratings
     constant_data                                         counts and means of users and items, who rated what, the
                                                           levels and range of the ratings, the test set; features
-                                                          from files
+                                                          from files; days of users and periods of items
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inference.factorization.fitted.calendar import dates
 from inference.latents import Groups
 from inference.method import Latents
 from models.factorization import Factorization
@@ -62,7 +63,7 @@ class Holding:
 
     def groups(self, rng: torch.Generator, latents: Latents) -> Groups:
         observed = self.observed.to("cpu")
-        more = {"constant_data": self.constant | known(self.model)}
+        more = {"constant_data": self.constant | known(self.model) | dates(self.model)}
         if isinstance(self.model, Ordinal):
             return {**of_levels(rng, self.model, latents, observed), **more}
         mean, variance = predictions(self.model, latents, observed)

@@ -19,7 +19,7 @@ from models.ordinal import MOST_LEVELS
 
 LARGEST = 1e50  # of any number: its square has room
 COUNTED = ("user_count", "item_count", "rated_item", "test_of_user", "test_of_item")
-POSITIVE = ("sigma2", "ridge_U", "ridge_V", "precision_user")
+POSITIVE = ("sigma2", "ridge_U", "ridge_V", "precision_user", "precision_day", "precision_period")
 DEFINITE = ("precision_U", "precision_V")
 
 
