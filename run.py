@@ -77,21 +77,20 @@ def refuse_ranks(argv: list[str], problem: str | None) -> None:
                          f"--problem {' and '.join(DIVIDED)} are: run it by python run.py")
 
 
-def own_door(name: str, prog: str, description: str, argv: list[str]) -> int:
+def own_door(name: str, prog: str, description: str, argv: list[str],
+             *more: Path | None) -> int:
     """`--check NAME`, `compare RESULT...` and `predict RESULT` have arguments of their own."""
     inside = command(name)
     parser = Parser(listed=f"python run.py {'--check' if name == 'check' else name} --help", prog=prog,
                     description=description)
     inside.add_arguments(parser)
-    return inside.run(parser.parse_args(argv), argv)
+    found: int = inside.run(parser.parse_args(argv), argv, *more)
+    return found
 
 
 def main(argv: list[str]) -> int:
     group.join()
     refuse_ranks(argv, None)
-    if any(word.partition("=")[0] == "--check" for word in argv):
-        return own_door("check", "run.py", "Is a method right? Exit status 0: right, 1: wrong, 2: cannot be "
-                        "judged, 3: cannot tell.", argv)
     if argv[:1] == ["compare"]:
         return own_door("compare", "run.py compare", "Saved results of one problem in one table and one set of "
                         "figures.", argv[1:])
@@ -110,6 +109,9 @@ def main(argv: list[str]) -> int:
         argv += [f"--cluster={found.cluster}"] if found.cluster else []
         found, _ = first.parse_known_args(argv)
     refuse_ranks(argv, found.problem)
+    if any(word.partition("=")[0] == "--check" for word in argv):
+        return own_door("check", "run.py", "Is a method right? Exit status 0: right, 1: wrong, 2: cannot be "
+                        "judged, 3: cannot tell.", argv, resume)
     if found.problem == "all":
         parsers = {name: parser_for(name) for name in PROBLEMS}
         return command("every").run({name: experiment(name) for name in PROBLEMS}, parsers, argv, resume)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,10 @@ class Budget:
     def spent(self) -> float:
         return time.process_time() - self.started
 
+    def spend(self, seconds: float) -> None:
+        """So many are spent by now, some of them perhaps in an earlier process."""
+        self.started = time.process_time() - seconds
+
     def tick(self) -> None:
         """Errors: Spent."""
         spent = self.spent
@@ -47,6 +52,11 @@ class Budget:
 
 
 _NOW: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+def current() -> Budget:
+    """The one that work is done within; of what is done without, one that knows no end."""
+    return _NOW.get() or Budget(math.inf)
 
 
 @contextmanager

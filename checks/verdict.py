@@ -88,6 +88,7 @@ class Verdict:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self.outcome = Outcome(self.outcome)
         if not 0 < self.level < 0.5:
             raise InputError(f"the level is the probability of a false alarm, between 0 and 0.5, not {self.level}")
 

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
 
+from checks import journal
 from checks.asked import PROGRAM, Asked
 from checks.door import chosen_options, everything, found, judged
 from checks.verdict import COLUMNS, SHOWN, Outcome, Verdict
@@ -21,6 +23,9 @@ from runs import folder
 from runs.busy import Pulse
 from runs.options import split
 from runs.request import settings
+from runs.run import resumable
+from runs.runner import saved
+from runs.started import Started
 from runs.story import Story
 from views import check as views
 from views import tables
@@ -28,6 +33,7 @@ from views.numbers import three
 
 PROBLEMS = sorted(p.name.removeprefix("problem") for p in Path(__file__).parents[1].glob("experiments/problem*"))
 MODELS = {"plain": "factorization"} | {name: name for name in ("ladder", "features", "ordinal")}  # test problems
+JOURNAL = "check.journal.npz"  # in the folder: what a stopped check goes on from
 COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow",
           Outcome.UNFIT: "bold red"}
 
@@ -48,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--level", type=float, default=1e-3, help="probability that a right method is called wrong (default 0.001)")
 
 
-def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    """Judge one method, or all; the exit status is the worst verdict's: 0 right, 1 wrong, 2 cannot be judged, 3
-    cannot tell."""
+def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None = None) -> int:
+    """Judge one method, or all, or go on with that in a folder; the exit status is the worst verdict's: 0 right, 1
+    wrong, 2 cannot be judged, 3 cannot tell."""
     if args.check is None:
         raise InputError("--check takes the name of a method or guide, a file, or all; `python run.py --check --help` "
                          "lists its options")
@@ -62,15 +68,32 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         raise InputError("--check all judges everything on its own problems: leave out --problem and --model")
     wanted = everything() if judge_all else [asked(name, args.problem, args.model)]
     options = [chosen_options(asked_of, given) for asked_of in wanted]
-    out = folder.create(args.out, "check", argv)
-    story, verdicts = Story(console, out, "check"), list[Verdict]()
-    for asked_of, chosen in zip(wanted, options, strict=True):
-        pulse = Pulse()
-        with folder.withdrawn_on_error(out), \
-                console.status(f"judging {escape(asked_of.name)}") as status:  # nothing where nobody watches
-            verdict = judged(asked_of, chosen, seed=args.seed, level=args.level, budget=args.budget,
-                             watch=partial(progress, status, pulse, asked_of.name))
-        verdicts.append(verdict)
+    out = resume or folder.create(args.out, "check", argv)
+    with folder.held(out), resumable(out, argv):
+        if resume:
+            Started.read(resume).check(resume, Started.now("check", argv, Path.cwd(), {}))
+        with folder.withdrawn_on_error(out), journal.written(out / JOURNAL) as book:
+            verdicts = [book.verdict(partial(judgement, console, args, asked_of, chosen))
+                        for asked_of, chosen in zip(wanted, options, strict=True)]
+        report(Story(console, out, "check"), args, argv, wanted, verdicts)
+    if book.saves:
+        console.print(saved(book.saves), soft_wrap=True, highlight=False)
+    statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
+    return next(status for status in (1, 2, 3, 0) if status in statuses)
+
+
+def judgement(console: Console, args: argparse.Namespace, asked_of: Asked, chosen: dict[str, object]) -> Verdict:
+    """One verdict, seen to while it is made."""
+    with console.status(f"judging {escape(asked_of.name)}") as status:  # nothing where nobody watches
+        return judged(asked_of, chosen, seed=args.seed, level=args.level, budget=args.budget,
+                      watch=partial(progress, status, Pulse(), asked_of.name))
+
+
+def report(story: Story, args: argparse.Namespace, argv: Sequence[str], wanted: Sequence[Asked],
+           verdicts: Sequence[Verdict]) -> None:
+    """What was found, on the terminal and in the folder."""
+    judge_all, out = args.check == "all", story.folder
+    for asked_of, verdict in zip(wanted, verdicts, strict=True):
         if not judge_all:
             if asked_of.problems.kind == PROGRAM:
                 story.say(f"judged on {asked_of.problems.of}")
@@ -82,13 +105,11 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
             story.figure(drawn, caption(verdict))
     if judge_all:
         summary(story, verdicts)
-    said = verdicts[0].headline if not judge_all else overall(verdicts)
+    said = overall(verdicts) if judge_all else verdicts[0].headline
     story.write(f"Is {args.check} right?", shlex.join(["python", "run.py", *argv]), args.seed, said)
     figures = f"the figure{'s' * judge_all}, JSON and report.html are"
     figures = figures if any(v.scores for v in verdicts) else "check.json and report.html are"
-    console.print(f"{figures} in {out}", soft_wrap=True, highlight=False, markup=False)
-    statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}
-    return next(status for status in (1, 2, 3, 0) if status in statuses)
+    story.console.print(f"{figures} in {out}", soft_wrap=True, highlight=False, markup=False)
 
 
 def progress(status: Status, pulse: Pulse, name: str, doing: str) -> None:
@@ -153,7 +174,7 @@ def show(story: Story, verdict: Verdict) -> None:
     story.say(f"{verdict.assurance} ({took})" if verdict.assurance else took)
 
 
-def summary(story: Story, verdicts: list[Verdict]) -> None:
+def summary(story: Story, verdicts: Sequence[Verdict]) -> None:
     story.table("Everything that samples", ("method", "verdict", "replicates", "seconds", "because"),
                 [(v.method, v.word, sum(t["replicates"] for t in v.tested), three(v.seconds),
                   None if v.outcome is Outcome.RIGHT else v.headline) for v in verdicts])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,5 +96,9 @@ def running(folder: Path, console: Console) -> Iterator[Runner]:
         console.print(f"Loading, and compiling what was new, took {runner.loading:.2g} s, which no seconds below hold.",
                       soft_wrap=True, highlight=False)
     if runner.saves:
-        console.print(f"Saved {len(runner.saves)} time{'s' * (len(runner.saves) > 1)} on the way, in "
-                      f"{sum(runner.saves):.2g} s in all.", soft_wrap=True, highlight=False)
+        console.print(saved(runner.saves), soft_wrap=True, highlight=False)
+
+
+def saved(saves: Sequence[float]) -> str:
+    """How often it was, and the seconds that it took."""
+    return f"Saved {len(saves)} time{'s' * (len(saves) > 1)} on the way, in {sum(saves):.2g} s in all."

@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 
 from checks.budget import Budget, Spent, limited, tick
 from checks.guides.judge import FITS
+from checks.journal import kept
 from checks.kernels.judge import SUSPICION, Watch
 from checks.kernels.kernel import Broken, blaming
 from checks.problems.load import problem_set
@@ -54,7 +55,10 @@ def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, 
                     break  # most have said so
                 tick(f"fit {len(said) + 1}")
                 with blaming(method.name):
-                    said.append(_faults(rng, method, problem, dict(options or {}), verdict))
+                    faults, why, warnings = kept("a fit", lambda: _faults(
+                        rng, method, problem, dict(options or {}), level), rng)
+                said.append(faults)
+                verdict.why, verdict.warnings = why or verdict.why, warnings or verdict.warnings
         except Broken as error:
             verdict.faults.append(str(error))
         except Spent:
@@ -70,35 +74,32 @@ def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, 
     return verdict
 
 
-def _faults(rng: Generator, method: Method, problem: Problem, options: dict[str, object], verdict: Verdict
-            ) -> list[str]:
-    """What is wrong on one data set."""
+def _faults(rng: Generator, method: Method, problem: Problem, options: dict[str, object], level: float
+            ) -> tuple[list[str], str, list[str]]:
+    """Of one data set: what is wrong, why nothing can be told, and what is no fault."""
     answers, (_, drawn) = problem.answers, problem.joint(rng, 1)
     assert answers, f"nothing is known of a fit on the {problem.name}"
     data, model = problem.one(drawn, 0), problem.model
     state, info = fit(rng, method, model, data, options)
     claimed = method.expect(state, model) if method.expect else None
-    if claimed is None or info.elbo is None or info.kind not in (None, Kind.LOWER):
-        verdict.why = ("it has no `expect`" if claimed is None else "it reports no lower bound") + ", so there is "\
-            "nothing to hold its fit against"
     if claimed is None:
-        return []
+        return [], "it has no `expect`, so there is nothing to hold its fit against", []
     draws = [method.draw(rng, state, model) for _ in range(DRAWS)]
     together = {site: torch.stack([d[site] for d in draws]) for site in draws[0]}
-    found = moments(answers.moments(claimed), answers.values(together), verdict.level)
-    if found or verdict.why or not answers.independent(claimed, together):
-        return found
-    assert info.elbo is not None
+    found = moments(answers.moments(claimed), answers.values(together), level)
+    if info.elbo is None or info.kind not in (None, Kind.LOWER):
+        return found, "it reports no lower bound, so there is nothing to hold its fit against", []
+    if found or not answers.independent(claimed, together):
+        return found, "", []
     value, best = answers.elbo(data, claimed), answers.polished(data, claimed)
     if not abs(value - info.elbo) <= CLOSE:
-        return [f"it reports an ELBO of {info.elbo:.4f} nats; that of its own means and variances is {value:.4f}"]
+        said = f"it reports an ELBO of {info.elbo:.4f} nats; that of its own means and variances is {value:.4f}"
+        return [said], "", []
+    lacks = f"its ELBO lacks {best - value:.1f} nats that coordinate ascent finds from the same q"
     if best - value > NATS and tied(claimed):
-        verdict.warnings = [f"poor: its ELBO lacks {best - value:.1f} nats that coordinate ascent finds from the same "
-                            "q, with a variance for every entry; that is how good its family is, not whether it is "
-                            "right"]
-    elif best - value > NATS:
-        return [f"UNDER-FITTED: its ELBO lacks {best - value:.1f} nats that coordinate ascent finds from the same q"]
-    return []
+        return [], "", [f"poor: {lacks}, with a variance for every entry; that is how good its family is, not whether "
+                        f"it is right"]
+    return [f"UNDER-FITTED: {lacks}"] if best - value > NATS else [], "", []
 
 
 def tied(claimed: Mapping[str, Tensor]) -> bool:

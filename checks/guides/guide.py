@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from checks.budget import tick
+from checks.journal import kept
 from inference.method import Latents
 from models.model import Data, Model
 
@@ -67,9 +68,10 @@ class Guide:
                 return slope(*given)
             return through_samples if all(bool(x.any()) for x in through_samples.values()) else slope(*given)
 
-        fit = getattr(module, "fit", None)
+        own = getattr(module, "fit", None)
+        fit = own and (lambda rng, model, data: kept("its own fit", lambda: own(rng, model, data), rng))
         return cls(name, **found, gradient=slope, fit=fit or adam(module.start, quieter),
-                   further=lambda params: adam(lambda *_: params, quieter), own=fit is not None)
+                   further=lambda params: adam(lambda *_: params, quieter), own=own is not None)
 
 
 def is_guide(module: ModuleType) -> bool:
@@ -132,6 +134,9 @@ def adam(start: Callable[..., Params], gradient: Callable[..., Params], steps: i
 
     def fit(rng: torch.Generator, model: Model, data: Data) -> Params:
         params = start(rng, model, data)
+        return kept("a fit", lambda: climbed(rng, model, data, params), rng)
+
+    def climbed(rng: torch.Generator, model: Model, data: Data, params: Params) -> Params:
         first, second = ({name: torch.zeros_like(x) for name, x in params.items()} for _ in range(2))
         for t in range(1, steps + 1):
             tick()

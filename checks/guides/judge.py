@@ -23,6 +23,7 @@ from torch import Tensor
 from checks.budget import Budget, Spent, limited, tick
 from checks.guides.guide import Guide, Params, misfits, noise
 from checks.guides.questions import NATS, Mean, lacking, log_ratio, questions
+from checks.journal import kept
 from checks.kernels.judge import SUSPICION, Watch
 from checks.kernels.kernel import Broken, Unfit, blaming
 from checks.problems.load import problem_set
@@ -74,9 +75,9 @@ def judge_guide(guide: Guide, problems: str | ProblemSet, *, seed: int = 0, leve
 def _ask(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict) -> None:
     latents, data = where.joint(rng, 1)
     ratings, draws = where.one(data, 0), torch.randint(2**40, (1,), generator=rng)
-    first = questions(torch.Generator().manual_seed(int(draws)), guide, where.model, ratings)
+    first = asked(torch.Generator().manual_seed(int(draws)), guide, where.model, ratings)
     suspicious = [k for k, mean in enumerate(first) if mean.p_value * len(first) < SUSPICION]
-    again = questions(rng, guide, where.model, ratings) if suspicious else []
+    again = asked(rng, guide, where.model, ratings) if suspicious else []
     allowed = verdict.level / (2 * SUSPICION)
     found = [again[k] for k in suspicious
              if again[k].p_value / 2 * len(suspicious) < allowed and again[k].z * first[k].z > 0]
@@ -85,6 +86,12 @@ def _ask(rng: torch.Generator, guide: Guide, where: Problem, verdict: Verdict) -
                        "unit": "samples"}]
     verdict.scores = {where.name: [{"quantity": m.question, "where": m.where, "place": max(-99.0, min(99.0, m.z)),
                                     "spread": None, "sd": None} for m in again or first]}
+
+
+def asked(rng: torch.Generator, guide: Guide, model: Model, data: Data) -> list[Mean]:
+    """Every question, and its answer."""
+    found = kept("questions", lambda: [dict(vars(mean)) for mean in questions(rng, guide, model, data)], rng)
+    return [Mean(**mean) for mean in found]
 
 
 def _told(rng: torch.Generator, guide: Guide, where: Problem, clock: Budget, level: float) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from torch.utils import _pytree as trees
 from checks.budget import Budget, tick
 from checks.guides.guide import Guide, Params, noise
 from checks.guides.questions import log_ratio
+from checks.journal import kept
 from checks.problems.problem import Problem, join
 from inference.method import Latents
 from models import batched
@@ -120,10 +122,13 @@ def _together(rng: torch.Generator, made: Any, model: Program, latents: Latents,
             found: Tensor = batched.over(lambda p, y: many(p, y, DRAWS)[0].mean(), [params, data], True)
             return found
 
+    def climbed(params: Params) -> Params:
+        with seeded(rng):
+            return _climbed(params, lambda p: batched.over(torch.func.grad(elbo), [p, data], True))
+
     best = value()
     for _ in range(ROUNDS):
-        with seeded(rng):
-            params = _climbed(params, lambda p: batched.over(torch.func.grad(elbo), [p, data], True))
+        params = kept("a round of fits", partial(climbed, params), rng)
         before, best = best, value()
         there = best - before < ARRIVED
         if there.double().mean() >= ENOUGH or late():

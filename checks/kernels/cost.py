@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Generator
 
 from checks.budget import BATCHED, Budget
+from checks.journal import kept
 from checks.kernels.kernel import Kernel
 from checks.kernels.trial import STEPS, Trial
 from checks.problems.problem import Problem
@@ -38,6 +39,9 @@ class Cost:
 
     def room(self, trials: list[Trial], n: int) -> int:
         """Replicates of each that the budget has room for, n at most, with as many fresh ones of one to confirm."""
+        return kept(f"room for {n}", lambda: self._room(trials, n))
+
+    def _room(self, trials: list[Trial], n: int) -> int:
         if self.allows(trials, n):
             return n
         have = [trial.n for trial in trials]

@@ -6,7 +6,8 @@ Methods of the family `exact` draw from what they computed and forget the start:
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from checks.budget import Spent, tick
+from checks.journal import kept
 from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, join, take
 from errors import InputError
@@ -24,6 +26,7 @@ from inference.method import Family, Latents, Method
 from models.model import Data, Model
 
 SHOWN = 200  # characters of latents
+PIECE = 1.0  # seconds of replicates, one by one, that a check which is killed loses
 RARE = 1000  # replicates, of which one may be where no data will ever lead, and the kernel raise
 HOUSE = Path(__file__).parents[2]
 OURS = ("checks", "commands", "comparison", "crosscheck", "data", "experiments", "inference", "models", "runs", "views")
@@ -56,14 +59,12 @@ class Kernel:
              model: Model | None = None) -> Latents:
         """Every replicate `steps` steps on. `model` stands in for the problem's own."""
         model = problem.model if model is None else model
-        n = len(next(iter(latents.values())))
+        n, asked = len(next(iter(latents.values()))), f"{problem.name}, {steps} steps"
         self.moved.append(n)
         if self.batched:
-            moved = self._batch(rng, model, data, latents, steps)
+            moved = self._kept(f"{asked}: {n}", rng, lambda: self._batch(rng, model, data, latents, steps))
         else:
-            moved = join([{site: x[None] for site, x in self._one(
-                rng, model, problem.one(data, r), take(latents, r), steps).items()}
-                for r in range(n)])
+            moved = self._one_by_one(asked, rng, problem, model, latents, data, steps)
         moved = {site: x if x.is_floating_point() else x.to(torch.int64) for site, x in moved.items()}
         for site, x in latents.items():
             if moved.keys() != latents.keys() or moved[site].shape != x.shape:
@@ -73,6 +74,30 @@ class Kernel:
                 raise Broken(f"it returns {site} with numbers that are not finite in {lost:,} of {n:,} replicates, "
                              f"{steps} steps on: look for a division by zero, or a step too long")
         return moved
+
+    def _kept(self, asked: str, rng: torch.Generator, make: Callable[[], Latents]) -> Latents:
+        """With what was raised on the way."""
+        raised = len(self.rare)
+        moved, self.rare[raised:] = kept(asked, lambda: (make(), self.rare[raised:]), rng)
+        return moved
+
+    def _one_by_one(self, asked: str, rng: torch.Generator, problem: Problem, model: Model, latents: Latents,
+                    data: Data, steps: int) -> Latents:
+        """In pieces, each of as many replicates as PIECE allows."""
+        n, pieces, done = len(next(iter(latents.values()))), list[Latents](), 0
+
+        def piece() -> Latents:
+            moved, until = list[Latents](), time.monotonic() + PIECE
+            while not moved or (done + len(moved) < n and time.monotonic() < until):
+                r = done + len(moved)
+                one = self._one(rng, model, problem.one(data, r), take(latents, r), steps)
+                moved.append({site: x[None] for site, x in one.items()})
+            return join(moved)
+
+        while done < n:
+            pieces.append(self._kept(f"{asked}: {n} from {done}", rng, piece))
+            done += len(next(iter(pieces[-1].values()), range(n)))
+        return join(pieces)
 
     def _batch(self, rng: torch.Generator, model: Model, data: Data, latents: Latents, steps: int) -> Latents:
         """All at once; where that raises, by halves, so that one replicate does not speak for the others."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.special import ndtr, ndtri
 
+from checks.journal import kept
 from checks.problems.problem import Features, Problem, take
 from inference.method import Latents
 from models.model import Data
@@ -86,22 +87,31 @@ class Scale:
 
 def learn(rng: torch.Generator, problem: Problem, draws: int) -> Scale:
     """The scale from a pilot sample, its means from `draws` more draws of the joint."""
+    names, edges, table = kept(f"the scale of the {problem.name}", lambda: _learn(rng, problem), rng)
+    scale = Scale(problem, names, edges, table, torch.zeros(*table.shape[1:], dtype=torch.float64))
+    return more(rng, scale, draws)
+
+
+def _learn(rng: torch.Generator, problem: Problem) -> tuple[list[tuple[str, str]], Tensor, Tensor]:
     latents, data = problem.joint(rng, PILOT)
     free = problem.free(problem.model, latents, data)
     normal = problem.normal(problem.model, take(latents, slice(1)), take(data, slice(1)))
     edges = torch.stack([cuts(row) for row in stack(free)])
-    table = scores(counts(levels(edges, stack(free))))
-    scale = Scale(problem, [*free, *normal], edges, table, torch.zeros(len(free), LEVELS, dtype=torch.float64))
-    return more(rng, scale, draws)
+    return [*free, *normal], edges, scores(counts(levels(edges, stack(free))))
 
 
 def more(rng: torch.Generator, scale: Scale, draws: int) -> Scale:
     """The same scores, their means from at least `draws` draws of the joint in all."""
+    asked = f"the scale of the {scale.problem.name}, {draws} draws"
+    return replace(scale, seen=kept(asked, lambda: _seen(rng, scale, draws), rng))
+
+
+def _seen(rng: torch.Generator, scale: Scale, draws: int) -> Tensor:
     problem, seen = scale.problem, scale.seen.clone()
     while (lacking := draws - int(seen[0].sum())) > 0:
         latents, data = problem.joint(rng, min(CHUNK, lacking))
         seen += counts(levels(scale.edges, stack(problem.free(problem.model, latents, data))))
-    return replace(scale, seen=seen)
+    return seen
 
 
 def stack(features: Features) -> Tensor:
