@@ -32,7 +32,7 @@ def refuse_beyond(what: str, need: int, count: int = 1, things: str = "", power:
     if need <= has:
         return
     most = int(count * Fraction(has, need)) if power == 1 else int(count * (has / need) ** (1 / power))
-    fits = f": at most {most:,} {things} fit" if things and most else f": {size(need - has)} too much"
+    fits = f": at most {most:,} {things} fit" if things and most else f": {has / need:.1%} of that would fit"
     raise InputError(f"{what} would take {size(need)} of memory, and {size(has)} are free{fits}")
 
 

@@ -163,8 +163,7 @@ def _indicator(array: np.ndarray, labels: int | None) -> Float64[Tensor, "H W K"
     if low < -1 or high >= K:
         raise InputError(f"labels must be from 0 to {K - 1}, or -1 where unobserved, but go from {low:.6g} to "
                          f"{high:.6g}")
-    room.refuse_beyond(f"an image of {array.shape[1]} x {array.shape[0]} pixels and {K:,} labels", 16 * array.size * K,
-                       K, "labels")
+    _check_room(*array.shape, K)
     planes = torch.zeros(*array.shape, K, dtype=torch.float64)
     for label in range(K):
         planes[..., label] = torch.from_numpy(array == label)
@@ -182,8 +181,14 @@ def _with_labels(image: Float64[Tensor, "H W K"], labels: int | None) -> Float64
     if labels == K:
         return image
     H, W, _ = image.shape
-    room.refuse_beyond(f"an image of {W} x {H} pixels and {labels:,} labels", 16 * H * W * labels, labels, "labels")
+    _check_room(H, W, labels)
     return torch.nn.functional.pad(image, (0, max(labels - K, 0)))[..., :labels].contiguous()
+
+
+def _check_room(H: int, W: int, K: int) -> None:
+    """Errors: InputError where the planes and the evidence of them do not fit, with how many labels or pixels would."""
+    many = (K, "labels") if K > MAX_GUESSED else (H * W, "pixels")
+    room.refuse_beyond(f"an image of {W} x {H} pixels and {K:,} labels", 16 * H * W * K, *many)
 
 
 def _check_number(labels: int) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Int64, UInt32
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+import room
 from data import colours
 from data.colours import PALETTE, Colour
 from errors import InputError, short
@@ -135,12 +136,13 @@ def _pixels(picture: Image.Image) -> UInt32[np.ndarray, "H W"]:
 
 def _check_size(shape: tuple[int, ...], bands: float, size: int, labels: int = 0) -> None:
     """Errors: InputError, before anything is decoded, for a header whose pixels so small a file cannot hold, or holds
-    only if it was made to fill the memory."""
+    only if it was made to fill the memory; and for more than is free."""
     H, W = shape
     takes = (PER_PIXEL + PER_LABEL * labels) * W * H
     if bands * W * H > DENSE * size and takes > BYTES + 4 * size:
         raise InputError(f"says that it has {W} x {H} pixels, in a file of {size} bytes: give so large an image as "
                          f".npy")
+    room.refuse_beyond(f"an image of {W} x {H} pixels", takes, W * H, "pixels")
 
 
 def _own_colours(seen: UInt32[np.ndarray, "n"]) -> Int64[np.ndarray, "n 3"]:

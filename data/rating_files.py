@@ -15,7 +15,7 @@ import numpy as np
 
 from data import rating_layout
 from data.rating_encoding import decoded
-from data.rating_kinds import check_text, unpacked
+from data.rating_kinds import TAKES, check_text, refuse_beyond, unpacked
 from data.rating_pairs import Scale, to_ratings
 from data.rating_sheet import FILE, Sheet, plain
 from data.rating_table import from_folder, from_matrix_market, from_parquet
@@ -70,6 +70,7 @@ def read_sheet(path: str | Path, say: Callable[[str], None]) -> Sheet:
             return from_folder(path)
         if path.exists() and not path.is_file():
             raise InputError(f"'{plain(path, FILE)}' is neither a file nor a folder")
+        refuse_beyond(plain(path.name, FILE), path.stat().st_size, 2)
         raw = [path.read_bytes()]  # in a list, so that whoever reads it on can let it go
     except InputError:
         raise
@@ -88,6 +89,7 @@ def sheet_of(name: str, raw: bytes, say: Callable[[str], None]) -> Sheet:
     inner, raw = unpacked(name, raw)
     if raw.startswith(b"PAR1"):
         return from_parquet(inner, raw)
+    refuse_beyond(inner, len(raw), TAKES - 1)
     text, remark = decoded(inner, raw)
     del raw
     if remark:

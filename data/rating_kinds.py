@@ -14,12 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+import room
 from data.rating_sheet import FILE, listed, plain
 from errors import InputError
 
 KNOWN = ("jester_ratings.dat", "ratings.csv", "ratings.dat", "u.data")  # looked for in archives of several files
 LARGE, LIKELY = 2**23, 60  # bytes; unpacked, text is not so many times as long as packed
 PIECE = 2**22
+TAKES = 3  # times its own length that text takes while it is read, at the least
 PACKED: dict[bytes, tuple[str, Callable[..., Any]]] = {
     b"\x1f\x8b": ("gzip", gzip.GzipFile), b"BZh": ("bzip2", bz2.BZ2File), b"\xfd7zXZ\0": ("xz", lzma.LZMAFile)}
 CSV = "save it as CSV"
@@ -63,6 +65,11 @@ def unpacked(name: str, raw: bytes, depth: int = 0) -> tuple[str, bytes]:
     return name, raw
 
 
+def refuse_beyond(name: str, size: int, times: int = TAKES) -> None:
+    """Errors: InputError where so many bytes of text, or so many times that, are more than is free."""
+    room.refuse_beyond(f"reading {name}", times * size)
+
+
 class _damage:
     """Errors within, of whatever unpacks, as one sentence."""
 
@@ -90,6 +97,7 @@ def _all(name: str, file: IO[bytes], packed: int) -> bytes:
     while piece := file.read(PIECE):
         pieces.append(piece)
         size += len(piece)
+        refuse_beyond(name, size, 2)
         if size > LARGE and size > LIKELY * packed:
             raise InputError(f"{name} unpacks to {size // max(packed, 1):,} times its size or more, as no ratings do: "
                              f"unpack it and look")

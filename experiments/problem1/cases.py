@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from runs.task import Task, trial
 
 LARGE = ("mean_field", "loopy_bp", "gibbs")  # what runs on an image of any size
 DEFAULT = (("small", ()), ("spiral", LARGE))  # images, and their methods where they are not all
-LARGE_PIXELS = 10_000
+LARGE_PIXELS, HUGE_PIXELS = 10_000, 500_000
 COUPLING: dict[str | None, Callable[[np.ndarray, int], Learned]] = {
     None: potts.coupling, "likelihood": potts.by_likelihood, "pseudo_likelihood": potts.by_pseudo_likelihood,
     "contrastive_divergence": by_contrastive_divergence}
@@ -109,8 +109,18 @@ class Case:
 def cases(request: Request) -> list[tuple[Case, list[Fit]]]:
     """The images, with the methods to run on each."""
     named = str(request.image or request.unary or "")
-    return [(made(name, Path(Path(name).stem if k else ""), request), request.chosen(methods))
-            for k, (name, methods) in enumerate(((named, ()),) if named else DEFAULT)]
+    asked = [(made(name, Path(Path(name).stem if k else ""), request), methods)
+             for k, (name, methods) in enumerate(((named, ()),) if named else DEFAULT)]
+    return [(case, request.chosen(methods)) for case, methods in (limited(*pair, request) for pair in asked)]
+
+
+def limited(case: Case, methods: tuple[str, ...], request: Request) -> tuple[Case, tuple[str, ...]]:
+    """Of an image so large that most methods take hours those that do not, unless others are asked for."""
+    H, W, _ = case.model.pixels
+    if request.method or methods or H * W <= HUGE_PIXELS:
+        return case, methods
+    few = f"Unasked, only {', '.join(LARGE)} run on {H * W:,} pixels; others may take hours, and --method names them."
+    return replace(case, said=(*case.said, few)), LARGE
 
 
 def made(name: str, folder: Path, request: Request) -> Case:

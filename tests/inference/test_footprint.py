@@ -9,8 +9,10 @@ import pytest
 import torch
 
 import room
-from data.images import load_image
+from data.images import load_image, write_image
 from errors import InputError
+from experiments.problem1 import cases
+from experiments.problem1.request import Request
 from inference import footprint, load
 from inference.job import Plan
 from inference.loading import rehearse
@@ -18,6 +20,7 @@ from inference.method import Family
 from models.factorization import Factorization
 from models.grid import GridMRF
 from models.ratings import Ratings
+from run import parser_for
 from runs.cells import _values
 from runs.request import parse_ranks
 from runs.task import Task, trial
@@ -175,6 +178,24 @@ def test_other_options_that_ask_for_too_much(ask, words):
     with pytest.raises(InputError, match=rf"at most [\d,]+ {words}") as error:
         ask()
     assert len(str(error.value)) <= 300
+
+
+@pytest.mark.parametrize("suffix", ["npy", "png"])
+def test_an_image_that_does_not_fit_says_how_many_pixels_would(suffix, tmp_path, monkeypatch):
+    path = tmp_path / f"image.{suffix}"
+    write_image(path, torch.eye(40, dtype=torch.int64))
+    monkeypatch.setattr(room, "free", lambda: 20_000)
+    with pytest.raises(InputError, match=r"40 x 40 pixels.* 20 kB are free: at most [\d,]+ pixels fit"):
+        load_image(path)
+
+
+def test_of_a_huge_image_only_what_takes_no_hours_runs_unasked(monkeypatch):
+    monkeypatch.setattr(cases, "HUGE_PIXELS", 8)
+    words = ["--problem", "1", "--image", "small"]
+    for more, count in ((["--method", "strip"], 1), ([], len(cases.LARGE))):
+        (case, fits), = cases.cases(Request.made(vars(parser_for("1").parse_args([*words, *more])), words, None))
+        told = any("only mean_field, loopy_bp, gibbs run on 9 pixels" in sentence for sentence in case.said)
+        assert len(fits) == count and told == (not more)
 
 
 def test_what_is_free_is_the_least_of_what_limits_it(monkeypatch, tmp_path):
