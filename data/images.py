@@ -163,7 +163,7 @@ def _indicator(array: np.ndarray, labels: int | None) -> Float64[Tensor, "H W K"
     if low < -1 or high >= K:
         raise InputError(f"labels must be from 0 to {K - 1}, or -1 where unobserved, but go from {low:.6g} to "
                          f"{high:.6g}")
-    _check_room(*array.shape, K)
+    _check_room(array.shape[0], array.shape[1], K)
     planes = torch.zeros(*array.shape, K, dtype=torch.float64)
     for label in range(K):
         planes[..., label] = torch.from_numpy(array == label)
