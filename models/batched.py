@@ -73,6 +73,8 @@ class _Draws(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if name in DRAWS:
             return DRAWS[name](args[0], *args[1:], **kwargs)
+        if function == DATA:
+            return args[0].detach()
         if name in FACTORS and not kwargs:
             return _cholesky(*args)
         if name == "__getitem__" and isinstance(args[1], Tensor) and args[1].ndim == 0 and \
@@ -116,6 +118,7 @@ def _log_multinomial(self: Any, value: Tensor) -> Tensor:
     return (value.sum(-1) + 1).lgamma() + terms.sum(-1)
 
 
+DATA = Tensor.data.__get__  # type: ignore[attr-defined]
 FACTORS = ("cholesky", "linalg_cholesky")
 DRAWS: dict[str, Callable[..., Tensor]] = {
     "normal_": _normal, "uniform_": _uniform, "exponential_": _exponential, "cauchy_": _cauchy}

@@ -42,16 +42,16 @@ def marginals(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[
     handles = {label: handle for axis in axes.flat
                for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
-    figure.suptitle("Marginal posteriors" + (f", where the methods differ most: {len(shown)} of {len(names)}"
-                                             if len(shown) < len(names) else ""))
+    figure.suptitle("Marginal posteriors" + (f", where the methods differ most: {len(shown)} of {len(order)}"
+                                             if len(shown) < len(order) else ""))
     return save(figure, folder / "marginals.png")
 
 
 def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | None, prior: np.ndarray | None) -> None:
-    every = np.concatenate([x for x in draws.values() if len(x) > 1] or list(draws.values()))
-    values = np.unique(every)
+    spread = {name: x for name, x in draws.items() if len(x) > 1} or dict(draws)
+    values = np.unique(np.concatenate(list(spread.values())))
     bars = len(values) <= FEW and bool((values == values.round()).all())
-    low, high = np.quantile(every, WIDE)
+    low, high = limits(spread, reference)
     for n, (name, x) in enumerate(draws.items()):
         look = styles([name])[name]
         if len(x) == 1:
@@ -69,6 +69,15 @@ def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | 
         axis.plot(grid, density, color="0.5", ls="--", lw=1, label="prior")
     if not bars and high > low:
         axis.set_xlim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+
+
+def limits(draws: Draws, reference: str | None, ends: tuple[float, float] = WIDE) -> tuple[float, float]:
+    """Between these quantiles of the reference, or the medians of the methods', and of whatever method lies within
+    three times that: one that has failed does not stretch the axis."""
+    found = {name: np.quantile(x, ends) for name, x in draws.items()}
+    low, high = found[reference] if reference in found else np.median(list(found.values()), 0)
+    near = [x for x in found.values() if x[0] >= low - (high - low) and x[1] <= high + (high - low)]
+    return float(min([low, *(x[0] for x in near)])), float(max([high, *(x[1] for x in near)]))
 
 
 def _density(x: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
@@ -89,12 +98,17 @@ def forest(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int
     if reference:
         centre, unit = draws[reference].mean((0, 1)), draws[reference].std((0, 1))
         unit = np.where(unit > 0, unit, 1.0)
+    ends: dict[str, np.ndarray] = {}
     for n, (name, x) in enumerate(draws.items()):
         look, y = styles([name])[name], -np.arange(len(shown)) * (len(draws) + 1.0) - n
         scaled = (x[..., shown].reshape(-1, len(shown)) - centre[shown]) / unit[shown]
         for (low, high), wide in (((0.05, 0.95), 1.0), ((0.25, 0.75), 3.0)):
             axis.hlines(y, np.quantile(scaled, low, 0), np.quantile(scaled, high, 0), color=look["color"], lw=wide)
         axis.plot(scaled.mean(0), y, look["marker"], color=look["color"], ms=4, label=title(name))
+        ends[name] = np.quantile(scaled, (0.05, 0.95), 0).ravel()
+    left, right = limits(ends, reference, (0.0, 1.0))
+    if right > left:
+        axis.set_xlim(left - 0.05 * (right - left), right + 0.05 * (right - left))
     axis.set_yticks(-np.arange(len(shown)) * (len(draws) + 1.0) - (len(draws) - 1) / 2, [names[k] for k in shown])
     axis.set(xlabel=f"posterior sds from the mean of {title(reference)}" if reference else "value",
              title="Means, with 50% and 90% intervals")
@@ -114,10 +128,16 @@ def pairs(folder: Path, draws: Draws, names: Sequence[str], two: Sequence[int], 
         axis.set(xlabel=names[two[0]])
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), fontsize=7, markerscale=4)
     axes[0, 0].set_ylabel(names[two[1]])
-    for axis in axes[0]:
-        everything = np.concatenate([x[..., two].reshape(-1, 2) for x in draws.values()])
-        axis.set(xlim=np.quantile(everything[:, 0], WIDE), ylim=np.quantile(everything[:, 1], WIDE))
+    for k, bound in zip(two, (axes[0, 0].set_xlim, axes[0, 0].set_ylim), strict=True):
+        low, high = limits({name: x[..., k].ravel() for name, x in {**clouds, **_only(draws, reference)}.items()},
+                           reference)
+        if high > low:
+            bound(low, high)
     return save(figure, folder / "pairs.png")
+
+
+def _only(draws: Draws, name: str | None) -> Draws:
+    return {name: draws[name]} if name else {}
 
 
 def _cloud(x: np.ndarray, two: Sequence[int]) -> np.ndarray:

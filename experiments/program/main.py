@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from errors import InputError
-from experiments.program import report, words
+from experiments.program import defaults, report, words
 from experiments.program.request import Request
 from experiments.program.study import Study
 from inference.method import Method
@@ -26,7 +26,8 @@ def run(request: Request) -> int:
     program.check_data(program.data)
     tasks, refused = able(request, request.chosen())
     with begun(request, console) as this:
-        this.say(*report.about(program, str(this.folder)), *refused)
+        chosen = defaults.said(program, [task.method for task in tasks], request.asked)
+        this.say(*report.about(program, str(this.folder)), *chosen, *refused)
         with running(this.folder, console) as runner:
             results = [result for task in tasks if (result := ran(this, runner, program, task, request.asked))]
         if not results:

@@ -57,7 +57,8 @@ class Numbers:
 class Errors:
     """Of means and standard deviations from the reference's, (n,).
 
-    z, sds            of a mean, in Monte Carlo standard errors and in posterior sds
+    z, sds            of a mean, in Monte Carlo standard errors and in posterior sds; NaN where the reference's draws
+                      are all alike, and tell no sd
     ratio, ratio_z    an sd over the reference's, and the log of that in Monte Carlo standard errors, which are
                       sqrt(1 / (2 ESS)) of a normal's; 1 and 0 of what does not vary
     """
@@ -70,11 +71,13 @@ class Errors:
     @classmethod
     def of(cls, one: Numbers, reference: Numbers) -> Errors:
         with np.errstate(divide="ignore", invalid="ignore"):
-            error = np.sqrt(one.sd**2 / one.ess + reference.sd**2 / reference.ess)
             still = reference.sd <= STILL * np.abs(reference.mean)
+            spread = np.where(one.sd <= STILL * np.abs(one.mean), reference.sd, one.sd)  # all draws alike, by chance
+            error = np.sqrt(spread**2 / one.ess + reference.sd**2 / reference.ess)
+            unit = np.where(still, np.nan, reference.sd)
             ratio = np.where(still, 1.0, np.clip(one.sd / reference.sd, 1 / MOST, MOST))
             ratio_z = np.log(ratio) / np.sqrt(0.5 / one.ess + 0.5 / reference.ess)
-            return cls((one.mean - reference.mean) / error, (one.mean - reference.mean) / reference.sd, ratio, ratio_z)
+            return cls((one.mean - reference.mean) / error, (one.mean - reference.mean) / unit, ratio, ratio_z)
 
     @property
     def distance(self) -> float:

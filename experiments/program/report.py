@@ -59,9 +59,9 @@ def show(this: Run, study: Study) -> list[ProgramEntry]:
 
 
 def title(study: Study) -> str:
-    n = len(study.order)
-    return (f"The posterior: of every site the number on which they differ most, {SHOWN} of {n} in all" if n > SHOWN
-            else "The posterior")
+    n, left_out = len(study.order), int(study.constant.sum())
+    which = f": of every site the number on which they differ most, {SHOWN} of {n} in all" if n > SHOWN else ""
+    return "The posterior" + which + (f" ({left_out} that never vary left out)" if left_out else "")
 
 
 def row(study: Study, k: int) -> Sequence[object]:
@@ -107,7 +107,7 @@ def figures(this: Run, study: Study) -> None:
     story, far = this.story, captions.errors(study)
     story.figure(views.marginals(this.folder, draws, names, study.order, reference, study.prior), far)
     story.figure(views.forest(this.folder, draws, names, study.order, reference), captions.spreads(study))
-    if len(names) > 1:
+    if len(study.order) > 1:
         story.figure(views.pairs(this.folder, draws, names, study.order[:2], reference), captions.pair(study))
     chains = {r.name: draws[r.name] for r in study.results if r.family == "mcmc" and len(r.seconds) > 1}
     if chains:

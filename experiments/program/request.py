@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from errors import InputError
+from experiments.program import defaults
 from inference import user_file
 from inference.job import Plan
 from inference.method import Family, Method
-from inference.program import enumeration, own, quadrature
-from inference.program.parts import states
+from inference.program import own
 from inference.user_file import UserFile
 from models.program import Program
 from models.program_file import program_of
@@ -93,26 +93,11 @@ class Request(request.Request):
         fits = [options.parse(self.kind, spec) for spec in (*self.method, *self.kernel)]
         fits += [options.parse_guide(self.kind, spec) for spec in self.guide]
         if not self.asked:
-            fits = [options.parse(self.kind, spec) for spec in self.default()]
+            fits = [options.parse(self.kind, spec) for spec in defaults.methods(self.program)]
             fits += [Fit(replace(method, code=self.read.code), {}) for method in own.methods(self.read).values()]
         fits = [Fit(fit.method, {"warmup": self.plan(fit.method).warmup, **fit.options})
                 if "warmup" in fit.method.options else fit for fit in options.distinct(fits)]
         return options.given(fits, options.taken(fits, self.set, "--set "))
-
-    def default(self) -> list[str]:
-        """What suits the program: an exact answer where that is cheap, chains, and two guides."""
-        known = self.program.known
-        D, discrete = self.program.coordinates.size if not any(s.moves for s in known.latent.values()) else -1, \
-            known.discrete
-        found = ["composite_gibbs_pyro" if discrete or D < 0 else "nuts_pyro"]
-        listed = all(site.choices is not None for site in discrete.values())
-        if D == 0 and listed and states.count(self.program) <= enumeration.LARGEST:
-            found.insert(0, "enumeration")
-        elif 1 <= D <= quadrature.LARGEST and listed and states.count(self.program) <= quadrature.STATES:
-            found.insert(0, "quadrature")
-        if not discrete and D > 0:
-            found += ["laplace", "guide_normal_pyro", "guide_multivariate_normal_pyro"]
-        return found
 
     def plan(self, method: Method) -> Plan:
         base = method.name.partition("_warmup")[0]

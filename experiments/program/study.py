@@ -58,10 +58,24 @@ class Study:
 
     @cached_property
     def order(self) -> list[int]:
-        """The numbers by how far the worst method is from the reference there, the farthest first; else as they are."""
+        """The numbers by how far the worst method is from the reference there, the farthest first; else as they are.
+        Constant ones are left out."""
         found = [np.abs(np.nan_to_num(e.sds)) for e in self.errors if e is not None]
         n = len(self.numbers[0].mean)
-        return list(np.argsort(-np.max(found, 0), kind="stable")) if found else list(range(n))
+        every = list(np.argsort(-np.max(found, 0), kind="stable")) if found else list(range(n))
+        return [k for k in every if not self.constant[k]]
+
+    @cached_property
+    def constant(self) -> np.ndarray:
+        """Which numbers are one and the same in every draw of every method, as a 0 above a Cholesky factor's diagonal,
+        (n,); none where all are, or where points are all there is."""
+        spread = [one for one, r in zip(self.numbers, self.results, strict=True) if r.family != "point"]
+        if not spread:
+            return np.zeros(len(self.numbers[0].mean), dtype=bool)
+        size = measures.STILL * np.max([np.abs(one.mean) for one in self.numbers], 0)
+        found: np.ndarray = np.all([one.sd <= size for one in spread], 0) & (
+            np.ptp([one.mean for one in self.numbers], 0) <= size)
+        return found & (not found.all())
 
     def shown(self, count: int) -> list[int]:
         """The worst number of every site, sites of a loop being one, and then the worst of all, up to `count`."""

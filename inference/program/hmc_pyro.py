@@ -1,8 +1,8 @@
 """Hamiltonian Monte Carlo of Pyro: a path of a fixed length, accepted or not.
 
 Duane et al. (1987); Neal (2011). Step size and mass matrix are adapted in the first `warmup` steps, which are no
-draws. A chain begins where a climb passes (Pathfinder). Cost of a step: the path's length over the step size gradients
-of the log joint.
+draws. A chain begins where a climb passes (Pathfinder). Discrete sites are summed out, and drawn given the others
+(`models/summed.py`). Cost of a step: the path's length over the step size gradients of the log joint.
 
 Options:
 
@@ -57,5 +57,6 @@ def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tupl
 def kernel(model: Program, data: Data, *, path: float, target_accept: float, dense: bool | None, climbs: bool = False
            ) -> Callable[[Program], HMC]:
     """climbs   to where it begins"""
-    return lambda _: AdaptedHMC(model.program, trajectory_length=path, target_accept_prob=target_accept,
-                                full_mass=adapted.dense(model, dense)).about(model, data is model.data, climbs)
+    return lambda program: AdaptedHMC(
+        program, trajectory_length=path, target_accept_prob=target_accept,
+        full_mass=adapted.dense(program, dense)).about(program, data is model.data, climbs)

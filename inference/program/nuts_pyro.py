@@ -1,8 +1,8 @@
 """The no-U-turn sampler of Pyro: gradients of the log joint, paths as long as they are of use.
 
 Hoffman and Gelman (2014). A chain begins where a climb passes through the bulk of the posterior (Pathfinder). Step size
-and mass matrix are adapted in the first `warmup` steps, which are no draws. Cost of a step: up to 2^max_tree_depth
-gradients.
+and mass matrix are adapted in the first `warmup` steps, which are no draws. Discrete sites are summed out, and drawn
+given the others (`models/summed.py`). Cost of a step: up to 2^max_tree_depth gradients.
 
 Options:
 
@@ -57,5 +57,6 @@ def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tupl
 def kernel(model: Program, data: Data, *, max_tree_depth: int, target_accept: float, dense: bool | None,
            climbs: bool = False) -> Callable[[Program], NUTS]:
     """climbs   to where it begins"""
-    return lambda _: AdaptedNUTS(model.program, max_tree_depth=max_tree_depth, target_accept_prob=target_accept,
-                                 full_mass=adapted.dense(model, dense)).about(model, data is model.data, climbs)
+    return lambda program: AdaptedNUTS(
+        program, max_tree_depth=max_tree_depth, target_accept_prob=target_accept,
+        full_mass=adapted.dense(program, dense)).about(program, data is model.data, climbs)

@@ -1,7 +1,8 @@
 """Random-walk Metropolis of Pyro: all sites at once move by a normal step, accepted by the log joint; no gradients.
 
-Metropolis et al. (1953). The width of the step is adapted in the first `warmup` steps, which are no draws. Cost of a
-step: the log joint once. It mixes slowly: in D dimensions a few draws in 10 D are worth one.
+Metropolis et al. (1953). The width of the step is adapted in the first `warmup` steps, which are no draws. Discrete
+sites are summed out, and drawn given the others (`models/summed.py`). Cost of a step: the log joint once. It mixes
+slowly: in D dimensions a few draws in 10 D are worth one.
 
 Options:
 

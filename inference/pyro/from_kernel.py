@@ -29,6 +29,7 @@ from models.model import Data, Model, arguments
 
 Kernel = Any  # an MCMCKernel that also has `model` and `transforms`, as pyro.infer.MCMC demands
 M = TypeVar("M", bound=Model)
+Rest = Callable[[Latents], Latents]
 Factory = Callable[[M], Kernel]  # model -> a kernel that has not been set up
 
 
@@ -49,8 +50,11 @@ _alive: WeakKeyDictionary[State, tuple[Kernel, ref]] = WeakKeyDictionary()
 
 
 def begin(rng: torch.Generator, model: M, data: Data, factory: Factory[M], warmup: int = 0,
-          latents: Latents | None = None, options: dict[str, Any] | None = None) -> State:
-    """The kernel set up: where it starts by itself, or at `latents`."""
+          latents: Latents | None = None, options: dict[str, Any] | None = None, rest: Rest | None = None) -> State:
+    """The kernel set up: where it starts by itself, or at `latents`.
+
+    rest   adds the latents that the kernel does not move, given those that it does
+    """
     if warmup < 0:
         raise InputError(f"warmup must be at least 0, not {warmup}")
     with borrowed(rng):
@@ -62,17 +66,18 @@ def begin(rng: torch.Generator, model: M, data: Data, factory: Factory[M], warmu
             position = {site: transforms[site](x) if site in transforms else x.clone() for site, x in latents.items()}
             kernel.initial_params = position
             refresh(kernel, position)
-    return _state(kernel, position, warmup, options or {}, data)
+    return _state(kernel, position, warmup, options or {}, data, rest)
 
 
-def advance(rng: torch.Generator, state: State, model: M, data: Data, factory: Factory[M]) -> tuple[State, Info]:
+def advance(rng: torch.Generator, state: State, model: M, data: Data, factory: Factory[M], rest: Rest | None = None
+            ) -> tuple[State, Info]:
     """One sample. Errors: InputError for one that is not of the kind that went in."""
     kernel = _kernel(state, model, data, factory)
     before = _divergences(kernel)
     with borrowed(rng):
         position = kernel.sample({site: x.clone() for site, x in state.position.items()})
         _complain(same_kind(type(kernel).__name__, state.position, position))
-    new = _state(kernel, position, state.warmup, state.options, data)
+    new = _state(kernel, position, state.warmup, state.options, data, rest)
     diverging = None if before is None else float(_divergences(kernel) != before)
     return new, Info(accept=getattr(kernel, "_mean_accept_prob", None), diverging=diverging)
 
@@ -150,11 +155,12 @@ def _kernel(state: State, model: M, data: Data, factory: Factory[M]) -> Kernel:
     return kernel
 
 
-def _state(kernel: Kernel, position: Mapping[str, Tensor], warmup: int, options: dict[str, Any], data: Data) -> State:
+def _state(kernel: Kernel, position: Mapping[str, Tensor], warmup: int, options: dict[str, Any], data: Data,
+           rest: Rest | None) -> State:
     position = {site: x.detach() for site, x in position.items()}
     transforms = kernel.transforms or {}
     latents = {site: transforms[site].inv(x) if site in transforms else x for site, x in position.items()}
-    state = State(position, latents, remember(kernel), warmup, options)
+    state = State(position, rest(latents) if rest else latents, remember(kernel), warmup, options)
     _alive[state] = kernel, ref(data)
     return state
 

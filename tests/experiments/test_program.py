@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import run
-from experiments.program import words
+from experiments.program import defaults, words
 from experiments.program.measures import Errors, Numbers, Whole, khat, loo, names, reference
 from experiments.program.study import Study
+from inference import load
 from inference.program.parts.moments import WEIGHTS, sd_of
 from inference.result import Result
 from tests.support.programs import HEAD, NORMAL, SCHOOLS, SWITCH, normal_posterior, program
@@ -120,6 +121,44 @@ def test_errors_are_in_standard_errors_and_in_posterior_sds():
     assert np.isclose(found.z[0], 1 / np.sqrt(1 / 100)) and np.isclose(found.sds[0], 0.5)
     assert np.isclose(found.ratio[0], 0.5) and np.isclose(found.ratio_z[0], np.log(0.5) / np.sqrt(1 / 200))
     assert np.isclose(found.distance, np.log(2))
+
+
+def test_draws_that_are_all_alike_are_not_infinitely_far_off():
+    """700 draws of 1 against p = 0.9999: by chance, MCSE 0.01 / sqrt(700); against draws that are alike there is no
+    sd."""
+    ones = Numbers(["z"], np.array([1.0]), np.array([0.0]), np.array([700.0]))
+    exact = Numbers(["z"], np.array([0.9999]), np.array([0.01]), np.array([np.inf]))
+    found = Errors.of(ones, exact)
+    assert np.isclose(found.z[0], 1e-4 * np.sqrt(700) / 0.01) and np.isclose(found.sds[0], 0.01)
+    assert np.isnan(Errors.of(exact, ones).sds[0]) and Errors.of(exact, ones).distance == 0
+
+
+MOVING = """
+def model(y):
+    a = pyro.sample("a", dist.Normal(0., 1.))
+    high = pyro.sample("high", dist.Exponential(1.))
+    x = pyro.sample("x", dist.Uniform(0., high))
+    pyro.sample("y", dist.Normal(x + a, 1.), obs=y)
+def data():
+    return torch.tensor(0.7)
+"""
+
+
+@pytest.mark.parametrize(("text", "chosen", "says"), [
+    (HEAD + MOVING, ["composite_gibbs_pyro"], "the support of the site x changes with high, and NUTS would keep"),
+    (HEAD + MOVING.replace("Uniform(0., high)", "Poisson(high)"), ["composite_gibbs_pyro"],
+     "the discrete sites cannot be summed out: the site x has values without end"),
+    (HEAD + MOVING.replace("Uniform(0., high)", "Bernoulli(torch.exp(-high))"),
+     ["quadrature", "nuts_pyro", "guide_normal_pyro", "guide_multivariate_normal_pyro"],
+     "Discrete sites (x) are summed out by nuts_pyro, guide_normal_pyro, guide_multivariate_normal_pyro, and drawn"),
+    (SWITCH, ["enumeration", "composite_gibbs_pyro"], "every site is discrete, and NUTS moves continuous ones"),
+    (NORMAL, ["quadrature", "nuts_pyro", "laplace", "guide_normal_pyro", "guide_multivariate_normal_pyro"], ""),
+])
+def test_what_is_chosen_is_said_where_it_is_not_as_expected(folder, text, chosen, says):
+    model = program(folder, text)
+    assert defaults.methods(model) == chosen
+    said = defaults.said(model, [load.method("program", name) for name in chosen], asked=False)
+    assert says in "".join(said) and bool(said) == bool(says)
 
 
 def test_loo_is_the_density_of_each_number_given_the_others(folder):

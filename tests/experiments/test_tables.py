@@ -214,6 +214,19 @@ def test_numbers_of_a_program(study, shown, no_figures):
         0.42, 1.005, 40.0, -12.25, 1.5, False)
 
 
+def test_constant_numbers_are_left_out(study):
+    """y is 1 in every draw of both; it is a number like others where one of them has it elsewhere."""
+    for result in study.results:
+        result.draws["y"] = np.ones_like(result.draws["y"])
+    study.results[0].expected.update({"y": np.array(1.0), sd_of("y"): np.array(0.0)})
+    assert study.order == [0] and study.shown(9) == [0] and report_of_program.title(study) == (
+        "The posterior (1 that never vary left out)")
+    other = StudyOfProgram(study.request, study.program, study.results)
+    study.results[1].draws["y"] *= 2
+    other.__dict__["wholes"] = study.wholes
+    assert other.order in ([0, 1], [1, 0])
+
+
 def test_the_numbers_that_differ_most_come_first(study):
     """y off by 2 of its sds, x by half of one."""
     study.results[1].draws["y"] += 1.5

@@ -52,10 +52,11 @@ def test_marginals_of_whole_numbers_are_bars_of_their_shares(drawn, tmp_path):
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["enumeration", "gibbs"]
 
 
-def test_densities_are_where_the_draws_are_and_a_point_is_a_line(drawn, tmp_path):
+def test_densities_are_where_the_draws_are_and_a_point_is_a_line(drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "PANELS", 1)
     rng = np.random.default_rng(0)
     draws = {"a": rng.normal(3.0, 1.0, (1, 4000, 2)), "point": np.full((1, 1, 2), 2.0)}
-    program.marginals(tmp_path, draws, ["x", "y"], [1], "a", rng.normal(0.0, 1.0, (2000, 2)) + np.array([0.0, 5.0]))
+    program.marginals(tmp_path, draws, ["x", "y"], [1, 0], "a", rng.normal(0.0, 1.0, (2000, 2)) + np.array([0.0, 5.0]))
     axis = drawn[0].axes[0]
     density, point, prior = axis.get_lines()
     for line, centre in ((density, 3.0), (prior, 5.0)):
@@ -64,6 +65,21 @@ def test_densities_are_where_the_draws_are_and_a_point_is_a_line(drawn, tmp_path
     assert [density.get_label(), prior.get_label(), prior.get_linestyle()] == ["a", "prior", "--"]
     assert list(point.get_xdata()) == [2.0, 2.0] and axis.get_xlabel() == "y"
     assert drawn[0]._suptitle.get_text() == "Marginal posteriors, where the methods differ most: 1 of 2"
+
+
+def test_a_method_that_failed_stretches_no_axis(drawn, tmp_path):
+    """Two agree and a third is 1,000 sds away: with and without a reference the axes are those of the two."""
+    rng = np.random.default_rng(1)
+    draws = {name: at + rng.normal(size=(1, 500, 2)) for name, at in (("a", 0.0), ("b", 0.5), ("failed", 1000.0))}
+    for reference in ("a", None):
+        program.marginals(tmp_path, draws, ["x", "y"], [0, 1], reference, None)
+        program.forest(tmp_path, draws, ["x", "y"], [0, 1], reference)
+        program.pairs(tmp_path, draws, ["x", "y"], [0, 1], reference)
+    for figure in drawn:
+        low, high = figure.axes[0].get_xlim()
+        assert -9 < low < -1 and 1 < high < 9
+    assert program.limits({"a": np.zeros(9), "wide": np.linspace(-1, 9, 99)}, "a", (0.0, 1.0)) == (0.0, 0.0)
+    assert program.limits({"a": np.linspace(0, 1, 9), "b": np.linspace(-1, 2, 9)}, "a", (0.0, 1.0)) == (-1.0, 2.0)
 
 
 def test_pairs_are_the_two_numbers_over_the_references(drawn, tmp_path):

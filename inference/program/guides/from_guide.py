@@ -2,9 +2,10 @@
 
     ELBO = E_q [log p(latents, data) - log q(latents)]
 
-q is reported at the average of the parameters on their way (Shamir and Zhang 2013), whose dance around the optimum
-is smaller than their own. The ELBO is the mean of log p - log q over draws of q kept from the last steps; from the same
-draws comes k-hat, which says how far q is from the posterior in its tails (Vehtari et al. 2024: above 0.7, too far).
+Discrete sites that the guide leaves out are summed out, and drawn given the others (`models/summed.py`). q is reported
+at the average of the parameters on their way (Shamir and Zhang 2013), whose dance around the optimum is smaller than
+their own. The ELBO is the mean of log p - log q over draws of q kept from the last steps; from the same draws comes
+k-hat, which says how far q is from the posterior in its tails (Vehtari et al. 2024: above 0.7, too far).
 
 Options:
 
@@ -32,6 +33,7 @@ from inference.program.parts.guided import Guide, in_pyro
 from inference.program.parts.moments import WEIGHTS
 from models.model import Data
 from models.program import Program
+from models.summed import Summed
 
 LR = 0.1
 GRADIENTS = 10  # a step
@@ -59,11 +61,13 @@ class State:
 def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) -> Method:
     """The method that fits the guide `what`, which `module` holds."""
     made: list[Guide] = []  # the last one: it is slower to make than to fill
+    asked: list[Program] = []  # what it was made for
 
     def guide(model: Program, data: Data) -> Guide:
-        if not (made and made[0].model is model and made[0].data is data):
+        if not (made and asked[0] is model and made[0].data is data):
             with in_pyro(torch.Generator().manual_seed(0)):
-                made[:] = [guided.make(what, model, data, name, {})]
+                made[:] = [guided.make(what, guided.fitted(what, model, name), data, name, {})]
+            asked[:] = [model]
         return made[0]
 
     def init(rng: torch.Generator, model: Program, data: Data, *, lr: float | None = None) -> State:
@@ -71,7 +75,7 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         if not 0 < lr < math.inf:
             raise InputError(f"the learning rate must be a positive finite number, not {lr}")
         with in_pyro(rng):
-            fresh = guided.make(what, model, data, name, {})
+            fresh = guided.make(what, guided.fitted(what, model, name), data, name, {})
         params = {n: x.detach().clone() for n, x in fresh.store["params"].items()}
         if not params:
             raise InputError(f"{name} has no parameters, so there is nothing to fit: make them with pyro.param, or "
@@ -82,20 +86,32 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
     def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tuple[State, Info]:
         return climb(rng, state, guide(model, data))
 
+    def of(model: Program) -> Guide:
+        return guide(model, made[0].data if made and asked[0] is model else model.data)
+
     def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
-        now = guide(model, made[0].data if made and made[0].model is model else model.data)
+        now = of(model)
         with now.held(rng, state.average):
-            return now.weighed()[0]
+            found = now.drawn()
+        return completed(rng, found, now)
 
     def expect(state: State, model: Program) -> Quantities:
-        rng = torch.Generator().manual_seed(0)
-        each = [draw(rng, state, model) for _ in range(DRAWS)]
-        found = model.quantities({site: torch.stack([x[site] for x in each]) for site in each[0]})
+        rng, now = torch.Generator().manual_seed(0), of(model)
+        with now.held(rng, state.average):
+            each = [now.drawn() for _ in range(DRAWS)]
+        drawn = completed(rng, {site: torch.stack([x[site] for x in each]) for site in each[0]}, now)
+        found = model.quantities(drawn)
         means = {n: x.mean(0) for n, x in found.items()}
         return means if made[0].point else means | {WEIGHTS: state.weights}
 
     family = getattr(module, "FAMILY", Family.VARIATIONAL)
     return Method(name, family, by, module, init, step, draw, expect, states=(State,), guide=what)
+
+
+def completed(rng: torch.Generator, latents: Latents, guide: Guide) -> Latents:
+    """With draws of the sites that are summed out of what the guide is fitted to."""
+    program = guide.model
+    return program.completed(rng, latents, guide.data) if isinstance(program, Summed) else latents
 
 
 def climb(rng: torch.Generator, state: State, guide: Guide) -> tuple[State, Info]:

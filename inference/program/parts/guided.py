@@ -29,6 +29,7 @@ from models.batched import double
 from models.model import Data, Latents
 from models.program import Program
 from models.sites import base, kind
+from models.summed import summed
 
 Call = Callable[[Data], Any]
 MODEL = "model"
@@ -58,6 +59,11 @@ class Guide:
         """One run, within `held`, without gradients."""
         with torch.no_grad():
             return poutine.trace(self.call).get_trace(self.data)
+
+    def drawn(self) -> Latents:
+        """A draw of q; within `held`."""
+        nodes = self.trace().nodes
+        return {name: torch.as_tensor(nodes[name]["value"]).clone() for name in self.model.sites}
 
     def weighed(self) -> tuple[Latents, float]:
         """A draw of q, and log p(latents, data) - log q(latents) in nats; within `held`."""
@@ -96,6 +102,16 @@ def sites(what: Any, model: Program) -> list[str]:
     """The names of what it draws, within `in_pyro`."""
     trace = poutine.trace(called(what, model, {})).get_trace(model.data)
     return [name for name, site in trace.nodes.items() if site["type"] == "sample"]
+
+
+def fitted(what: Any, model: Program, name: str) -> Program:
+    """What the guide is fitted to: the program, or this with its discrete sites summed out where the guide leaves
+    them out, within `in_pyro`. Errors: InputError where they cannot be."""
+    try:
+        draws_them = not model.known.discrete.keys().isdisjoint(sites(what, model))
+    except (NotImplementedError, ValueError, RuntimeError):  # an AutoGuide of all sites, which wants continuous ones
+        draws_them = False
+    return model if draws_them else summed(model, name)
 
 
 def called(what: Any, model: Program, options: Mapping[str, Any]) -> Call:

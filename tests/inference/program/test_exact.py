@@ -92,7 +92,7 @@ def test_of_a_gaussian_posterior_they_are_right(tmp_path, name):
     ("quadrature", SCHOOLS, "one to three continuous numbers, and these are 5: use nuts_pyro"),
     ("laplace", SWITCH, "is discrete: use composite_gibbs_pyro"),
     ("laplace", SCHOOLS, "the log density has no peak"),
-    ("nuts_pyro", SWITCH, "nuts_pyro moves continuous sites, and z is discrete"),
+    ("nuts_pyro", SWITCH, "nuts_pyro moves continuous sites, and every site here is discrete"),
     ("composite_gibbs_pyro", NORMAL, "has none: use nuts_pyro"),
 ])
 def test_what_a_method_is_not_for_it_says(tmp_path, name, text, words):

@@ -9,7 +9,8 @@ from inference import load
 from inference.diagnostics import ess
 from inference.drive import drive
 from inference.job import Plan
-from tests.support.programs import NORMAL, SWITCH, normal_posterior, program
+from inference.program.parts.moments import sd_of
+from tests.support.programs import HEAD, NORMAL, SWITCH, normal_posterior, program
 
 SURE = 5.5  # standard errors: a false alarm in 2.6e7 for one number
 
@@ -39,6 +40,41 @@ def test_composite_gibbs_against_enumeration(tmp_path):
     found = chains("composite_gibbs_pyro", model, 400)
     assert all(agrees(found.draws["k"][..., n], float(exact["k"][n])) for n in range(3))
     assert agrees(found.draws["z"], float(exact["z"]))
+
+
+MIXTURE = HEAD + '''
+def model(y):
+    mu = pyro.sample("mu", dist.Normal(0., 2.))
+    with pyro.plate("numbers", len(y)):
+        z = pyro.sample("z", dist.Bernoulli(0.3))
+        pyro.sample("y", dist.Normal(mu + 2 * z, 0.8), obs=y)
+
+def data():
+    return torch.tensor([-0.4, 2.2, 1.3, 0.1])
+'''
+
+
+@pytest.fixture(scope="module")
+def mixture(tmp_path_factory):
+    """Of four numbers, and its posterior by quadrature for each of the 16 values of z."""
+    model = program(tmp_path_factory.mktemp("mixture"), MIXTURE)
+    return model, drive(load.method("program", "quadrature"), model, model.data, Plan(1))
+
+
+def test_nuts_sums_discrete_sites_out_and_draws_them(mixture):
+    model, exact = mixture
+    found = chains("nuts_pyro", model, 200)
+    assert agrees(found.draws["mu"], float(exact.expected["mu"]))
+    assert all(agrees(found.draws["z"][..., n], float(exact.expected["z"][n])) for n in range(4))
+
+
+def test_a_guide_is_fitted_with_discrete_sites_summed_out(mixture):
+    """Its ELBO is no more than log p(y), and close, mu being nearly normal; 6 standard errors of 1,000 draws of z."""
+    model, exact = mixture
+    found = drive(load.method("program", "guide_normal_pyro"), model, model.data, Plan(30, draws=1000, seed=2))
+    assert exact.log_evidence - 0.2 < found.log_evidence < exact.log_evidence + 0.02
+    assert abs(float(found.expected["mu"]) - float(exact.expected["mu"])) < 0.3 * float(exact.expected[sd_of("mu")])
+    assert np.abs(found.draws["z"].mean((0, 1)) - exact.expected["z"]).max() < 6 * 0.5 / math.sqrt(1000) + 0.05
 
 
 @pytest.mark.parametrize("name", ["guide_normal_pyro", "guide_multivariate_normal_pyro", "guide_by_site_pyro"])
