@@ -50,15 +50,15 @@ class Machine(Protocol):
 class Watch:
     """A clock that stands still while something is scored."""
 
-    def __init__(self) -> None:
-        self.course = Course()
-        self.passed, self.started = 0.0, time.perf_counter()
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.course, self.clock = Course(), clock
+        self.passed, self.started = 0.0, clock()
 
     def score(self, rmse: Callable[[], float]) -> None:
-        self.passed += time.perf_counter() - self.started
+        self.passed += self.clock() - self.started
         self.course.seconds.append(self.passed)
         self.course.rmse.append(rmse())
-        self.started = time.perf_counter()
+        self.started = self.clock()
 
 
 def root_mean_square(error: np.ndarray) -> float:
@@ -132,8 +132,11 @@ def myfm_fit(train: Ratings, test: Ratings, rank: int, sweeps: int, kind: str = 
 
 
 def numpyro_svi(train: Ratings, test: Ratings, model: Factorization, start: dict[str, np.ndarray], epochs: int,
-                batch_size: int, lr: float, decay: float, double: bool = True) -> Course | None:
-    """The same guide, start, batches and schedule in NumPyro, compiled by JAX; its own default is single precision."""
+                batch_size: int, lr: float, decay: float, double: bool = True,
+                clock: Callable[[], float] = time.perf_counter,
+                score: Callable[[dict[str, np.ndarray]], None] = lambda params: None) -> Course | None:
+    """The same guide, start, batches and schedule in NumPyro, compiled by JAX; its own default is single precision.
+    `score` is shown the parameters of every epoch, while the clock stands still."""
     if not find_spec("numpyro"):
         return None
     import jax
@@ -173,12 +176,17 @@ def numpyro_svi(train: Ratings, test: Ratings, model: Factorization, start: dict
     update = jax.jit(svi.update)
     jax.block_until_ready(update(state, jnp.arange(batch)))  # compiles
     i, j, truth = test.user.numpy(), test.item.numpy(), test.rating.numpy()
-    watch = Watch()
+    watch = Watch(clock)
     for _ in range(epochs):
         shuffled = order.permutation(N)
         for k in range(steps_an_epoch):
             state, _ = update(state, jnp.asarray(shuffled[k * batch:(k + 1) * batch]))
         params = jax.block_until_ready(svi.get_params(state))
         mean = {site: np.asarray(params[f"{site}_mean"]) for site in shapes}
-        watch.score(lambda: root_mean_square(truth - (mean["U"][i] * mean["V"][j]).sum(1)))  # noqa: B023
+
+        def scored(params: dict[str, np.ndarray] = params, mean: dict[str, np.ndarray] = mean) -> float:
+            score(params)
+            return root_mean_square(truth - (mean["U"][i] * mean["V"][j]).sum(1))
+
+        watch.score(scored)
     return watch.course

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from experiments.ratings.entries import by_name
+from inference.factorization.parts.natural import wanted
 from inference.result import Result
 from models.factorization import Factorization
 
@@ -19,13 +20,16 @@ def comparison(results: Sequence[Result], num_ratings: int) -> list[str]:
     nll = {n: float(r.expected["test_nll"]) for n, r in named.items() if "test_nll" in r.expected}
     if {"guide_mean_field_pyro", "elbo_by_hand"} <= bound.keys():
         pyro, hand = bound["guide_mean_field_pyro"], bound["elbo_by_hand"]
+        why = ("natural steps of the exact gradient, and Adam's on sampled ones" if natural(named) else
+               "the same gradient, other random numbers")
         said.append(f"The Pyro guide and its derivation by hand end {100 * abs(pyro / hand - 1):.2g}% apart in ELBO "
-                    f"({pyro:.4f} and {hand:.4f}): the same gradient, other random numbers.")
+                    f"({pyro:.4f} and {hand:.4f}): {why}.")
     if {"coordinate_ascent", "guide_mean_field_pyro"} <= bound.keys():
         best, ours = bound["coordinate_ascent"], bound["guide_mean_field_pyro"]
         fast, slow = (float(named[n].seconds.sum()) for n in ("coordinate_ascent", "guide_mean_field_pyro"))
         said.append(f"Closed-form updates reach {best:.4f} in {fast:.2g} s; {named['guide_mean_field_pyro'].steps} "
-                    f"epochs of stochastic gradients come within {100 * (ours / best - 1):.2g}% of it in {slow:.3g} s.")
+                    f"epochs of {'natural' if natural(named) else 'stochastic'} gradients come within "
+                    f"{100 * (ours / best - 1):.2g}% of it in {slow:.3g} s.")
     if {"coordinate_ascent", "coordinate_ascent_row"} <= bound.keys():
         gain = bound["coordinate_ascent_row"] - bound["coordinate_ascent"]
         said.append(f"Letting the entries of a row depend on each other raises the bound by {gain:.2g} nats a rating.")
@@ -39,6 +43,13 @@ def comparison(results: Sequence[Result], num_ratings: int) -> list[str]:
                     f"Maximum likelihood and mean field predict the test set alike "
                     f"({nll[point.name]:.4f} and {nll[q.name]:.4f}).")
     return said
+
+
+def natural(named: Mapping[str, Result]) -> bool:
+    """Whether Pyro's mean field took natural steps: without any of Adam's options."""
+    options = named["guide_mean_field_pyro"].options
+    adams = {name: options.get(name) for name in ("lr", "batch_size")}
+    return wanted(options.get("steps", "auto"), recipe={"reference": True}.get(options.get("recipe", "")), **adams)
 
 
 def ranks(ranked: Mapping[int, Result], num_ratings: int, variances: Mapping[str, float] = {}) -> list[str]:

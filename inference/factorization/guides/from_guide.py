@@ -1,16 +1,21 @@
-"""Any Pyro guide as a method of the contract: a step is an epoch of SVI, by Adam over minibatches of ratings.
+"""Any Pyro guide as a method of the contract: a step is an epoch of SVI, by natural gradients or by Adam.
+
+Where q is Gaussian, site by site, and its parameters are means, scales, (log-)variances or roots of covariances
+(`places`), an epoch is a natural step of the users and one of the items, on all ratings (`parts.natural`), whoever
+wrote the guide. Any other, and one that is given a learning rate or a batch size, takes steps of Adam over minibatches.
 
 What a guide may be is told in `guide_pyro`. Beside it the file may hold
 
     def start(rng, model, data, **options) -> dict      # parameters by name, constrained: where they start
     RATES = {"V_mean": 0.5}                             # learning rates, as shares of lr, by the start of a name
 
-The loss is `TraceMeanField_ELBO` where the guide's sites allow it, else `Trace_ELBO`. The reported ELBO is exact
+Adam's loss is `TraceMeanField_ELBO` where the guide's sites allow it, else `Trace_ELBO`. The reported ELBO is exact
 where q is Gaussian and its sites are independent, else an estimate from 8 samples of log p - log q, which vary little
-where q is good. Cost of an epoch: the guide's own a minibatch, and N K.
+where q is good. Cost of an epoch: N K, and for Adam the guide's own a minibatch.
 
 Options:
 
+    steps        natural, or adam; auto: natural where the guide allows it, unless lr or batch_size is given
     lr           learning rate of Adam; by default 0.1
     batch_size   ratings in a minibatch; by default a 32nd of them
 """
@@ -33,9 +38,10 @@ from torch import Tensor
 from errors import InputError, unknown
 from inference.engine import one_thread
 from inference.factorization.guides import guide as guide_pyro
+from inference.factorization.guides import places
 from inference.factorization.guides import preflight as preflight_guide
 from inference.factorization.guides.guide import Call, Guide, in_pyro, option_parameters
-from inference.factorization.parts import stochastic
+from inference.factorization.parts import natural, stochastic
 from inference.factorization.parts.gaussian import expected
 from inference.factorization.parts.mean_field_elbo import Moments, elbo
 from inference.factorization.parts.stochastic import check_batch, check_rate, decay, refuse_divergence, with_adam
@@ -56,6 +62,7 @@ class State(stochastic.State):
 
     options: dict[str, Any] = field(default_factory=dict)  # of the guide, to make it again
     ratings: dict[str, Tensor] | None = None  # the data, where q is conditional on them
+    places: places.Places = field(default_factory=dict)  # of its parameters, where steps are natural
 
 
 def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) -> Method:
@@ -81,8 +88,9 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         user, item, rating = (state.ratings[n] for n in TRIPLES)
         return guide(model, Ratings(user, item, rating, model.num_users, model.num_items), state.options)
 
-    def init(rng: torch.Generator, model: Factorization, data: Ratings, *, lr: float | None = None,
-             batch_size: int | None = None, **options: Any) -> State:
+    def init(rng: torch.Generator, model: Factorization, data: Ratings, *, steps: natural.Steps = "auto",
+             lr: float | None = None, batch_size: int | None = None, **options: Any) -> State:
+        by_nature = natural.wanted(steps, lr=lr, batch_size=batch_size)
         lr, size = check_rate(LR if lr is None else lr), check_batch(model, data, batch_size, BATCHES)
         options = {p.name: p.default for p in parameters} | options
         with blaming(file):
@@ -91,7 +99,14 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
                 params = _placed(guide_pyro.make(what, model, data, options), first, name)
             shares = {p: next((s for n, s in rates.items() if p.startswith(n)), 1.0) for p in params}
             made.clear()  # from now on it is made with one seed, for what it draws that is no parameter
-            conditional = _conditional(guide(model, data, options), params, what)
+            now = guide(model, data, options)
+            conditional = _conditional(now, params, what)
+            found = places.find(torch.Generator(device=model.device), now, params) if by_nature else {}
+        if steps == "natural" and not found:
+            raise InputError(f"{name} cannot take natural steps: these need a q that is Gaussian, site by site, "
+                             f"with its means and scales as parameters; take steps=adam")
+        if found:
+            return State(params, {}, {}, {}, 1.0, size, natural=True, options=options, places=found)
         base = with_adam(params, {p: lr * share for p, share in shares.items()}, decay(data, size), size)
         return State(**vars(base), options=options, ratings=_triples(data) if conditional else None)
 
@@ -100,6 +115,8 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
             state = replace(state, ratings=_triples(data))
         now = guide(model, data, state.options)
         with blaming(file):
+            if state.natural:
+                return naturally(rng, state, now)
             with now.held(rng, state.params):
                 after = epoch(rng, state, model, data, now.call, now.loss)
             return after, report(rng, after, now)
@@ -125,6 +142,17 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
                   guide=what)
 
 
+def naturally(rng: torch.Generator, state: State, guide: Guide) -> tuple[State, Info]:
+    """An epoch of natural steps: q's moments off the guide, a step of the users, one of the items, and back into it."""
+    q = closed_form(guide, state)
+    assert q is not None, "places are found for guides with closed forms only"
+    with one_thread():
+        q = natural.sweep(guide.model, guide.data, q)
+    params = places.put(guide, state.places, q)
+    state = replace(state, params=params, epochs=state.epochs + 1, steps=state.steps + 2)
+    return state, report(rng, state, guide)
+
+
 def report(rng: torch.Generator, state: State, guide: Guide) -> Info:
     """Where an epoch ended."""
     known = closed_form(guide, state)
@@ -141,8 +169,7 @@ def report(rng: torch.Generator, state: State, guide: Guide) -> Info:
 
 def closed_form(guide: Guide, state: State) -> Moments | None:
     """The moments of q, where they say everything of it."""
-    with guide.held(torch.Generator(device=guide.model.device), state.params):
-        return guide_pyro.moments(guide.trace(), guide.trace(), guide.model)
+    return places.moments(guide, state.params)
 
 
 def one_rating(model: Factorization) -> Ratings:

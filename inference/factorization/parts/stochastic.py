@@ -54,6 +54,7 @@ class State:
     batch_size: int
     epochs: int = 0
     steps: int = 0
+    natural: bool = False  # steps are natural gradients (`natural.sweep`), and Adam remembers nothing
 
     def rate(self, name: str) -> float:
         """The learning rate in this epoch."""
@@ -189,6 +190,9 @@ def report(model: Factorization, data: Ratings, state: State) -> Info:
 
 def refuse_divergence(value: Tensor | float, steps: int, state: State) -> None:
     """Stop at the first ELBO that is not finite, with what to try."""
+    if not math.isfinite(value) and state.natural:
+        raise InputError("the ELBO is not finite after a natural step: ratings, or the variances given, are too large "
+                         "or too small for double precision; take other units")
     if not math.isfinite(value):
         lr = max(state.rates.values())
         raise InputError(f"the ELBO is not finite after {steps} gradient steps: with a learning rate of {lr:g} "

@@ -158,8 +158,8 @@ def test_a_users_mean_field_is_ours_to_the_bit(written):
         def start(rng, model, data):
             return stochastic.init(torch.Generator().manual_seed(5), model, data).params
         """))
-    a = guide_mean_field_pyro.init(torch.Generator().manual_seed(5), model, data)
-    b = theirs.init(torch.Generator(), model, data)
+    a = guide_mean_field_pyro.init(torch.Generator().manual_seed(5), model, data, steps="adam")
+    b = theirs.init(torch.Generator(), model, data, steps="adam")
     rngs = [torch.Generator().manual_seed(1) for _ in range(2)]
     for _ in range(3):
         a, said = guide_mean_field_pyro.step(rngs[0], a, model, data)
@@ -183,7 +183,7 @@ def test_the_reported_elbo_is_that_of_the_draws_moments(written):
 def test_options_are_the_keyword_only_arguments(written):
     model, data = some_ratings(8, 5, 30, rank=2)
     method = loaded(EXAMPLE)
-    assert list(method.options) == ["lr", "batch_size", "sd"] and option(method, "sd", "0.25") == 0.25
+    assert list(method.options) == ["steps", "lr", "batch_size", "sd"] and option(method, "sd", "0.25") == 0.25
     with pytest.raises(InputError, match="option sd of guide must be a number, not 'wide'"):
         option(method, "sd", "wide")
     state = method.init(torch.Generator(), model, data, sd=0.25)
