@@ -63,9 +63,10 @@ def compare(parts: Split, K: int) -> None:
 
 def course(spec: str, model: Factorization, data: Ratings, epochs: int) -> Course:
     """The start, then epochs; its code is compiled before, on a hundredth of the ratings."""
-    fit, seconds, told = options.parse("factorization", spec), [], []
+    fit = options.parse("factorization", spec)
+    seconds, told = list[float](), list[float]()
     for few, count in ((data.take(torch.arange(0, len(data), 100)), 1), (data, epochs)):
-        rng, seconds, told = generator(0, "bench"), [], []
+        rng, seconds, told = generator(0, "bench"), list[float](), list[float]()
         began = time.process_time()
         state = fit.method.init(rng, model, few, **fit.options)
         for _ in range(count):
