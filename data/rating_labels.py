@@ -1,7 +1,8 @@
 """Ids as a source writes them -> numbers from 0 and the names that go with them.
 
-Ids are labels. Where every one of a side is a whole number, written as such (7, 1.0, 18446744073709551615), they are
-whole numbers, in their order; otherwise they are text as it is written, so that 007 and 7 are two.
+Ids are labels. Where every one of a side is a whole number, written as such (7, 1.0, 18446744073709551615, or 1e+05, as R
+and Excel write them), they are whole numbers, in their order; otherwise they are text as it is written, so that 007 and 7
+are two, and the hexadecimal 1e3 is no thousand.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from errors import InputError
 
 WHOLE = r"^(0|-?[1-9][0-9]*)$"
 WHOLE_FLOAT = r"^(0|-?[1-9][0-9]*)(\.0*)?$"
+HEXADECIMAL = r"^[0-9]+[eE][0-9]+$"  # a number too, but no software writes large ones without the + of 1e+05
 EXACT = 2**53  # beyond it a float is not one whole number
 LOWEST, HIGHEST, LONGEST = -(2**63), 2**64 - 1, 20  # of what NetCDF has; characters
 
@@ -53,7 +55,7 @@ def _named(parts: Sequence[Triples], side: str, written: pa.Array, codes: Sequen
     words = written.to_pylist()
     others = [w for w in words if w.lower() not in NOT_RATED]
     numeric = bool(others) and all(number(w) is not None and w.lower().lstrip("+-") not in ("inf", "infinity")
-                                   for w in others)
+                                   and not re.match(HEXADECIMAL, w) for w in others)
     nothing = [k for k, w in enumerate(words) if not w or (numeric and w.lower() in NOT_RATED)]
     if nothing:
         raise InputError(f"{_where(parts, codes, nothing)} has no {side} id")

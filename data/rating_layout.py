@@ -12,7 +12,7 @@ import numpy as np
 from data import rating_columns
 from data.rating_columns import HINT, called, simple
 from data.rating_matrix import is_matrix, wide
-from data.rating_sheet import Sheet, Words, listed, numbers
+from data.rating_sheet import NOT_RATED, Sheet, Words, listed, numbers
 from data.rating_text import EXPECTED
 from data.rating_time import Times
 from data.rating_triples import Triples
@@ -47,10 +47,10 @@ def long(sheet: Sheet, places: dict[str, int], say: Say, certain: bool) -> Tripl
     more = "" if certain or sheet.header else f"; if another column is meant, {HINT}"
     rating = numbers(sheet, columns["rating"], called(sheet, places["rating"]), 0.0 if blank.any() else None, more)
     if blank.any():
-        empty = _blank(columns["rating"]) & ~blank
+        empty = _blank(columns["rating"], NOT_RATED) & ~blank
         if empty.any():
             raise InputError(f"{sheet.where(int(np.argmax(empty)))} has no rating in "
-                             f"{called(sheet, places['rating'])}")
+                             f"{called(sheet, places['rating'])}: leave out such lines")
     time = Times.of(sheet, places["time"]) if "time" in places else None
     taken = rating_columns.said(sheet, places)
     found = Triples(sheet.name, columns["user"], columns["item"], rating, sheet.where, time, None, taken, certain)
@@ -63,8 +63,9 @@ def long(sheet: Sheet, places: dict[str, int], say: Say, certain: bool) -> Tripl
     return found
 
 
-def _blank(words: Words) -> np.ndarray:
-    return np.array([w == "" for w in words.words.to_pylist()], dtype=bool)[words.codes]
+def _blank(words: Words, nothing: Sequence[str] = ("",)) -> np.ndarray:
+    """Which rows hold nothing, or a word for it, in small letters."""
+    return np.array([w.lower() in nothing for w in words.words.to_pylist()], dtype=bool)[words.codes]
 
 
 def _is_one_thing(sheet: Sheet, found: Triples) -> None:

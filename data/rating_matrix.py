@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.rating_columns import NAMES, called, simple
-from data.rating_sheet import NOT_RATED, Sheet, Words, number, numbers, plain
+from data.rating_sheet import NOT_RATED, THUMBS, Sheet, Words, number, numbers, plain
 from data.rating_triples import Triples
 from errors import InputError
 
@@ -49,6 +49,7 @@ def cell(word: str) -> float | None:
     word = word.strip()
     if word.lower() in NOT_RATED:
         return float("nan")
+    word = THUMBS.get(word.lower(), word)
     value = number(word if "." in word else word.replace(",", ".", 1))
     return None if value is None or abs(value) == float("inf") else float("nan") if value == MISSING else value
 

@@ -15,6 +15,8 @@ from errors import InputError
 
 LONGEST, FILE = 40, 60  # characters of a value and of a file's name that a sentence shows
 NOT_RATED = ("", "nan", "na", "n/a", "null", "none", "<na>")  # in a cell, in small letters
+THUMBS = {"true": "1", "false": "0"}  # up or down, where a column holds nothing else
+HOW = "; a rating is a number, or true or false in every line; leave out lines without one"
 DECIMAL_COMMA = r"^[+-]?[0-9]*,[0-9]+$"
 THOUSANDS = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+$"
 
@@ -85,10 +87,12 @@ def numbers(sheet: Sheet, words: Words, place: str, empty: float | None = None, 
     Errors: InputError names the row, and ends in `more`.
     """
     distinct = words.words
-    if len(distinct) and pc.all(pc.is_in(pc.utf8_lower(distinct), pa.array(["true", "false"]))).as_py():
-        distinct = pc.if_else(pc.equal(pc.utf8_lower(distinct), "true"), "1", "0")  # thumbs up or down
     if empty is not None:
         distinct = pc.if_else(pc.is_in(pc.utf8_lower(distinct), pa.array(NOT_RATED)), "nan", distinct)
+    thumbs = [*THUMBS, "nan"] if empty is not None else list(THUMBS)
+    if len(distinct) and pc.all(pc.is_in(pc.utf8_lower(distinct), pa.array(thumbs))).as_py():
+        for word, value in THUMBS.items():
+            distinct = pc.if_else(pc.equal(pc.utf8_lower(distinct), word), value, distinct)
     try:
         values = np.from_dlpack(pc.cast(distinct, pa.float64()))
     except pa.ArrowInvalid:
@@ -108,8 +112,8 @@ def _slowly(sheet: Sheet, words: Words, distinct: pa.Array, place: str, more: st
     if wrong:
         row = min(words.first(code) for code in wrong)
         if not words[row]:
-            raise InputError(f"{sheet.where(row)} has no rating in {place}")
-        raise InputError(f"{sheet.where(row)}: {shown(words[row])} in {place} stands where a number belongs{more}")
+            raise InputError(f"{sheet.where(row)} has no rating in {place}: leave out such lines")
+        raise InputError(f"{sheet.where(row)}: {shown(words[row])} in {place} stands where a number belongs{more or HOW}")
     return [value for value in found if value is not None]
 
 

@@ -47,6 +47,9 @@ def load_ratings(
         return to_stars(ratings)
     if scale == "auto" and ratings.scale is None:
         low, high = ratings.range
+        if low == high:
+            say(f"{Path(source).name}: every rating is {low:.10g}: there is nothing in them to learn")
+            return ratings
         say(f"{Path(source).name}: the ratings run from {low:.10g} to {high:.10g}; if that is their scale, --scale "
             f"{low:.10g},{high:.10g} says so, and ends predicted intervals there")
     return ratings

@@ -19,7 +19,8 @@ NAMED = {  # how user u is written, and which id that is
     "uint64": lambda u: (str(2**64 - 1 - u), 2**64 - 1 - u), "negative": lambda u: (str(-u), -u),
     "beyond uint64": lambda u: (str(10**25 + u), str(10**25 + u)),
     "exponents": lambda u: (f"{u + 1}e+05", (u + 1) * 10**5),
-    "hexadecimal": lambda u: (f"{u}e{u}a", f"{u}e{u}a"), "accents": lambda u: (f"José {u}", f"José {u}"),
+    "hexadecimal": lambda u: (f"{u}e{u}a", f"{u}e{u}a"), "short hexadecimal": lambda u: (f"{u + 1}e{90 * u}",) * 2,
+    "accents": lambda u: (f"José {u}", f"José {u}"),
     "a mixture": lambda u: (("7", "007", "7.0", "seven", "1e1", "nan", "-0", "+7")[u],) * 2,
 }
 

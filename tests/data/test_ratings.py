@@ -90,6 +90,11 @@ def test_a_matrix_without_counts_and_one_with_a_header(tmp_path):
     assert triples(read_ratings(write(tmp_path / "headed.csv", headed))) == [(u, f"joke{i}", r) for u, i, r in WIDE]
 
 
+def test_a_matrix_of_thumbs_in_words(tmp_path):
+    ratings = read_ratings(write(tmp_path / "thumbs.csv", ",x,y,z\na,TRUE,,false\nb,,true,\nc,,,\n"))
+    assert triples(ratings) == [("a", "x", 1.0), ("a", "z", 0.0), ("b", "y", 1.0)]
+
+
 BAD = {
     "empty": ("", "is empty; expected the columns user, item, rating"),
     "blank": ("\n  \n", "is empty"),
@@ -100,7 +105,11 @@ BAD = {
     "a header of five columns": ("who,what,how,when,why\n1,2,3,4,5\n", "has the columns who, what, how, when, why"),
     "ragged": ("user,item,rating\n1,2,3\n1,3\n", r"bad, line 3 has 2 column\(s\), the first line has 3"),
     "text for a rating": ("1,2,3\n\n1,3,good\n", "bad, line 3: 'good' in column 3 stands where a number belongs"),
-    "nothing for a rating": ("1,2,3\n1,3,\n", "bad, line 2 has no rating in column 3"),
+    "nothing for a rating": ("1,2,3\n1,3,\n", "bad, line 2 has no rating in column 3: leave out such lines"),
+    "a word for nothing": ("user,item,rating\n1,2,NA\n1,3,4\n", "line 2: 'NA' in column 3 'rating' stands where a number "
+                           "belongs; a rating is a number, or true or false in every line; leave out lines without one"),
+    "a word for nothing and an empty line": ("user,item,rating\n1,2,3\n,,\n1,3,NA\n", "bad, line 4 has no rating in"),
+    "nan for nothing and an empty line": ("user,item,rating\n1,2,nan\n,,\n1,3,4\n", "bad, line 2 has no rating in"),
     "nothing for an id": ("1,2,3\n\n,2,3\n", "bad, line 3 has no user id"),
     "nan for an id": ("1.0,2,3\nnan,2,3\n", "bad, line 2 has no user id"),
     "a fraction for an id": ("1 2 3\n1 2.5 3\n", "bad, line 2: the item id '2.5' is not an integer"),
