@@ -30,7 +30,7 @@ def over_seeds(rows: Sequence[Row]) -> bool:
 
 def worth(rows: Sequence[Row]) -> Table:
     """What each result is worth."""
-    first, towards = rows[0].standing, aim(rows)
+    first, towards = rows[0].standing, aim(rows) if any(r.standing.seconds_to_quality for r in rows) else ""
     until = AIMS[towards] + (f"{first.quality:.4g}" if towards else "")
     return Table(
         f"{heading(rows)}; ranked by {first.ranked_by}; seconds in all{until}",

@@ -10,7 +10,7 @@ from checks import door, planted
 from checks.verdict import Verdict
 from data import ratings as data_ratings
 from data.ratings import Split
-from errors import unknown
+from errors import InputError, unknown
 from inference import load, user_file
 from inference.drive import drive
 from inference.job import Plan, generator
@@ -47,6 +47,8 @@ def run(what: What, model: Model, data: Data = None, *, steps: int | None = None
     method = found(what, model.kind)
     data = getattr(model, "data", None) if data is None else data  # a program brings its own
     settings = typed(method, {**(options or {}), **more})
+    if score is not None and not isinstance(score, Mapping):
+        raise InputError(f'score takes data by name, score={{"test": ratings}}, not a {type(score).__name__}')
     times = {"times": True} if use_times else {}
     scorer = load.scorer(model.kind)(model, score, method.family, **times) if score else None
     keeper = load.keeper(model.kind)(model, data, (score or {}).get("test", model.blank())) if keep else None

@@ -23,6 +23,8 @@ def predict(fit: Result | str | Path, users: Sequence[object], items: Sequence[o
     """
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1, not {level:g}")
+    if isinstance(users, str) or isinstance(items, str):
+        raise InputError("users and items are lists of ids, also of one: users=['u1'], items=['i1']")
     if len(users) != len(items):
         raise InputError(f"users and items are pairs: as many of each, not {len(users)} and {len(items)}")
     if isinstance(fit, Result) and fit.facts.get("problem") == "factorization" and not fit.groups.get("latents"):

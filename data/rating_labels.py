@@ -1,8 +1,8 @@
 """Ids as a source writes them -> numbers from 0 and the names that go with them.
 
-Ids are labels. Where every one of a side is a whole number, written as such (7, 1.0, 18446744073709551615, or 1e+05, as R
-and Excel write them), they are whole numbers, in their order; otherwise they are text as it is written, so that 007 and 7
-are two, and the hexadecimal 1e3 is no thousand.
+Ids are labels. Where every one of a side is a whole number, written as such (7, 1.0, 18446744073709551615, or 1e+05, as
+R and Excel write them), they are whole numbers, in their order; otherwise they are text as it is written, so that 007
+and 7 are two, and the hexadecimal 1e3 is no thousand.
 """
 
 from __future__ import annotations

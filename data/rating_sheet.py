@@ -113,7 +113,8 @@ def _slowly(sheet: Sheet, words: Words, distinct: pa.Array, place: str, more: st
         row = min(words.first(code) for code in wrong)
         if not words[row]:
             raise InputError(f"{sheet.where(row)} has no rating in {place}: leave out such lines")
-        raise InputError(f"{sheet.where(row)}: {shown(words[row])} in {place} stands where a number belongs{more or HOW}")
+        raise InputError(f"{sheet.where(row)}: {shown(words[row])} in {place} stands where a number belongs"
+                         f"{more or HOW}")
     return [value for value in found if value is not None]
 
 

@@ -37,6 +37,9 @@ def load_ratings(
     whether each of several ranks reads only its own part of a folder, where it can (`data.rating_folder`); `times`
     whether the times of the ratings are read, where there are any, in seconds since 1970.
     """
+    if not isinstance(source, str | Path):
+        raise InputError(f"ratings are read from a file, by its name, not from a {type(source).__name__}: write a "
+                         f"table to a .csv or .parquet first, with columns user, item and rating")
     known = {"auto": None, "keep": None, "jester": JESTER_SCALE}
     limits = known[scale] if scale in known else parse_scale(scale)
     ratings = fetch(str(source), seed, limits, Reading(columns, duplicates, say, apart, times))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -129,9 +130,10 @@ def parse_fractions(text: str) -> tuple[float, float, float]:
 
 
 def check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
-    if len(fractions) != 3 or not all(0 <= f <= 1 for f in fractions) or not math.isclose(sum(fractions), 1):
+    if len(fractions) != 3 or not all(isinstance(f, Real) and 0 <= f <= 1 for f in fractions) or not math.isclose(
+            sum(fractions), 1):
         raise InputError(f"the fractions for train, validation and test must be three numbers from 0 to 1 that sum "
-                         f"to 1, not {', '.join(f'{f:g}' for f in fractions)}")
+                         f"to 1, not {', '.join(map(str, fractions))}")
     if fractions[0] == 0:
         raise InputError("the fraction of ratings to train on must not be 0")
     return float(fractions[0]), float(fractions[1]), float(fractions[2])

@@ -63,6 +63,8 @@ class Factorization:
         if self.num_users < 1 or self.num_items < 1:
             raise InputError(f"a factorization needs at least one user and one item, "
                              f"not {self.num_users} and {self.num_items}")
+        if not isinstance(self.rank, int):
+            raise InputError(f"the rank must be a whole number, not {self.rank!r}")
         if not 1 <= self.rank <= self.num_items:
             raise InputError(f"the rank must lie between 1 and the number of items, {self.num_items}, not {self.rank}")
         for name in ("prior_variance", "noise_variance"):

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Wishart
 
-from errors import InputError, unknown
+from errors import InputError, short, unknown
 from models.densities import gaussian_draw, log_gaussian, log_normal, wishart_draw
 from models.factorization import Factorization, gather
 from models.model import Latents
@@ -262,6 +262,8 @@ def make(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> F
     rungs = name.split("+")
     for rung in rungs:
         if rung not in RUNGS:
+            if rung == "plain":
+                raise InputError(f"plain is the model without any rung: leave it out of '{short(name)}'")
             raise unknown("rung of the model", rung, NAMES)
     chosen: dict[str, Any] = dict.fromkeys((rung.replace("-", "_") for rung in rungs), True)
     return replace(Ladder(num_users, num_items, rank, **more), **chosen)

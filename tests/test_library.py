@@ -15,6 +15,7 @@ import crosscheck as cc
 import run
 from inference.engine import one_thread
 from tests.support import ROOT
+from tests.support.results import made
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.DOTALL)
 
@@ -54,6 +55,22 @@ def test_the_same_sentences_as_the_command_line(words, call, capsys, tmp_path):
         with pytest.raises(cc.InputError) as error:
             call(cc.GridMRF.potts(cc.load_image("small")))
         assert str(error.value) == said
+
+
+@pytest.mark.parametrize("call, sentence", [
+    (lambda fit, data: cc.load_ratings(fit), "ratings are read from a file, by its name, not from a Result"),
+    (lambda fit, data: cc.split(data, "abc"), "must be three numbers from 0 to 1 that sum to 1, not a, b, c"),
+    (lambda fit, data: cc.factorization("plain", 3, 3, rank=2.5), "the rank must be a whole number, not 2.5"),
+    (lambda fit, data: cc.factorization("plain", 3, 3, rank="2"), "the rank must be a whole number, not '2'"),
+    (lambda fit, data: cc.predict(fit, "u1", "i1"), r"lists of ids, also of one: users=\['u1'\]"),
+    (lambda fit, data: cc.run("row_gibbs", cc.Factorization(2, 2, 1), data, steps=2, score=data),
+     r'score takes data by name, score=\{"test": ratings\}, not a Ratings'),
+])
+def test_arguments_of_another_kind_are_a_sentence(call, sentence):
+    some = torch.tensor([0, 1])
+    data = cc.Ratings(some, some, some.double(), 2, 2)
+    with pytest.raises(cc.InputError, match=sentence):
+        call(made("fit", "point"), data)
 
 
 def test_a_run_is_the_command_lines_to_the_byte(tmp_path):

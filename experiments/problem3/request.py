@@ -109,9 +109,10 @@ class Request(request.Request):
         if self.bare and self.ranks != "none":
             found["ranks"] = "--bare leaves out further ranks"
         if self.of_levels:
-            found |= {"clip": "what --model ordinal predicts never leaves the scale",
-                      "ranks": f"{POINT} is beside the ranks, and its NLL is of densities, that of --model ordinal of "
-                               f"probabilities"}
+            found["clip"] = "what --model ordinal predicts never leaves the scale"
+            if self.ranks != "none":
+                found["ranks"] = (f"{POINT} is beside the ranks, and its NLL is of densities, that of --model ordinal "
+                                  f"of probabilities")
         if self.compare != "none" and not self.compared:
             found["compare"] = "--bare leaves out comparisons" if self.bare else "only the plain model is compared"
         if "noise" in self.model.split("+"):

@@ -47,6 +47,17 @@ def learned(result: Result) -> dict[str, np.ndarray]:
     return found
 
 
+def heading(found: Mapping[str, np.ndarray]) -> str:
+    """What there is among it, in words.
+
+    >>> heading({"sd of the noise": np.zeros(1)}), heading({"0 from 1": np.zeros(1), OVERALL: np.zeros(1)})
+    ('learned noise', 'learned thresholds and priors, of a new user and item')
+    """
+    parts = ["noise"] * ("sd of the noise" in found) + ["thresholds"] * any(" from " in name for name in found)
+    return " and ".join([f"learned {', '.join(parts)}"] * bool(parts)
+                        + [f"{'' if parts else 'learned '}priors, of a new user and item"] * (OVERALL in found))
+
+
 def _priors(draws: Draws, K: int) -> dict[str, np.ndarray]:
     A, D = (np.linalg.inv(draws[f"precision_{side}"]) for side in "UV")
     a, d = (draws[f"mean_{side}"] for side in "UV")
@@ -70,8 +81,8 @@ def show(this: Run, result: Result, pictures: bool = True) -> None:
     if not found or not next(iter(found.values())).size:
         return
     ends = {name: np.quantile(x, (0.05, 0.95)) for name, x in found.items()}
-    units = "; in units of the noise" if "cutpoints" in result.draws else "; rating units"
-    this.table(f"{result.name}: learned noise, thresholds and priors, of a new user and item{units}",
+    units = "in units of the noise" if "cutpoints" in result.draws else "rating units"
+    this.table(f"{result.name}: {heading(found)}; {units}",
                 ("what", "mean", "sd", "5%", "95%"),
                 [(name, f"{x.mean():.4f}", f"{x.std():.4f}", *(f"{end:.4f}" for end in ends[name]))
                  for name, x in found.items()])

@@ -20,6 +20,7 @@ from data.rating_labels import WHOLE
 from data.rating_pairs import check_values
 from data.rating_questions import NOBODY, places, read_pairs, read_timed_pairs, read_users, written
 from data.rating_sheet import plain
+from data.rating_triples import Triples
 from data.side_information import read_more
 from errors import InputError
 from inference.factorization.fitted.fit import Fit
@@ -49,8 +50,7 @@ def read_new_users(fit: Fit, path: Path, columns: str | None, say: Say, features
     item is known.
     """
     triples = read_triples(path, Reading(columns, say=say), single=True)
-    low, high = fit.training["range"]
-    check_values(triples, (float(low), float(high)))
+    check_units(fit, triples)
     user, item = places(triples.user, fit.user_ids), places(triples.item, fit.item_ids)
     old = fit.known("user", user)
     if old.any():
@@ -73,6 +73,19 @@ def read_new_users(fit: Fit, path: Path, columns: str | None, say: Say, features
     rated = [item[known][number[known] == k] for k in range(len(names))]
     ids = names.astype(object)
     return NewUsers(ids, fit.folded(new, _known(fit, ids, features, columns, say)), rated)
+
+
+def check_units(fit: Fit, new: Triples) -> None:
+    """Errors: InputError for a rating that is off the scale or the stars of the fit; where it has neither, for one as
+    far beyond its training ratings as these reach."""
+    low, high = map(float, fit.training["range"])
+    scale = (low, high) if fit.bounded or len(fit.levels) else None
+    check_values(new, scale)
+    far = (new.rating < low - (high - low)) | (new.rating > high + (high - low))
+    if far.any():
+        row = int(np.argmax(far))
+        raise InputError(f"{new.where(row)}: the rating {new.rating[row]:.10g} lies far beyond those that the fit was "
+                         f"trained on, {low:g} to {high:g}: new ratings must be in the same units")
 
 
 def _known(fit: Fit, ids: np.ndarray, path: Path | None, columns: str | None, say: Say) -> torch.Tensor | None:
@@ -136,12 +149,13 @@ def count_in_words(fit: Fit, basis: np.ndarray, say: Say) -> None:
     for name, why in BY.items():
         count = int((basis == name).sum())
         if count:
-            say(f"{count:,} of {len(basis):,} predictions have no draws behind them, as their {why}")
+            say(f"{count:,} of {len(basis):,} predictions {'has' if count == 1 else 'have'} no draws behind "
+                f"{'it, as its' if count == 1 else 'them, as their'} {why}")
     folded = int((basis == "new user").sum())
     if folded:
         of = {"mcmc": "draw of the items", "variational": "draw of the items from q"}.get(fit.family, "point")
-        say(f"{folded:,} of {len(basis):,} predictions are of new users, their factors exact given each {of}, which "
-            f"their ratings do not change")
+        say(f"{folded:,} of {len(basis):,} predictions {'is' if folded == 1 else 'are'} of new users, their factors "
+            f"exact given each {of}, which their ratings do not change")
 
 
 def recommended(fit: Fit, who: str, columns: str | None, top: int, inside: float, new: NewUsers | None, say: Say

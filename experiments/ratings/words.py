@@ -31,9 +31,16 @@ def doubts(result: Result, test: np.ndarray) -> list[str]:
     expected = noise + float((result.expected["test_spread"] ** 2).mean())
     if n >= FEW and not FITS[0] <= error / expected <= FITS[1]:
         said.append(f"The noise variance, {noise:.3g} in squared rating units, does not fit: the mean squared error of "
-                    f"the test ratings is {error:.3g}, where {result.name} expects {expected:.3g}; learn it with "
-                    f"Problem 3's --model noise, or give --noise-variance.")
+                    f"the test ratings is {error:.3g}, where {result.name} expects {expected:.3g}; {_advice(result)}.")
     return said
+
+
+def _advice(result: Result) -> str:
+    """What to do about a noise variance that does not fit."""
+    if "sigma2" in result.draws:
+        return ("it is learned from the training ratings: give more --sweeps, or look whether the test ratings are "
+                "like them")
+    return "learn it with Problem 3's --model noise, or give --noise-variance"
 
 
 def scales(model: Factorization, train: Ratings) -> list[str]:

@@ -1,6 +1,8 @@
 """`predict` at the door: the run's own predictions again, ids as they were, and what it refuses."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow.csv
@@ -8,6 +10,9 @@ import pyarrow.parquet
 import pytest
 
 import run
+from data.rating_files import Reading, read_triples
+from errors import InputError
+from experiments.ratings.predictions import check_units
 from inference.result import Result
 
 USERS, ITEMS = 40, 9
@@ -64,7 +69,7 @@ def test_who_and_what_is_unknown_is_counted(fits, tmp_path, capsys):
     (tmp_path / "pairs.tsv").write_text("u00\t001\nnobody\t001\nu00\tnothing\nnobody\tnothing\nu00\t1\n")
     assert door("predict", fits / "chain", "--pairs", tmp_path / "pairs.tsv", "--out", tmp_path / "out.csv") == 0
     said = capsys.readouterr().out
-    assert "1 of 5 predictions have no draws behind them, as their user is not in" in said and "2 of 5" in said
+    assert "1 of 5 predictions has no draws behind it, as its user is not in" in said and "2 of 5" in said
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0] == "user,item,mean,sd,low,high,p_1,p_2,p_3,p_4,p_5,by"
     by = [line.rpartition(",")[2] for line in lines[1:]]
@@ -131,6 +136,16 @@ def test_a_fit_with_time(tmp_path, capsys):
     (tmp_path / "none.csv").write_text("user,item,rating\nu0,001,3\n")
     assert door(*words[:5], tmp_path / "none.csv", *words[6:], "--use-times", "--out", tmp_path / "no") == 2
     assert "have no times; name their column" in capsys.readouterr().err
+
+
+def test_ratings_of_new_users_on_no_scale_may_lie_beyond_the_training_ratings(tmp_path):
+    """Of thousands the next may be larger than any before; ten times as large is of other units."""
+    fit: Any = SimpleNamespace(training={"range": np.array([5000.0, 12000.0])}, bounded=False, levels=np.empty(0))
+    (tmp_path / "new.csv").write_text("user,item,rating\nann,a,13000\nann,b,4000\nann,c,120000\n")
+    new = read_triples(tmp_path / "new.csv", Reading(say=print), single=True)
+    check_units(fit, new.take(np.array([0, 1])))
+    with pytest.raises(InputError, match="line 4: the rating 120000 lies far beyond those that the fit was trained on"):
+        check_units(fit, new)
 
 
 def test_a_saved_fit_is_small(fits):

@@ -106,8 +106,8 @@ BAD = {
     "ragged": ("user,item,rating\n1,2,3\n1,3\n", r"bad, line 3 has 2 column\(s\), the first line has 3"),
     "text for a rating": ("1,2,3\n\n1,3,good\n", "bad, line 3: 'good' in column 3 stands where a number belongs"),
     "nothing for a rating": ("1,2,3\n1,3,\n", "bad, line 2 has no rating in column 3: leave out such lines"),
-    "a word for nothing": ("user,item,rating\n1,2,NA\n1,3,4\n", "line 2: 'NA' in column 3 'rating' stands where a number "
-                           "belongs; a rating is a number, or true or false in every line; leave out lines without one"),
+    "a word for nothing": ("user,item,rating\n1,2,NA\n1,3,4\n", "line 2: 'NA' in column 3 'rating' stands where a "
+                           "number belongs; a rating is a number, or true or false in every line; leave out lines"),
     "a word for nothing and an empty line": ("user,item,rating\n1,2,3\n,,\n1,3,NA\n", "bad, line 4 has no rating in"),
     "nan for nothing and an empty line": ("user,item,rating\n1,2,nan\n,,\n1,3,4\n", "bad, line 2 has no rating in"),
     "nothing for an id": ("1,2,3\n\n,2,3\n", "bad, line 3 has no user id"),

@@ -91,6 +91,9 @@ def test_predictions_that_a_person_should_doubt():
     assert doubts(*predicted(1000, uniform, error=83.0))[0].startswith(
         "The noise variance, 1 in squared rating units, does not fit: the mean squared error of the test ratings is "
         "83, where row_gibbs expects 1; learn it")
+    fit, test = predicted(1000, uniform, error=83.0)
+    assert doubts(replace(fit, draws={"sigma2": np.ones((1, 1))}), test)[0].endswith(
+        "it is learned from the training ratings: give more --sweeps, or look whether the test ratings are like them.")
     assert doubts(*predicted(12, uniform[::84])) == [
         "The test set has 12 ratings: whatever is scored on it is known no better than its standard error says; give "
         "--split a larger share for it."]

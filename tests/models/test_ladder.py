@@ -194,6 +194,8 @@ def test_engines_agree(name):
 
 
 def test_wrong_names_are_one_sentence():
+    with pytest.raises(InputError, match="plain is the model without any rung: leave it out of 'plain"):
+        make("plain+noise", 3, 2, 1)
     with pytest.raises(InputError, match="unknown rung of the model 'hierachical': did you mean 'hierarchical'"):
         make("hierachical+biases", 3, 2, 1)
     with pytest.raises(InputError, match="take noise\\+noise-per-user"):

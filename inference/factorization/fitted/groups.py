@@ -2,9 +2,10 @@
 
     log_likelihood, posterior_predictive, observed_data   r, at OBSERVED training ratings, evenly spaced; the same ones
                                                           for every fit of the same ratings
-    constant_data                                         counts and means of users and items, who rated what, the
-                                                          levels and range of the ratings, the test set; features
-                                                          from files; days of users and periods of items
+    constant_data                                         the units of the latents, counts and means of users and
+                                                          items, who rated what, the levels and range of the ratings,
+                                                          the test set; features from files; days of users and
+                                                          periods of items
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class Holding:
             "log_likelihood": {"r": torch.distributions.Normal(mean, variance.sqrt()).log_prob(observed.rating).float(
                 ).numpy()},
             "posterior_predictive": {"r": (mean + variance.sqrt() * z).float().numpy()},
-            "observed_data": {"r": observed.rating.numpy()}} | more
+            "observed_data": {"r": observed.rating.numpy()},
+            "constant_data": more["constant_data"] | units(self.model)}
 
 
 def of_levels(rng: torch.Generator, model: Ordinal, latents: Latents, at: Ratings) -> Groups:
@@ -94,6 +96,11 @@ def known(model: Factorization) -> dict[str, np.ndarray]:
     """What files say of users and items, encoded; who rated what is in `constants`."""
     held = {name: getattr(model, name, None) for name in KNOWN}
     return {name: each.values.cpu().numpy() for name, each in held.items() if each is not None}
+
+
+def units(model: Factorization) -> dict[str, np.ndarray]:
+    """What turns predictions x of the latents into the ratings' own units: centre + unit x."""
+    return {name: np.array(getattr(model, name, without)) for name, without in (("centre", 0.0), ("unit", 1.0))}
 
 
 def predictions(model: Factorization, latents: Latents, at: Ratings) -> tuple[Tensor, Tensor]:

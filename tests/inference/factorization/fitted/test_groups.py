@@ -16,7 +16,7 @@ from inference.job import Plan
 from inference.latents import BYTES, DRAWS, LEAST, every
 from inference.result import Result, import_arviz
 from models.factorization import Factorization
-from models.ladder import make
+from models.ladder import make, standardised
 from models.ratings import Ratings
 
 matplotlib.use("Agg")
@@ -38,7 +38,8 @@ def saved(parts, tmp_path_factory) -> dict[str, Result]:
     """A chain and a q, saved and read again."""
     train, test = parts
     folder, found = tmp_path_factory.mktemp("saved"), {}
-    for name, model, plan in (("ladder_gibbs", make("noise+hierarchical+biases", USERS, ITEMS, 2), Plan(30, 2, 10)),
+    for name, model, plan in (("ladder_gibbs", standardised(
+            make("noise+hierarchical+biases", USERS, ITEMS, 2), train), Plan(30, 2, 10)),
                               ("coordinate_ascent", Factorization(USERS, ITEMS, 2), Plan(20, draws=50))):
         model = replace(model, pairs=test.pairs)
         result = drive(load.method("factorization", name), model, train, plan, record=model.quantities,
@@ -76,7 +77,9 @@ def test_likelihood_and_replicates_are_the_models(saved, parts):
         mean = (kept["U"][:, :, u] * kept["V"][:, :, i]).sum(-1)
         if "user_bias" in kept:
             mean = mean + kept["user_bias"][:, :, u] + kept["item_bias"][:, :, i]
-        sd = np.sqrt(kept["sigma2"])[..., None] if "sigma2" in kept else np.ones((1, 1, 1))
+        centre, unit = (float(result.groups["constant_data"][n]) for n in ("centre", "unit"))
+        mean = centre + unit * mean
+        sd = unit * (np.sqrt(kept["sigma2"])[..., None] if "sigma2" in kept else np.ones((1, 1, 1)))
         r = result.groups["observed_data"]["r"]
         assert np.array_equal(r, train.rating.numpy())
         assert np.allclose(result.groups["log_likelihood"]["r"], stats.norm(mean, sd).logpdf(r), atol=1e-4)
