@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -57,11 +58,13 @@ def test_the_same_sentences_as_the_command_line(words, call, capsys, tmp_path):
         assert str(error.value) == said
 
 
+WRONG: Any = "abc"
+
+
 @pytest.mark.parametrize("call, sentence", [
     (lambda fit, data: cc.load_ratings(fit), "ratings are read from a file, by its name, not from a Result"),
-    (lambda fit, data: cc.split(data, "abc"), "must be three numbers from 0 to 1 that sum to 1, not a, b, c"),
-    (lambda fit, data: cc.factorization("plain", 3, 3, rank=2.5), "the rank must be a whole number, not 2.5"),
-    (lambda fit, data: cc.factorization("plain", 3, 3, rank="2"), "the rank must be a whole number, not '2'"),
+    (lambda fit, data: cc.split(data, WRONG), "must be three numbers from 0 to 1 that sum to 1, not a, b, c"),
+    (lambda fit, data: cc.factorization("plain", 3, 3, rank=WRONG), "the rank must be a whole number, not 'abc'"),
     (lambda fit, data: cc.predict(fit, "u1", "i1"), r"lists of ids, also of one: users=\['u1'\]"),
     (lambda fit, data: cc.run("row_gibbs", cc.Factorization(2, 2, 1), data, steps=2, score=data),
      r'score takes data by name, score=\{"test": ratings\}, not a Ratings'),
