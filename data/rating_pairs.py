@@ -95,14 +95,17 @@ def merged(part: Triples, pair: np.ndarray, how: str, say: Callable[[str], None]
     distinct, place, count = np.unique(pair, return_inverse=True, return_counts=True)
     if len(distinct) == len(pair):
         return np.arange(len(pair)), None
-    order = np.arange(len(pair)) if part.time is None or how == "mean" else np.argsort(part.time.order(), kind="stable")
+    order = np.arange(len(pair))
+    if part.time is not None and how == "last":  # whose times decide; those of the others are not even read
+        again = np.flatnonzero(count[place] > 1)
+        order[again] = again[np.argsort(part.time.take(again).order(), kind="stable")]
     chosen = np.empty(len(distinct), dtype=np.int64)
     turn = order[::-1] if how == "mean" else order  # what is written last stays
     chosen[place[turn]] = turn
     rows = np.sort(chosen)
     by = "of each pair the last is taken" + (", by time" if part.time is not None else "")
-    again = len(pair) - len(distinct)
-    say(f"{part.name}: {again:,} rating{'s repeat' if again > 1 else ' repeats'} a pair; "
+    more = len(pair) - len(distinct)
+    say(f"{part.name}: {more:,} rating{'s repeat' if more > 1 else ' repeats'} a pair; "
         f"{by if how == 'last' else 'their mean is taken'}")
     return rows, (np.bincount(place, part.rating) / count)[place[rows]] if how == "mean" else None
 

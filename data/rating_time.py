@@ -37,26 +37,25 @@ class Times:
         return Times(lambda: self.words().take(rows), lambda n: self.where(int(rows[n])), self.place)
 
     def order(self) -> np.ndarray:
-        """(N,) float64 that grow with time: numbers as they are, other words (dates from the year on) by their order.
-        """
+        """(N,) float64 that grow with time. Errors: InputError for what is neither a number nor a date."""
         words = self.words()
-        written = words.words.to_pylist()
-        values = [number(w) for w in written]
-        if any(v is None for v in values):
-            place = {w: float(k) for k, w in enumerate(sorted(written))}
-            values = [place[w] for w in written]
-        return np.array(values, dtype=np.float64)[words.codes]
+        return self._values(words)[words.codes]
 
     def seconds(self) -> np.ndarray:
         """Since 1970, (N,) int64. Errors: InputError for what is neither a number nor a date."""
         words = self.words()
+        values = self._values(words)
+        unit = next(u for u in UNITS if not (np.abs(values) >= FARTHEST * u).any())
+        return np.floor(values / unit)[words.codes].astype(np.int64)
+
+    def _values(self, words: Words) -> np.ndarray:
+        """Of every distinct word; not a number for those that no rating has."""
         used = np.flatnonzero(np.bincount(words.codes, minlength=len(words.words)))
         values = np.full(len(words.words), np.nan)
         values[used] = [instant(w) for w in words.words.take(used).to_pylist()]
         if (wrong := used[np.isnan(values[used])]).size:
             self._refuse(words, min(words.first(int(code)) for code in wrong))
-        unit = next(u for u in UNITS if not (np.abs(values[used]) >= FARTHEST * u).any())
-        return np.floor(values / unit)[words.codes].astype(np.int64)
+        return values
 
     def _refuse(self, words: Words, row: int) -> None:
         what = f"{shown(words[row])} in {self.place} is no time" if words[row] else f"has no time in {self.place}"

@@ -29,6 +29,18 @@ def test_of_two_ratings_of_a_pair(tmp_path, text, how, rating, says):
     assert f"twice.csv: 1 rating repeats a pair; {says}" in said
 
 
+@pytest.mark.parametrize("word", ["", "soon", "03/05/2014"])
+def test_a_time_that_cannot_be_read_is_refused_where_it_decides(tmp_path, word):
+    """Of a pair that is rated once it decides nothing, and is not read."""
+    last = Reading(None, "last", lambda line: None)
+    (tmp_path / "idle.csv").write_text(TIMED.replace(",7\n", f",{word}\n"))
+    assert read_ratings(tmp_path / "idle.csv", None, last).rating.tolist() == [5.0, 3.0, 4.0]
+    (tmp_path / "twice.csv").write_text(TIMED.replace(",100\n", f",{word}\n"))
+    with pytest.raises(InputError, match=r"twice.csv, line 4.* no time.*; expected are seconds since 1970, or dates"):
+        read_ratings(tmp_path / "twice.csv", None, last)
+    assert read_ratings(tmp_path / "twice.csv", None, Reading(None, "mean", lambda line: None)).rating[0] == 3.5
+
+
 def test_twice_is_refused_unless_it_is_said(tmp_path):
     (tmp_path / "twice.csv").write_text(UNTIMED)
     with pytest.raises(InputError, match="user 1 rates item 1 a second time, first in"):
