@@ -30,7 +30,7 @@ from errors import InputError
 from inference.grid.compiled import decoding
 from inference.grid.parts.constraints import softened
 from inference.grid.parts.point import Point, better, draw, expect, most_likely_alone, objective, said
-from inference.grid.parts.scans import Messages, Weighted, sweep
+from inference.grid.parts.scans import Messages, Weighted, plain, planes, sweep
 from inference.method import Family, Info
 from models.grid import GridMRF
 
@@ -55,14 +55,12 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, damping: 
         raise InputError(f"damping of max_product must be at least 0 and below 1, not {damping}")
     labels = most_likely_alone(model, data)
     return State(labels, objective(labels, model, data),
-                 torch.zeros(4, *model.shape, dtype=torch.float64, device=model.device), float(damping))
+                 planes(model.unary.new_zeros(4, *model.shape)), float(damping))
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
     """A sweep and its labelling; the residual is the largest change of a message, in nats."""
-    H, W, _ = model.shape
-    one = model.unary.new_ones(())
-    grid = Weighted.of(softened(model), data, one.expand(H, W - 1), one.expand(H - 1, W))
+    grid = plain(softened(model), data)
     messages, residual = sweep(state.messages, grid, state.damping, torch.amax)
     state = better(replace(state, messages=messages), decoded(messages, grid), model, data)
     return state, Info(objective=said(state.objective), residual=residual, converged=residual <= CONVERGED)

@@ -33,15 +33,17 @@ Options:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from errors import InputError
+from inference.grid.compiled import combs as combs_numba
 from inference.grid.parts import spanning_trees
 from inference.grid.parts.constraints import refuse_contradiction, softened
-from inference.grid.parts.scans import Messages, Weighted, sweep
+from inference.grid.parts.scans import Messages, Weighted, compiled, planes, prepared, sweep
 from inference.grid.parts.single_site import pick
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
@@ -73,7 +75,7 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, trees: in
         raise InputError(f"damping of tree_reweighted_bp must be at least 0 and below 1, not {damping}")
     H, W, _ = model.shape
     model = softened(model)
-    messages = torch.zeros(4, *model.shape, dtype=torch.float64, device=model.device)
+    messages = planes(model.unary.new_zeros(4, *model.shape))
     parents = torch.empty(0, H * W, dtype=torch.int64, device=model.device)
     return State(messages, parents, model.field(data).clone(), float("inf"), trees, float(damping), 0)
 
@@ -103,7 +105,12 @@ def expect(state: State, model: GridMRF) -> Quantities:
 
 
 def weighted(model: GridMRF, data: Tensor | None, parents: Tensor) -> Weighted:
-    """The model with rho of the combs and the other trees."""
+    """The model with rho of the combs and the other trees; made once for a model that holds its image itself."""
+    return _weighted(model, parents) if data is None else _weighted.__wrapped__(model, parents, data)
+
+
+@lru_cache(maxsize=4)
+def _weighted(model: GridMRF, parents: Tensor, data: Tensor | None = None) -> Weighted:
     H, W, _ = model.shape
     right, down = spanning_trees.counts(parents, H, W)
     combs = 0.5 + 0.5 / H, 0.5 + 0.5 / W
@@ -113,11 +120,26 @@ def weighted(model: GridMRF, data: Tensor | None, parents: Tensor) -> Weighted:
 
 def upper_bound(messages: Messages, grid: Weighted, parents: Tensor) -> float:
     """sum_T mu_T log Z(theta^T), in nats, exactly."""
+    messages = messages - messages[..., :1]  # a constant moves between trees, and no more
+    combs = _combs(messages, grid) if compiled(messages, grid.right) else mean_log_z_of_combs(messages, grid)
+    if not len(parents):
+        return combs
     b, (right, down) = grid.beliefs(messages), grid.edges(messages)
-    combs = (spanning_trees.log_z_of_combs(b, right, down).mean()
-             + spanning_trees.log_z_of_combs(b.transpose(0, 1), down.transpose(0, 1), right.transpose(0, 1)).mean()) / 2
-    others = sum(spanning_trees.log_z(parent, b, right, down) for parent in parents)
-    return float(combs + others) / (len(parents) + 1)
+    others = sum(float(spanning_trees.log_z(parent, b, right, down)) for parent in parents)
+    return (combs + others) / (len(parents) + 1)
+
+
+def mean_log_z_of_combs(messages: Messages, grid: Weighted) -> float:
+    """Over those with a column for a spine, and over those with a row, each a half."""
+    b, (right, down) = grid.beliefs(messages), grid.edges(messages)
+    columns = spanning_trees.log_z_of_combs(b, right, down)
+    rows = spanning_trees.log_z_of_combs(b.transpose(0, 1), down.transpose(0, 1), right.transpose(0, 1))
+    return float(columns.mean() + rows.mean()) / 2
+
+
+def _combs(messages: Messages, grid: Weighted) -> float:
+    planes = messages.movedim(-1, 1).contiguous().numpy()
+    return float(grid.field[..., 0].sum()) + combs_numba.mean_log_z(planes, *prepared(grid, False))
 
 
 def mutual_information(messages: Messages, grid: Weighted) -> tuple[Float64[Tensor, "H W-1"], Float64[Tensor, "H-1 W"]]:

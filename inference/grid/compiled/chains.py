@@ -41,26 +41,24 @@ def run(which: str, phi: Tensor, pair: Tensor, take_max: bool) -> Tensor:
 def send(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool, rule: int) -> None:
     """sent(l) = log sum_k exp(b(k) + table(k, l)), or max_k, or log sum_k exp(b(k)) table(k, l), or with table(l, k);
     of chains from `first`. FACTORS, where b is used up, takes K exponentials in place of K^2."""
+    if rule == FACTORS:
+        exponentials(b, sent[len(b)])
+        mixed(sent, b, table, first, turned)
+        for l in range(len(b)):
+            row = sent[l]
+            for r in range(len(row)):
+                row[r] = log(row[r])
+        return
     K, n = b.shape
     start = np.uint64(first)
-    if rule == FACTORS:
-        _exponentials(b, sent[K])
     for l in range(K):
         top, work = sent[l], sent[K]
         for k in range(K):
-            row = table[l, k] if turned else table[k, l]
-            h = b[k]
-            if rule == FACTORS:
-                for r in range(n):
-                    top[r] = h[r] * row[r + start] + (top[r] if k > 0 else 0.0)
-            else:
-                for r in range(n):
-                    term = h[r] + row[r + start]
-                    top[r] = term if k == 0 or term > top[r] else top[r]
-        if rule == FACTORS:
+            row, h = table[l, k] if turned else table[k, l], b[k]
             for r in range(n):
-                top[r] = log(top[r])
-        elif rule == SUM:
+                term = h[r] + row[r + start]
+                top[r] = term if k == 0 or term > top[r] else top[r]
+        if rule == SUM:
             for k in range(K):
                 row, h = table[l, k] if turned else table[k, l], b[k]
                 for r in range(n):
@@ -71,16 +69,38 @@ def send(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned:
 
 
 @compiled
-def _exponentials(b: np.ndarray, top: np.ndarray) -> None:
-    """exp(b - max_k b), into b."""
+def mixed(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool) -> None:
+    """sent(l) = sum_k b(k) table(k, l), or table(l, k), of chains from `first`."""
+    K, n = b.shape
+    start = np.uint64(first)
+    for l in range(K):
+        out = sent[l]
+        for k in range(K):
+            row, h = table[l, k] if turned else table[k, l], b[k]
+            for r in range(n):
+                out[r] = h[r] * row[r + start] + (out[r] if k > 0 else 0.0)
+
+
+@compiled
+def exponentials(b: np.ndarray, top: np.ndarray) -> None:
+    """exp(b - max_k b), into b, and the largest into `top`; of two labels one is 1."""
+    n = len(top)
     top[:] = b[0]
     for k in range(1, len(b)):
         h = b[k]
-        for r in range(len(top)):
+        for r in range(n):
             top[r] = h[r] if h[r] > top[r] else top[r]
+    if len(b) == 2:
+        low, high = b[0], b[1]
+        for r in range(n):
+            apart = low[r] - high[r]
+            less = apart if apart < 0.0 else -apart
+            e = exp(less if less > LEAST else LEAST)
+            low[r], high[r] = (e, 1.0) if apart < 0.0 else (1.0, e)
+        return
     for k in range(len(b)):
         h = b[k]
-        for r in range(len(top)):
+        for r in range(n):
             term = h[r] - top[r]
             h[r] = exp(term if term > LEAST else LEAST)
 

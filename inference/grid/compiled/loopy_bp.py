@@ -4,7 +4,8 @@ A message is its log odds log m(l) - log m(0), l = 1..K-1, so it needs no normal
 average. Log-sum-exp takes out the largest term, so potentials of 1e4 nats do no harm. One message costs K^2
 exponentials (none under the rule `max`); `compiled.loopy_bp_odds` is tens of times faster where it may be used.
 
-Max-product's flooding of a homogeneous grid goes a row at a time (`compiled.loopy_bp_max`).
+Max-product's flooding of a homogeneous grid goes a row at a time (`compiled.loopy_bp_max`), `sequential` all rows, then
+all columns, side by side (`compiled.scans`).
 
 A homogeneous grid's table comes as (1, 1, K, K), others as (H, W-1, K, K) and (H-1, W, K, K).
 """
@@ -18,7 +19,8 @@ from jaxtyping import Float64
 from numba import njit
 from torch import Tensor
 
-from inference.grid.compiled import loopy_bp_max
+from inference.grid.compiled import loopy_bp_max, scans
+from inference.grid.parts.scans import plain, prepared
 from inference.threads import over_rows
 from models.grid import GridMRF
 
@@ -28,24 +30,22 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 def sweep(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"], model: GridMRF, schedule: str,
           damping: float, rule: str) -> tuple[Float64[Tensor, "4 M H W"], float]:
     """The new log odds of all messages, and the residual in nats; see `loopy_bp.step`."""
-    H, W = local.shape[1:]
+    new = messages.clone()
+    if schedule == "sequential":
+        return new, scans.sweep(new.numpy(), local.numpy(), *prepared(plain(model, None), rule == "max")[1:], damping)
     pair = model.pair
     one = slice(0, 1 if pair is not None else None)  # a homogeneous grid's one table
     right, down = (table[one, one].contiguous().numpy() for table in (model.right, model.down))
-    old, new = messages.numpy(), messages.clone()
-    change = np.zeros(max(H, W))  # the largest of a block of rows or columns, at its first
-    cost = 10 * new.numel()  # in the units of `over_rows`
+    old, H = messages.numpy(), local.shape[1]
+    change = np.zeros(H)  # the largest of a block of rows, at its first
     options = local.numpy(), right, down, damping, rule == "max"
     if schedule == "residual":
         return new, _most_changed_first(new.numpy(), *options)
-    if schedule == "flooding" and rule == "max" and pair is not None:
+    if rule == "max" and pair is not None:
         over_rows(loopy_bp_max.flood, new.numel() // (5 * H) * np.arange(H + 1), new.numpy(), old, local.numpy(),
                   np.stack((pair.numpy(), pair.numpy().T)), damping, change, pieces=1)
-    elif schedule == "flooding":
-        over_rows(_flood, cost // H * np.arange(H + 1), new.numpy(), old, *options, change, pieces=1)
     else:
-        over_rows(_along_rows, cost // H * np.arange(H + 1), new.numpy(), *options, change, pieces=1)
-        over_rows(_along_columns, cost // W * np.arange(W + 1), new.numpy(), *options, change, pieces=1)
+        over_rows(_flood, 10 * new.numel() // H * np.arange(H + 1), new.numpy(), old, *options, change, pieces=1)
     return new, float(change.max())
 
 
@@ -63,38 +63,6 @@ def _flood(first: int, last: int, new: np.ndarray, old: np.ndarray, local: np.nd
                     _write(new, old, work, side, i, j, damping)
                     largest = max(largest, moved)
     change[first] = largest
-
-
-@compiled
-def _along_rows(first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray,
-                damping: float, take_max: bool, change: np.ndarray) -> None:
-    """In rows first to last, all messages to the right, from left to right, then those to the left."""
-    W = local.shape[2]
-    work, largest = np.empty((3, len(local) + 1)), 0.0
-    for i in range(first, last):
-        for side in range(2):
-            for n in range(1, W):
-                j = n if side == 0 else W - 1 - n
-                moved = _message(work, new, local, right, down, side, i, j, take_max)
-                _write(new, new, work, side, i, j, damping)
-                largest = max(largest, moved)
-    change[first] = max(change[first], largest)
-
-
-@compiled
-def _along_columns(first: int, last: int, new: np.ndarray, local: np.ndarray, right: np.ndarray, down: np.ndarray,
-                   damping: float, take_max: bool, change: np.ndarray) -> None:
-    """In columns first to last, all messages down, from the top, then those up."""
-    H = local.shape[1]
-    work, largest = np.empty((3, len(local) + 1)), 0.0
-    for side in range(2, 4):
-        for n in range(1, H):
-            i = n if side == 2 else H - 1 - n
-            for j in range(first, last):
-                moved = _message(work, new, local, right, down, side, i, j, take_max)
-                _write(new, new, work, side, i, j, damping)
-                largest = max(largest, moved)
-    change[first] = max(change[first], largest)
 
 
 @compiled

@@ -45,8 +45,11 @@ def said(objective: float) -> float | None:
 
 def better(state: P, labels: Tensor, model: GridMRF, data: Tensor | None) -> P:
     """The state with these labels, if they are more probable than its own."""
+    labels = labels.to(torch.uint8)
+    if torch.equal(labels, state.labels):
+        return state
     found = objective(labels, model, data)
-    return replace(state, labels=labels.to(torch.uint8), objective=found) if found > state.objective else state
+    return replace(state, labels=labels, objective=found) if found > state.objective else state
 
 
 def draw(rng: torch.Generator, state: Point, model: GridMRF) -> Latents:

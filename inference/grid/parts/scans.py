@@ -8,13 +8,16 @@ With rho = 1 this is belief propagation. Whatever the messages, p~ is what it wa
     log p~(y) = sum_s b_s(y_s) + sum over edges of  rho_st psi_st(y_s, y_t)
     psi_st(k, l) = pair_st(k, l) / rho_st - lambda_ts(k) - lambda_st(l)
 
-A message is scaled so that its largest entry is 0 nats. Sides 0 to 3 of a pixel are left, right, above, below.
+A message is scaled to 0 nats for label 0: its log odds. Sides 0 to 3 of a pixel are left, right, above, below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -25,7 +28,7 @@ from models.grid import GridMRF, distinct
 Messages = Float64[Tensor, "4 H W K"]  # what a pixel gets from each side; 0 nats where there is no neighbour
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weighted:
     """A grid's potentials, and the weights of its edges."""
 
@@ -62,6 +65,18 @@ class Weighted:
                         self.rho_down.T, self.rho_right.T)
 
 
+def plain(model: GridMRF, data: Tensor | None) -> Weighted:
+    """All weights 1; made once for a model that holds its image itself."""
+    return _plain(model) if data is None else _plain.__wrapped__(model, data)
+
+
+@lru_cache(maxsize=4)
+def _plain(model: GridMRF, data: Tensor | None = None) -> Weighted:
+    H, W, _ = model.shape
+    one = model.unary.new_ones(())
+    return Weighted.of(model, data, one.expand(H, W - 1), one.expand(H - 1, W))
+
+
 def turned(messages: Messages) -> Messages:
     """The messages of `Weighted.turned`; a copy."""
     return messages[[2, 3, 0, 1]].transpose(1, 2)
@@ -73,19 +88,29 @@ def planes(table: Tensor) -> Float64[Tensor, "... H W K"]:
 
 
 def sweep(messages: Messages, grid: Weighted, damping: float, plus: Plus) -> tuple[Messages, float]:
-    """Right, left, down and up, each message from the newest; the largest undamped change, in nats."""
+    """Right, left, down and up, each message from the newest; the largest undamped change of log odds, in nats."""
+    if compiled(messages, grid.right):
+        from inference.grid.compiled import scans as scans_numba
+
+        new = messages.movedim(-1, 1).clone(memory_format=torch.contiguous_format)
+        change = scans_numba.sweep(new.numpy(), *prepared(grid, plus is torch.amax), damping)
+        return new.movedim(1, -1), change
     along, first = _along_rows(messages, grid, damping, plus)
     back, second = _along_rows(turned(along), grid.turned, damping, plus)
     return planes(turned(back)), max(first, second)
 
 
+@lru_cache(maxsize=4)
+def prepared(grid: Weighted, take_max: bool) -> tuple[np.ndarray, Any, Any]:
+    """The field's log odds, planes first, and `compiled.scans.lines`."""
+    from inference.grid.compiled import scans as scans_numba
+
+    local = (grid.field[..., 1:] - grid.field[..., :1]).movedim(-1, 0).contiguous().numpy()
+    return local, *scans_numba.lines(grid.right, grid.down, grid.rho_right, grid.rho_down, take_max)
+
+
 def _along_rows(messages: Messages, grid: Weighted, damping: float, plus: Plus) -> tuple[Messages, float]:
     """All messages to the right, column after column, then those to the left."""
-    if compiled(messages, grid.right):
-        from inference.grid.compiled import scans as scans_numba
-
-        return scans_numba.along_rows(messages, grid.field, grid.right, grid.rho_right, grid.rho_down, damping,
-                                      plus is torch.amax)
     new, change = messages.clone(memory_format=torch.contiguous_format), 0.0
     rho, W = grid.rho_right[..., None], grid.field.shape[1]
     still = grid.beliefs(messages).contiguous()  # what comes along the row is taken out: the rest stays
@@ -104,7 +129,7 @@ def _along_rows(messages: Messages, grid: Weighted, damping: float, plus: Plus) 
 
 def _write(place: Float64[Tensor, "n K"], sent: Tensor, damping: float) -> float:
     """Scale, damp and keep a message; how far its log odds were from the old one's."""
-    sent = sent - sent.amax(-1, keepdim=True)
-    moved = sent - place
+    sent = sent - sent[..., :1]
+    moved = (sent - place).abs()
     place.copy_((1 - damping) * sent + damping * place)
-    return float((moved.amax(-1) - moved.amin(-1)).max())
+    return float(moved.max())
