@@ -7,6 +7,7 @@ from data.grid_files import read_grid
 from errors import InputError
 from inference.grid import generalised_bp as gbp
 from inference.grid import loopy_bp, strip
+from inference.grid.parts import chains
 from inference.method import Kind
 from models.grid import GridMRF
 from tests.support import OUTSIDE
@@ -93,3 +94,19 @@ def test_one_row_is_sent_to_where_it_is_exact():
         gbp.init(RNG, mixed(2, 2, 2), None, damping=1.0)
     with pytest.raises(InputError, match="GB of memory for a 3 x 3 grid with 2 labels"):
         gbp.init(RNG, mixed(3, 3, 2), None, memory_gb=1e-9)
+
+
+def test_the_compiled_sweep_is_the_formulas(monkeypatch):
+    """The same sweeps in torch; where potentials are too far apart for products, it is torch that does them."""
+    for model in (mixed(4, 5, 3), mixed(2, 3, 2), mixed(3, 2, 2), mixed(3, 4, 2, scale=400.0)):
+        state = gbp.init(RNG, model, None)
+        assert (gbp._compiled(state, model, None) is None) == (float(model.unary.abs().max()) > 100)
+        fast = [run(model, n) for n in (1, 6)]
+        with monkeypatch.context() as patched:
+            patched.setattr(chains, "compiled", lambda *_: False)
+            slow = [run(model, n) for n in (1, 6)]
+        for (a, one), (b, other) in zip(fast, slow, strict=True):
+            assert torch.allclose(a.edges, b.edges, atol=1e-11) and torch.allclose(a.pixels, b.pixels, atol=1e-11)
+            assert torch.allclose(a.marginals, b.marginals, atol=1e-12)
+            assert one.log_evidence == pytest.approx(other.log_evidence, abs=1e-10)
+            assert one.residual == pytest.approx(other.residual, abs=1e-10)
