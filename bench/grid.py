@@ -85,32 +85,40 @@ def belief_propagation() -> None:
          ("grid", "ours", "with log Z", "PGMax", "ratio", "largest difference", "share of copy bandwidth"), rows)
 
 
-MESSAGES: tuple[tuple[str, str, dict[str, object]], ...] = (
-    ("sum, general", "loopy_bp", {"damping": 1e-9, "track": False}), ("sum, log Z", "loopy_bp", {}),
-    ("max, flooding", "loopy_bp", {"rule": "max"}), ("max_product", "max_product", {}),
-    ("tree-reweighted", "tree_reweighted_bp", {"trees": 0}), ("GBP", "generalised_bp", {}))
+Kind = tuple[str, str, dict[str, object]]  # what the column says, the method, its options
+FLOODING: tuple[Kind, ...] = (
+    ("with log Z", "loopy_bp", {}), ("max", "loopy_bp", {"rule": "max"}),
+    ("in logs", "loopy_bp", {"damping": 1e-9, "track": False}), ("GBP", "generalised_bp", {}))
+SCANS: tuple[Kind, ...] = (
+    ("max", "loopy_bp", {"schedule": "sequential", "rule": "max"}), ("max_product", "max_product", {}),
+    ("TRW", "tree_reweighted_bp", {"trees": 0}), ("TRW, 4 trees", "tree_reweighted_bp", {"trees": 4}))
 
 
 def sweeps() -> None:
-    """A step of each message-passing method, bound or labelling included, beside the fastest of sum-product.
+    """A step of each message-passing method, bound or labelling included, beside sum-product of the same schedule.
 
-    The two take turns, so that a busy machine slows both; the least of five. GBP on the smallest alone.
+    Processor time, since others may be at work; the methods take turns; the least of five.
     """
-    rows = []
-    for n, K in ((100, 2), (100, 3), (100, 8), (640, 2), (640, 3), (640, 8)):
-        model = noisy(n, n, K)
-        ratios = [None if name == "generalised_bp" and n * n * K**4 > 1e6 else beside(model, name, options)
-                  for _, name, options in MESSAGES]
-        rows.append((f"{n} x {n}, K={K}", 1e3 * seconds(steps("loopy_bp", model, 5, track=False)[1]) / 5, *ratios))
-    show("A step beside a sweep of undamped sum-product without log Z (ms; the others as multiples of it)",
-         ("grid", "sum", *(what for what, _, _ in MESSAGES)), rows)
+    for schedule, kinds in (("flooding", FLOODING), ("sequential", SCANS)):
+        rows = []
+        for n, K in ((100, 2), (100, 3), (100, 8), (640, 2)):
+            plain: Kind = ("sum", "loopy_bp", {"schedule": schedule, "track": False})
+            least = taking_turns(noisy(n, n, K), (plain, *kinds))
+            rows.append((f"{n} x {n}, K={K}", 1e3 * least[0], *(one / least[0] for one in least[1:])))
+        show(f"A step beside undamped sum-product without log Z, {schedule} (processor ms; others: multiples)",
+             ("grid", "sum", *(what for what, _, _ in kinds)), rows)
 
 
-def beside(model: GridMRF, name: str, options: dict[str, object]) -> float:
-    works = steps("loopy_bp", model, 5, track=False)[1], steps(name, model, 1, **options)[1]
-    times = [[seconds(work, 1) for work in works] for _ in range(5)]
-    fast, slow = (min(column) for column in zip(*times, strict=True))
-    return 5 * slow / fast
+def taking_turns(model: GridMRF, kinds: tuple[Kind, ...], count: int = 6) -> list[float]:
+    works = [steps(name, model, count, **options)[1] for _, name, options in kinds]
+    times = [[processor(work) / count for work in works] for _ in range(6)][1:]  # the first compiles
+    return [min(column) for column in zip(*times, strict=True)]
+
+
+def processor(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def mean_field() -> None:
