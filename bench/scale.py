@@ -2,7 +2,8 @@
 each size in a process of its own.
 
     bytes a rating      the most that reading took, and reading and fitting, beyond what the process had before
-    s a sweep           both sides once, the median of five; and for a million ratings, which should not change
+    s a sweep           both sides once, of one core's processor, the median of five; and for a million ratings, which
+                        should not change
 
     python bench/scale.py [--ratings 2e6 20e6] [--rank 10]
 """
@@ -14,6 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from measure import say_machine, seconds, show
@@ -62,12 +64,14 @@ def measured(path: Path, warm: Path, rank: int, fit: bool = True) -> dict[str, f
             import torch
 
             from inference.factorization import row_gibbs
+            from inference.threads import torch_on_one_thread
             from models.factorization import Factorization
 
             model = Factorization(ratings.num_users, ratings.num_items, rank)
             rng = torch.Generator().manual_seed(0)
             state = row_gibbs.init(rng, model, ratings)
-            found["sweep"] = seconds(lambda: row_gibbs.step(rng, state, model, ratings))
+            with torch_on_one_thread(kernels=1):
+                found["sweep"] = seconds(lambda: row_gibbs.step(rng, state, model, ratings), clock=time.process_time)
         return found | {"fit": peak()}
 
     sweeps(warm)

@@ -82,32 +82,62 @@ def _line(G: np.ndarray, n: int, W: int, a: int, b: int, A: np.ndarray, at: int)
 def moments_wide(start: Index, stop: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray,
          unit: Vector, K: int, W: int, G: np.ndarray, A: np.ndarray, at: int, root: np.ndarray) -> None:
     """A[at :] = the W x W sum of w w' over ratings start .. stop: its blocks on and below the diagonal; any W."""
-    zero, shift, last = splat(0.0, 4), splat(-offset, 4), W - 4
+    zero = splat(0.0, 4)
     for p in range(at, at + W * W, 4):
         store(A, p, zero)
     for first in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - first)
-        g = 0
-        for m in range(first, first + n):
-            row = W * np.intp(index[np.uint64(m)])
-            for b in range(0, last, 4):
-                store(G, g + b, load(table, row + b, 4))
-            store(G, g + last, fma(add(broadcast(rating, m, 4), shift), unit, load(table, row + last, 4)))
-            if len(root) > 0:
-                scale = broadcast(root, m, 4)
-                for b in range(0, W, 4):
-                    store(G, g + b, mul(scale, load(G, g + b, 4)))
-            g += W
-        if n & 1:
+        add_block(first, min(BLOCK, stop - first), index, rating, offset, table, unit, K, W, G, A, at, root)
+
+
+@njit(nogil=True, cache=True)
+def add_block(first: Index, n: Index, index: np.ndarray, rating: np.ndarray, offset: float, table: np.ndarray,
+              unit: Vector, K: int, W: int, G: np.ndarray, A: np.ndarray, at: int, root: np.ndarray) -> None:
+    """The n ratings from the first, BLOCK at most, added to the sum."""
+    zero, shift, last = splat(0.0, 4), splat(-offset, 4), W - 4
+    g = 0
+    for m in range(first, first + n):
+        row = W * np.intp(index[np.uint64(m)])
+        for b in range(0, last, 4):
+            store(G, g + b, load(table, row + b, 4))
+        store(G, g + last, fma(add(broadcast(rating, m, 4), shift), unit, load(table, row + last, 4)))
+        if len(root) > 0:
+            scale = broadcast(root, m, 4)
             for b in range(0, W, 4):
-                store(G, g + b, zero)
-            n += 1
-        for a in range(0, last if last == K else W, 4):
-            for b in range(0, a + 1, 4):
-                _tile(G, n, W, a, b, A, at)
-        if last == K:
-            for b in range(0, K, 4):
-                _line(G, n, W, K, b, A, at)
+                store(G, g + b, mul(scale, load(G, g + b, 4)))
+        g += W
+    if n & 1:
+        for b in range(0, W, 4):
+            store(G, g + b, zero)
+        n += 1
+    for a in range(0, last if last == K else W, 4):
+        for b in range(0, a + 1, 4):
+            _tile(G, n, W, a, b, A, at)
+    if last == K:
+        for b in range(0, K, 4):
+            _line(G, n, W, K, b, A, at)
+
+
+@njit(nogil=True, cache=True)
+def by_columns(first: Index, last: Index, indptr: np.ndarray, index: np.ndarray, rating: np.ndarray, offset: np.ndarray,
+               table: np.ndarray, unit: np.ndarray, K: int, W: int, root: np.ndarray, columns: int, A: np.ndarray,
+               out: np.ndarray) -> None:
+    """out[i] = the sums of row i, `packed`, for rows first .. last, so many columns of the table after the others.
+
+    Where the table is larger than the caches, a row after the other would fetch each of its columns from memory.
+    A row's ratings are in the order of columns, and are added as `moments_wide` does: the same bytes. A, (rows W^2,),
+    is zero.
+    """
+    G, e = np.empty((BLOCK + 1) * W), load(unit, 0, 4)
+    following = indptr[first:last].copy()
+    for end in range(columns, len(table) // W + columns, columns):
+        for i in range(first, last):
+            n, stop = np.intp(following[i - first]), np.intp(indptr[i + 1])
+            while n < stop and index[min(n + BLOCK, stop) - 1] < end:
+                add_block(n, min(BLOCK, stop - n), index, rating, offset[i], table, e, K, W, G, A, i * W * W, root)
+                n += BLOCK
+            following[i - first] = min(n, stop)
+    for i in range(first, last):
+        packed(A, i * W * W, K, W, out[i])
 
 
 @njit(nogil=True, cache=True)

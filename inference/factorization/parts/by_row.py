@@ -103,7 +103,8 @@ def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:
     version = tuple(0 if t.is_inference() else t._version for t in tensors)
     kept = _sorted.get(data)
     if kept is None or kept[0] != version:
-        users = _by_row(data.user, data.item, data.rating, data.num_users)
+        given = bool((data.user[1:] >= data.user[:-1]).all())
+        users = _as_given(data) if given else _by_row(data.user, data.item, data.rating, data.num_users)
         user = torch.arange(data.num_users, dtype=torch.int32, device=data.device).repeat_interleave(users.counts)
         items = _by_row(users.index, user, users.rating, data.num_items, users.order)  # so each item's users ascend
         items = replace(items, part=data.part)
@@ -111,11 +112,23 @@ def by_user_and_item(data: Ratings) -> tuple[Rows, Rows]:
     return kept[1:]
 
 
+def _as_given(data: Ratings) -> Rows:
+    """Those by user of ratings that are in that order: these themselves, without a copy."""
+    order = torch.arange(len(data), dtype=torch.int32, device=data.device)
+    return Rows(_ends(data.user, data.num_users), data.item.to(torch.int32), data.rating.to(torch.float64), order)
+
+
+def _ends(row: Tensor, rows: int) -> Tensor:
+    """Where each row's ratings end, and 0 before them."""
+    indptr = torch.zeros(rows + 1, dtype=torch.int32, device=row.device)
+    indptr[1:] = torch.bincount(row, minlength=rows).cumsum(0)
+    return indptr
+
+
 def _by_row(row: Tensor, column: Tensor, rating: Tensor, rows: int, place: Tensor | None = None) -> Rows:
     """Sorted by `row`, otherwise in the order given; `place` is that of each in the ratings as given."""
     place = torch.arange(len(row), dtype=torch.int32, device=row.device) if place is None else place
-    indptr = torch.zeros(rows + 1, dtype=torch.int32, device=row.device)
-    indptr[1:] = torch.bincount(row, minlength=rows).cumsum(0)
+    indptr = _ends(row, rows)
     if row.device.type != "cpu":
         order = torch.argsort(row, stable=True)
         return Rows(indptr, column[order].to(torch.int32), rating[order].to(torch.float64), place[order])

@@ -31,6 +31,7 @@ from models.factorization import Factorization
 
 Shape = Literal["entry", "row"]
 CHUNK = 2**23  # numbers in a table of the torch version
+NEAR = 2**18  # numbers of a table that the caches hold, 2 MB
 
 
 @dataclass(frozen=True)
@@ -194,16 +195,27 @@ def _packed(other: Tensor, prior: Prior, noise_variance: float,
 
 def _sums(rows: Rows, given: tuple[np.ndarray, np.ndarray, int, int, float, np.ndarray], offset: np.ndarray,
           spread: np.ndarray | None = None) -> np.ndarray:
-    """Of rows whose ratings are divided among ranks the sums over all of these, K (K + 1) / 2 + K a row; else none."""
+    """Of rows whose ratings are divided among ranks the sums over all of these, K (K + 1) / 2 + K a row; also where the
+    other side's table is better read a part after the other; else none."""
     table, unit, K, W, _, _ = given
-    if not rows.part.divided:
+    far = spread is None and worth_columns(rows, table, W)
+    if not (far or rows.part.divided):
         return np.empty((0, 0))
-    from inference.factorization.compiled import row_posterior as row_posterior_numba
+    from inference.factorization.compiled.row_moments import by_columns
+    from inference.factorization.compiled.row_posterior import summed
 
-    out, root = torch.empty(len(rows), K * (K + 3) // 2, dtype=torch.float64), _root(rows)
-    over_rows(row_posterior_numba.summed, rows.work, rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(),
-              offset, table, unit, K, W, np.empty((0, 0)) if spread is None else spread, root, out.numpy())
+    out = torch.empty(len(rows), K * (K + 3) // 2, dtype=torch.float64)
+    read = rows.indptr.numpy(), rows.index.numpy(), rows.rating.numpy(), offset, table, unit, K, W
+    if far:
+        over_rows(by_columns, rows.work, *read, _root(rows), NEAR // W, np.zeros(len(rows) * W * W), out.numpy())
+    else:
+        over_rows(summed, rows.work, *read, np.empty((0, 0)) if spread is None else spread, _root(rows), out.numpy())
     return rows.part.sum(out).numpy()
+
+
+def worth_columns(rows: Rows, table: np.ndarray, W: int) -> bool:
+    """Whether the table is far larger than the caches, and rows have so many ratings that their sums are not."""
+    return W > 4 and len(table) > 4 * NEAR and len(rows) * max(W * W, 32 * len(table) // NEAR) < len(rows.rating)
 
 
 def _root(rows: Rows) -> np.ndarray:

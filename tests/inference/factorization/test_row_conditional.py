@@ -11,8 +11,8 @@ import torch
 from errors import InputError
 from inference.factorization.compiled.normals import normals
 from inference.factorization.coordinate_ascent import bound
-from inference.factorization.parts import by_row
-from inference.factorization.parts.by_row import by_user_and_item, sides
+from inference.factorization.parts import by_row, row_conditional
+from inference.factorization.parts.by_row import Rows, by_user_and_item, sides
 from inference.factorization.parts.predict import predict
 from inference.factorization.parts.row_conditional import Prior, draw, posterior
 from inference.threads import SMALL, over_rows
@@ -124,6 +124,27 @@ def test_rows_longer_than_a_block_and_blocks_of_the_torch_version(monkeypatch):
     monkeypatch.setattr("inference.factorization.parts.row_conditional.CHUNK", 600)
     b = draw(items, latents["U"], Prior.of(model), 0.7, z, engine="torch")
     torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("K", [4, 5, 8])
+def test_a_part_of_the_columns_after_the_other_gives_the_same_bytes(K, monkeypatch):
+    model, data, latents, rng = problem(K, users=700, share=0.4)
+    items, z, offset = by_user_and_item(data)[1], normals(rng, 13, K), normals(rng, 700)
+    every = [items, items.working(weight=torch.rand(len(data), generator=rng, dtype=torch.float64))]
+    whole = [draw(rows, latents["U"], Prior.of(model), 0.7, z, column_offset=offset) for rows in every]
+    monkeypatch.setattr(row_conditional, "NEAR", 1000)  # 700 rows of 8 or 12 numbers: six or nine parts
+    monkeypatch.setattr(row_conditional, "worth_columns", lambda *given: True)
+    for rows, judge in zip(every, whole, strict=True):
+        assert torch.equal(draw(rows, latents["U"], Prior.of(model), 0.7, z, column_offset=offset), judge)
+
+
+def test_parts_of_columns_are_for_tables_beyond_the_caches_and_long_rows():
+    def worth(rows, columns, ratings, W=12):
+        both = Rows(torch.zeros(rows + 1), torch.zeros(ratings), torch.zeros(ratings), torch.zeros(ratings))
+        return row_conditional.worth_columns(both, np.broadcast_to(0.0, columns * W), W)
+
+    assert worth(900, 200_000, 2_000_000)
+    assert not worth(900, 20_000, 2_000_000) and not worth(9_000, 200_000, 2_000_000)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
