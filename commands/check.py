@@ -32,7 +32,7 @@ from views import tables
 from views.numbers import three
 
 PROBLEMS = sorted(p.name.removeprefix("problem") for p in Path(__file__).parents[1].glob("experiments/problem*"))
-MODELS = {"plain": "factorization"} | {name: name for name in ("ladder", "features", "ordinal")}  # test problems
+MODELS = {"plain": "factorization"} | {name: name for name in ("ladder", "features", "time", "ordinal")}  # their tests
 JOURNAL = "check.journal.npz"  # in the folder: what a stopped check goes on from
 COLOUR = {Outcome.RIGHT: "green", Outcome.WRONG: "bold red", Outcome.UNKNOWN: "yellow",
           Outcome.UNFIT: "bold red"}
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--problem", metavar="N|FILE.py", help="whose model the kernel is for: one of ours, or that of a file of yours "
         "(default: found out; a file with a `model` is judged on that)")
     add("--model", choices=tuple(MODELS), help="of ratings: plain, or where noise, priors and biases are learned too, "
-        "or with features, or of ordered levels (default: plain for a file that runs there)")
+        "or with features, effects of time, or of ordered levels (default: plain for a file that runs there)")
     add("--seed", type=int, default=0)
     add("--budget", type=float, default=300.0, metavar="SECONDS",
         help="processor seconds for each method (default 300)")

@@ -81,8 +81,9 @@ def heading(rows: Sequence[Row]) -> str:
     first = rows[0]
     if first.num_train is not None:
         kind = " of levels, whose probabilities are scored" if first.saved.discrete else ""
-        return (f"{first.num_train:,} ratings{kind} to train on, {first.num_test or 0:,} to test; NLL and evidence in "
-                f"nats per rating")
+        at = " at their own times" if first.saved.timed else ""
+        return (f"{first.num_train:,} ratings{kind} to train on, {first.num_test or 0:,} to test{at}; NLL and evidence "
+                f"in nats per rating")
     shared = [f"{n}={v}" for n, v in first.settings.items() if all(r.settings.get(n) == v for r in rows)]
     model = first.saved.model
     size = (f"{model['height']} x {model['width']} grid, {model['labels']} labels"

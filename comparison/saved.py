@@ -70,14 +70,20 @@ class Saved:
         return self.result.facts.get("nll") == "discrete"
 
     @property
+    def timed(self) -> bool:
+        """Whether it predicts test ratings at their own times."""
+        return "times" in self.sets.get("test", {})
+
+    @property
     def source(self) -> str:
         """The same for results of one problem and one set of data."""
         return json.dumps([self.problem, self.data])
 
     @property
     def target(self) -> str:
-        """The same for results whose predictions can be ranked: one source, and NLLs of one sort."""
-        return self.source + " discrete" * self.discrete
+        """The same for results whose predictions can be ranked: one source, NLLs of one sort, and as much told of the
+        test ratings."""
+        return self.source + " discrete" * self.discrete + " timed" * self.timed
 
     @property
     def law(self) -> str:

@@ -18,12 +18,18 @@ SHOWN = 4  # names in a sentence
 
 
 def apart(rows: Sequence[Row]) -> list[str]:
-    """That two sorts of NLL are there, which no ranking holds together."""
+    """That two sorts of NLL are there, or two tasks, which no ranking holds together."""
+    said = []
     of_levels = [row.label for row in rows if row.saved.discrete]
-    if not of_levels or len(of_levels) == len(rows):
-        return []
-    return [f"The NLL of {listed(of_levels)} is of the probabilities of levels, that of the others of densities: one "
-            f"is not better than the other for being lower, so they are ranked apart; RMSE is the same for both."]
+    if 0 < len(of_levels) < len(rows):
+        said.append(f"The NLL of {listed(of_levels)} is of the probabilities of levels, that of the others of "
+                    f"densities: one is not better than the other for being lower, so they are ranked apart; RMSE is "
+                    f"the same for both.")
+    timed = [row.label for row in rows if row.saved.timed]
+    if 0 < len(timed) < len(rows):
+        said.append(f"{listed(timed)} knew when the test ratings were given (--use-times), the others did not: these "
+                    f"are two tasks, ranked apart.")
+    return said
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:

@@ -48,12 +48,12 @@ class Timed(Ladder):
         return (*super().rungs, self.of_time)
 
     def effects(self, latents: Latents, at: Ratings) -> Tensor | None:
-        return self.unit * self.of_time.added(latents, at)[0]
+        return self.unit * self.of_time.effects(latents, at)
 
     def noise_of(self, latents: Latents, at: Ratings | None = None) -> Tensor | float:
         """With the variance of what is not known of these ratings' times."""
         noise = super().noise_of(latents, at)
-        more = None if at is None else self.of_time.added(latents, at)[1]
+        more = None if at is None else self.of_time.unknown(latents, at)
         return noise if more is None else noise + self.unit**2 * more
 
     def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
@@ -84,7 +84,7 @@ class Timed(Ladder):
 
     def check_data(self, data: Ratings) -> None:
         super().check_data(data)
-        if len(data) and (data.time is None or any(bool((x < 0).any()) for x in self.of_time.calendar.places(data))):
+        if len(data) and any(place is None or place.missing for place in self.of_time.calendar.places(data)):
             raise InputError("this model's days and periods are of other ratings: `crosscheck.fitted(model, ratings)` "
                              "takes them from those that it is to be trained on, which must have times")
 

@@ -125,9 +125,10 @@ def of_pairs(fit: Fit, path: Path, columns: str | None, inside: float, new: NewU
 
 def at_times(model: Timed, known: Ratings) -> str:
     """At which times pairs that the fit knows are predicted."""
-    if known.time is None:
+    places = [place for place in model.of_time.calendar.places(known) if place]
+    if not places:
         return "predictions are at any of the times of their user's and item's ratings; --use-times uses a file's"
-    days, periods = (int((place < 0).sum()) for place in model.of_time.calendar.places(known))
+    days, periods = (place.missing for place in places)
     return (f"predictions are at the times of the file: {days:,} of {len(known):,} are on a day without a training "
             f"rating of their user, {periods:,} in a period without one of their item: there an effect is 0, give or "
             f"take what such effects are")

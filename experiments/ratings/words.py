@@ -73,7 +73,7 @@ def times(model: Factorization, test: Ratings, use: bool) -> list[str]:
     if not (use and len(test)):
         return [f"{said}. Test ratings are predicted without their times, at any of those of their user and item; "
                 f"--use-times uses them."]
-    days, periods = (float((place >= 0).double().mean()) for place in calendar.places(test))
+    days, periods = (1 - place.missing / len(test) for place in calendar.places(test) if place)
     return [f"{said}. Test ratings are predicted at their own times (--use-times): {days:.0%} of them on such a day of "
             f"their user, {periods:.0%} in such a period of their item."]
 

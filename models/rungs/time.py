@@ -20,7 +20,7 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor
 from torch.distributions import Gamma, Normal
 
@@ -78,13 +78,14 @@ class Cells:
         first = int(self.period.min())
         return first, int(self.period.max()) - first + 1
 
-    def places(self, at: Ratings) -> Tensor:
-        """Which cell each rating is in, (N,); -1 where there is none."""
+    def places(self, at: Ratings) -> Places:
+        """Which cell each rating is in."""
         first, span = self.ends
         period = periods(at, self.days) - first
         key, mine = getattr(at, self.side) * span + period, self.row * span + self.period - first
         place = torch.searchsorted(mine, key).clamp(max=len(mine) - 1)
-        return torch.where((mine[place] == key) & (period >= 0) & (period < span), place, -1)
+        nowhere = (mine[place] != key) | (period < 0) | (period >= span)
+        return Places(place, nowhere if bool(nowhere.any()) else None)
 
     def usual(self, effect: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the effects of each row, weighted by their ratings, both (..., rows); of a row without
@@ -94,19 +95,21 @@ class Cells:
         mean, square = (zero.index_add(-1, self.row, share * x) for x in (effect, effect.square()))
         return mean, torch.where(total > 0, (square - mean.square()).clamp(min=0), 1 / precision[..., None])
 
-    def added(self, effect: Tensor, precision: Tensor, at: Ratings, place: Tensor | None
-              ) -> tuple[Tensor, Tensor | None]:
-        """To the means and variances of ratings in these places; without any at times that are not told."""
-        if place is None:
-            mean, variance = (x.index_select(-1, getattr(at, self.side)) for x in self.usual(effect, precision))
-            return mean, variance
-        mean, nowhere = effect.index_select(-1, place.clamp(min=0)), place < 0
-        if not bool(nowhere.any()):
-            return mean, None
-        return torch.where(nowhere, 0.0, mean), nowhere / precision[..., None]
-
     def to(self, device: torch.device | str) -> Cells:
         return Cells(self.side, self.rows, self.days, *(x.to(device) for x in (self.row, self.period, self.count)))
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The cells of ratings, (N,), which mean nothing where they are `nowhere`; None: all are somewhere."""
+
+    cell: Int64[Tensor, "N"]
+    nowhere: Bool[Tensor, "N"] | None
+
+    @property
+    def missing(self) -> int:
+        """How many are in no cell."""
+        return 0 if self.nowhere is None else int(self.nowhere.sum())
 
 
 def periods(at: Ratings, days: int) -> Tensor:
@@ -146,11 +149,13 @@ class Calendar:
         return fingerprint([x for cells in self.sides for x in (cells.row, cells.period, cells.count)])
 
     @cached_property
-    def _found(self) -> WeakKeyDictionary[Ratings, tuple[Tensor, Tensor]]:
+    def _found(self) -> WeakKeyDictionary[Ratings, tuple[Places, Places]]:
         return WeakKeyDictionary()
 
-    def places(self, at: Ratings) -> tuple[Tensor, Tensor]:
-        """Of both sides which cells these ratings are in; looked up once."""
+    def places(self, at: Ratings) -> tuple[Places, Places] | tuple[None, None]:
+        """Of both sides which cells these ratings are in, looked up once; None where their times are not told."""
+        if at.time is None:
+            return None, None
         found = self._found.get(at)
         if found is None:
             self._found[at] = found = self.user.places(at), self.item.places(at)
@@ -205,11 +210,26 @@ class Time:
             found |= {precision: t, effect: pyro.sample(effect, each)}
         return found
 
-    def added(self, latents: Latents, at: Ratings) -> tuple[Tensor, Tensor | None]:
-        """To the means of these ratings and to their variances, (..., N) each; None to the variances where all cells
-        are known."""
-        places = (None, None) if at.time is None else self.calendar.places(at)
-        found = [cells.added(latents[cells.sites[0]], latents[cells.sites[1]], at, place)
-                 for cells, place in zip(self.calendar.sides, places, strict=True)]
-        variances = [variance for _, variance in found if variance is not None]
-        return found[0][0] + found[1][0], sum(variances[1:], variances[0]) if variances else None
+    def effects(self, latents: Latents, at: Ratings) -> Tensor:
+        """What is added to the means of these ratings, (..., N)."""
+        found = []
+        for cells, place in zip(self.calendar.sides, self.calendar.places(at), strict=True):
+            effect, precision = (latents[site] for site in cells.sites)
+            if place is None:
+                found.append(cells.usual(effect, precision)[0].index_select(-1, getattr(at, cells.side)))
+            elif place.nowhere is None:
+                found.append(effect.index_select(-1, place.cell))
+            else:
+                found.append(torch.where(place.nowhere, 0.0, effect.index_select(-1, place.cell)))
+        return found[0] + found[1]
+
+    def unknown(self, latents: Latents, at: Ratings) -> Tensor | None:
+        """What is added to their variances, (..., N); None where all their cells are known."""
+        found = []
+        for cells, place in zip(self.calendar.sides, self.calendar.places(at), strict=True):
+            effect, precision = (latents[site] for site in cells.sites)
+            if place is None:
+                found.append(cells.usual(effect, precision)[1].index_select(-1, getattr(at, cells.side)))
+            elif place.nowhere is not None:
+                found.append(place.nowhere / precision[..., None])
+        return sum(found[1:], found[0]) if found else None

@@ -12,7 +12,7 @@ NONE = dict.fromkeys(Scores.__dataclass_fields__)
 def row(label, nll=None, *, family="mcmc", gap=None, error=None, place=None, seconds=1.0, **more) -> Row:
     """A row by its own numbers; `more` are of its agreement and scores."""
     saved: Any = SimpleNamespace(
-        label=label, series=label, settings={}, samples=None, discrete=False, problem="factorization",
+        label=label, series=label, settings={}, samples=None, discrete=False, timed=False, problem="factorization",
         model={"class": "Factorization"},
         sets={"train": {"ratings": 1000}, "test": {"ratings": 200}}, draws=None,
         result=SimpleNamespace(name=label, by="hand", family=family, seconds=SimpleNamespace(sum=lambda: seconds)))
@@ -28,6 +28,15 @@ def test_the_best_is_named_and_what_cannot_be_told_from_it():
         "best predicts the 200 test ratings best (1.3000); near cannot be told from it: less than 2 standard errors of "
         "the difference over these ratings.")
     assert words.sentences([best, far])[0] == "best predicts the 200 test ratings best (1.3000 nats per rating)."
+
+
+def test_results_that_knew_the_times_of_the_test_ratings_are_ranked_apart():
+    timed, other = row("timed", 1.2), row("other", 1.3)
+    timed.saved.timed = True  # type: ignore[misc]
+    assert words.apart([timed, other]) == [
+        "timed knew when the test ratings were given (--use-times), the others did not: these are two tasks, ranked "
+        "apart."]
+    assert "200 to test at their own times" in report.heading([timed]) and not words.apart([other, other])
 
 
 def test_a_reference_whose_chains_disagree_is_said():

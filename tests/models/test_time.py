@@ -21,6 +21,7 @@ from models.ordinal import fitted, named
 from models.ratings import Ratings
 from models.rungs.time import DAY, PERIOD, RATE, SHAPE
 from models.timed import Timed
+from ranks.part import Part
 from tests.models.test_ladder import bounded
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -64,7 +65,9 @@ def test_cells_are_those_of_the_training_ratings():
     assert [x.tolist() for x in (calendar.item.row, calendar.item.period, calendar.item.count)] == [
         [0, 0, 1], [0, 1, 0], [2, 1, 1]]
     others = replace(data, time=DAY * torch.tensor([3, 5, 10**5, -1]))
-    assert [place.tolist() for place in calendar.places(others)] == [[3, -1, -1, -1], [0, 0, -1, -1]]
+    for place, cells in zip(calendar.places(others), ([3, -1, -1, -1], [0, 0, -1, -1]), strict=True):
+        assert place is not None and place.nowhere is not None
+        assert torch.where(place.nowhere, -1, place.cell).tolist() == cells
 
 
 def test_what_is_added_where_times_are_known_unknown_and_not_told():
@@ -220,5 +223,8 @@ def test_what_cannot_be_is_a_sentence():
             ladder_gibbs.init(rng, model, other)
     with pytest.raises(InputError, match="does not say when its ratings are"):
         replace(model, times=None).simulate(rng, latents)
+    part = Part((0, 3, 6), 0)
+    with pytest.raises(InputError, match=r"ladder_gibbs does not divide a model with .*user_day"):
+        ladder_gibbs.init(rng, model.of(part), data.of(part))
     small, few = model.small(rng)
     assert isinstance(small, Timed) and len(few) == 12 and math.isfinite(float(small.log_joint(small.prior(rng), few)))

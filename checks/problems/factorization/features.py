@@ -19,8 +19,8 @@ from checks.right.factorization.pieces import Side, add, conditional, items, use
 from inference.method import Latents
 from models.factorization import Factorization
 
-POSITIVE = ("sigma2", "precision_U", "precision_V", "ridge_U", "ridge_V", "precision_user", "user_day_variance",
-            "item_period_variance")  # a matrix of them is symmetric
+POSITIVE = ("sigma2", "precision_U", "precision_V", "ridge_U", "ridge_V", "precision_user", "precision_day",
+            "precision_period")  # a matrix of them is symmetric
 
 
 def free(model: Factorization, latents: Latents, data: Replicates) -> Features:

@@ -21,6 +21,7 @@ class Replicates:
     rating: Float64[Tensor, "n N"]
     num_users: int
     num_items: int
+    time: Int64[Tensor, "N"] | None = None
 
     def __len__(self) -> int:
         """Ratings of one replicate."""
@@ -36,7 +37,7 @@ class Replicates:
 
     def one(self, r: int) -> Ratings:
         """The data of one replicate."""
-        return Ratings(self.user, self.item, self.rating[r], self.num_users, self.num_items)
+        return Ratings(self.user, self.item, self.rating[r], self.num_users, self.num_items, time=self.time)
 
     def replicates(self, index: Index) -> Replicates:
         return replace(self, rating=self.rating[index])

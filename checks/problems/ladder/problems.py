@@ -30,7 +30,9 @@ from models.factorization import SMALL
 from models.features import RIDGE_RATE, RIDGE_SHAPE, Featured
 from models.ladder import STRENGTH, Ladder
 from models.rungs import noise_per_user as users
+from models.rungs import time as of_time
 from models.rungs.noise import SCALE, SHAPE
+from models.timed import Timed
 
 FIVE_BY_FOUR = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (1, 0), (1, 1), (2, 2), (4, 1), (4, 2))
 SEEN = 30.0  # no rating of a problem here is larger: about 3 in 4 sets of ratings of the ladder's whole model
@@ -72,10 +74,11 @@ def problem(name: str, model: Ladder) -> Problem[Ladder]:
     """
     assert model.pairs is not None
     user, item = model.pairs
+    time = model.times if isinstance(model, Timed) else None
 
     def drawn(rng: torch.Generator, n: int) -> Latents:
         latents = prior(rng, model, n)
-        blank = Replicates(user, item, torch.zeros(n, len(user)).double(), model.num_users, model.num_items)
+        blank = Replicates(user, item, torch.zeros(n, len(user)).double(), model.num_users, model.num_items, time)
         variance = torch.as_tensor(model.noise_of(latents, blank), dtype=torch.float64)  # type: ignore[arg-type]
         mean = model.expected(latents, blank)  # type: ignore[arg-type]  # as Ratings, with replicates
         return latents | {"rating": mean + variance.sqrt() * randn(rng, n, len(user))}
@@ -83,7 +86,7 @@ def problem(name: str, model: Ladder) -> Problem[Ladder]:
     def joint(rng: torch.Generator, n: int) -> tuple[Latents, Replicates]:
         found = kept(rng, n, drawn, lambda x: (x["rating"] - model.centre).abs().amax(-1) < SEEN * model.unit)
         rating = found.pop("rating")
-        return found, Replicates(user, item, rating, model.num_users, model.num_items)
+        return found, Replicates(user, item, rating, model.num_users, model.num_items, time)
 
     changed = {} if model.hierarchical else {
         "prior variance": lambda factor: replace(model, prior_variance=factor * model.prior_variance)}
@@ -113,6 +116,10 @@ def prior(rng: torch.Generator, model: Ladder, n: int) -> Latents:
         latents["precision_user"] = each / (users.ALIKE * latents["sigma2"][:, None])
     elif model.noise:
         latents["sigma2"] = SCALE / gamma(rng, torch.full((n,), SHAPE, dtype=torch.float64))
+    if isinstance(model, Timed):
+        for cells in model.of_time.calendar.sides:
+            t = gamma(rng, torch.full((n,), of_time.SHAPE, dtype=torch.float64)) / of_time.RATE
+            latents |= dict(zip(cells.sites, (randn(rng, n, len(cells)) / t.sqrt()[:, None], t), strict=True))
     return latents
 
 

@@ -20,13 +20,14 @@ def effects(rng: torch.Generator, calendar: Calendar, latents: Latents, data: Ra
     error, weight    what the ratings are off what is expected of them, and their noise precisions, in standard units
     """
     found: Latents = {}
-    for cells, place in zip(calendar.sides, calendar.places(data), strict=True):
-        site, of = cells.sites
-        error = error + latents[site][place]
+    for cells, places in zip(calendar.sides, calendar.places(data), strict=True):
+        assert places is not None  # which the model's `check_data` has asked
+        (site, of), place = cells.sites, places.cell
+        error = error + latents[site].index_select(0, place)
         precision = latents[of] + torch.bincount(place, weight, len(cells))
         mean = torch.bincount(place, weight * error, len(cells)) / precision
         drawn = mean + normals(rng, len(cells), 1).to(mean)[:, 0] / precision.sqrt()
-        error = error - drawn[place]
+        error = error - drawn.index_select(0, place)
         shape = drawn.new_tensor(SHAPE + len(drawn) / 2)
         found |= {site: drawn, of: gamma(rng, shape) / (RATE + 0.5 * drawn.square().sum())}
     return found

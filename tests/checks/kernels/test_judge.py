@@ -44,7 +44,7 @@ def planted(kind: str) -> list[str]:
     return [f"zoo/{kind}/{p.stem}" for p in sorted((CHECKS / "zoo" / kind).glob("[a-z]*.py"))]
 
 
-OURS = ("grid", "factorization", "ladder", "features", "ordinal")
+OURS = ("grid", "factorization", "ladder", "features", "time", "ordinal")
 
 
 def right(kind: str) -> list[str]:
@@ -80,7 +80,8 @@ def one_reference(monkeypatch):
 @pytest.mark.parametrize("path", ["right/grid/raster_gibbs", "right/grid/swendsen_wang", "right/grid/metropolis",
                                   "right/factorization/row_gibbs", "right/factorization/random_walk",
                                   "right/factorization/random_rotation", "right/ladder/noise_gibbs",
-                                  "right/features/features_gibbs", "right/ordinal/ordinal_gibbs"])
+                                  "right/features/features_gibbs", "right/ordinal/ordinal_gibbs",
+                                  "right/time/time_gibbs"])
 def test_right_kernels_pass(path):
     verdict = judge(*kernel(path), seed=3, looks=SMALL, explain=False)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
@@ -107,7 +108,8 @@ def test_right_kernels_pass_at_full_size(path):
     "zoo/factorization/langevin_without_proposal_ratio", "zoo/ladder/rate_not_halved", "zoo/ladder/noise_at_its_mean",
     "zoo/features/weights_forgotten_in_precision", "zoo/features/ridge_of_whole_squares",
     "zoo/features/features_of_the_row_before", "zoo/ordinal/truncated_on_one_side",
-    "zoo/ordinal/levels_counted_from_one",
+    "zoo/ordinal/levels_counted_from_one", "zoo/time/effects_left_in_the_ratings",
+    "zoo/time/squares_of_effects_not_halved",
 ])
 def test_planted_mistakes_are_found_at_500(path):
     verdict = judge(*kernel(path), seed=5, looks=SMALL, explain=False)

@@ -8,7 +8,7 @@ import torch
 from checks.problems.coverage import shown, untried
 from checks.problems.load import problem_set
 
-SETS = ("grid", "factorization", "ladder", "features", "ordinal")
+SETS = ("grid", "factorization", "ladder", "features", "time", "ordinal")
 GEOMETRY = {"an even width", "an odd width", "an even height", "an odd height", "more columns than rows",
             "more rows than columns", "columns that are not at the border", "rows that are not at the border"}
 
@@ -62,12 +62,12 @@ def test_images_are_drawn_given_the_labels(index):
     assert float((off.mean(0) / off.std(0)).abs().max()) < 6 / math.sqrt(n)
 
 
-@pytest.mark.parametrize("name", ["factorization", "ladder", "features"])
+@pytest.mark.parametrize("name", ["factorization", "ladder", "features", "time"])
 def test_ratings_that_are_given_leave_the_conditionals_as_they_are(name):
     """Equal ratings, a rating of 0, ratings within a bound: residuals of U and V given them are N(0, 1). Moments at
     n = 5,000; Bonferroni over some 700 functions x 2 at 1e-6 (|z| < 6.5)."""
     rng = torch.Generator().manual_seed(1)
-    for problem in problem_set(name).problems()[0 if name == "features" else 2:]:
+    for problem in problem_set(name).problems()[0 if name in ("features", "time") else 2:]:
         latents, data = problem.joint(rng, 5000)
         for what, x in problem.normal(problem.model, latents, data).items():
             assert abs(float(x.mean())) < 6.5 / math.sqrt(5000), (problem.name, what)

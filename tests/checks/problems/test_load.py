@@ -14,8 +14,8 @@ OWN = ("problems", "right", "zoo")  # what holds a set's own things
 
 
 def test_sets_are_folders_and_the_plain_one_of_a_kind_is_first():
-    assert list(sets()) == ["grid", "factorization", "features", "ladder", "ordinal"]
-    assert [s.name for s in of_kind("factorization")] == ["factorization", "features", "ladder", "ordinal"]
+    assert list(sets()) == ["grid", "factorization", "features", "ladder", "ordinal", "time"]
+    assert [s.name for s in of_kind("factorization")] == ["factorization", "features", "ladder", "ordinal", "time"]
     assert all(s.kind in load.kinds() and (CHECKS / "problems" / s.name).is_dir() for s in sets().values())
     assert problem_set("grid") is problem_set(problem_set("grid"))
     with pytest.raises(InputError, match="did you mean 'ladder'"):

@@ -1,0 +1,1 @@
+"""The factorization with effects of time."""
