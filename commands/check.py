@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, argv: Sequence[str], resume: Path | None = Non
         with folder.withdrawn_on_error(out), journal.written(out / JOURNAL) as book:
             verdicts = [book.verdict(partial(judgement, console, args, asked_of, chosen))
                         for asked_of, chosen in zip(wanted, options, strict=True)]
-        report(Story(console, out, "check"), args, argv, wanted, verdicts)
+            report(Story(console, out, "check"), args, argv, wanted, verdicts)
     if book.saves:
         console.print(saved(book.saves), soft_wrap=True, highlight=False)
     statuses = {v.outcome.status for v in verdicts if not (judge_all and v.by_design)}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from inference.loading import Loading
 
 KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
+WRITTEN = 1e8  # bytes a second: what the first save is taken to cost, of which it may be a twentieth of the time
 CONVERGED = 1e-8  # a residual that counts as a fixed point
 
 
@@ -64,7 +65,7 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
         job = shards.divided(job)
     run = shards.begun(save_to, job, device) or _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
-    saved, cost = time.monotonic(), 0.0
+    saved, cost = time.monotonic(), sum(_bytes(x) for state in run.states for _, x in finite.tensors(state)) / WRITTEN
     run.loading += rehearse(method, model, job.options)
     with finish_step_first() as stop, watched() as loading:
         while run.step < steps and not run.words.get("fixed"):

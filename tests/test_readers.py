@@ -34,7 +34,7 @@ from tests.support.mutants import OWN, json_changed
 from tests.support.readers import MATRIX, READERS, a_job
 
 CASES = OUTSIDE.parent / "cases" / "readers"
-EXAMPLES = {"nc": 60, "ckpt": 60, "png": 120}  # of the others 150: they are faster
+EXAMPLES = {"nc": 60, "ckpt": 60, "journal": 60, "png": 120}  # of the others 150: they are faster
 EXTREMES = (0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 2**64 - 1)
 WORDS = (b"-1", b"nan", b"1e999", b"99999999999999999999", b"9" * 5000, b"\0", b"\x1b[2J", b"\xff", b"[" * 3000, b"()")
 

@@ -132,3 +132,12 @@ def test_draws_are_those_after_the_warm_up(tmp_path, model, thin, kept):
                    record=lambda latents: {"steps": latents["labels"][0, 0]})
     assert result.draws["steps"][0].tolist() == kept
     assert told == [(step, step > 3) for step in range(1, 8)]
+
+
+def test_the_first_save_waits_until_it_can_be_a_twentieth_of_the_time(tmp_path, model, monkeypatch):
+    """What it costs is guessed by the size of the states, at so many bytes a second."""
+    method, saves = load.method("grid", "gibbs"), list[float]()
+    for rate, saved in ((1e-3, False), (1e12, True)):
+        monkeypatch.setattr("inference.drive.WRITTEN", rate)
+        drive(method, model, None, Plan(5), save_to=tmp_path / f"{rate}.npz", save_every=-1, on_save=saves.append)
+        assert bool(saves) == saved

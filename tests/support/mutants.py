@@ -334,6 +334,7 @@ OWN: dict[str, tuple[Bytes, ...]] = {
     "uai": (number_replaced, word_inserted), "fg": (number_replaced, word_inserted),
     "mar": (number_replaced, word_inserted), "csv": (number_replaced, removed),
     "ckpt": (member_changed, resealed(member_changed), resealed(member_changed)),
+    "journal": (member_changed, resealed(member_changed), resealed(member_changed)),
     "nc": (variable_changed,), "zip": (member_changed,), "runjson": (json_changed,), "sweepjson": (json_changed,),
     "gz": (packed_again(gzip.decompress, partial(gzip.compress, mtime=0)),), "parquet": (table_changed,),
     "bz2": (packed_again(bz2.decompress, bz2.compress),), "xz": (packed_again(lzma.decompress, lzma.compress),),

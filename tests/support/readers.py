@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from checks.journal import Entry, Journal, kept, written
+from checks.verdict import Finding, Outcome, Verdict
 from comparison import reading
 from comparison.row import Row
 from data.grid_files import read_grid, read_marginals
@@ -165,6 +167,23 @@ def read_checkpoint(path: Path) -> object:
     return found
 
 
+def journals() -> list[bytes]:
+    """Of a check that was stopped on the way to its second verdict."""
+    with TemporaryDirectory() as folder:
+        finding = Finding("mean", "U[0, 0]", "too large", 0.5, 4.0, 1.0, 0.5, "3 x 4")
+        first = Verdict("a", Outcome.WRONG, 1e-3, findings=[finding], excluded={"noise": float("inf")})
+        entries = [Entry("a fit", torch.ones(2), torch.Generator().get_state(), 0.1)]
+        Journal(Path(folder, "a.npz"), [first], entries).save()
+        return [Path(folder, "a.npz").read_bytes()]
+
+
+def read_journal(path: Path) -> object:
+    """As a check goes on with it."""
+    with written(path) as book:
+        return (book.verdict(lambda: Verdict("b", Outcome.RIGHT, 1e-3)).to_json(),
+                float(kept("a fit", lambda: torch.zeros(2), torch.Generator()).sum()))
+
+
 @cache
 def results() -> list[bytes]:
     found = []
@@ -222,6 +241,7 @@ READERS = {
     "mar": Reader(".MAR", lambda: [b"MAR\n3 2 0.25 0.75\n2 1 0 2 .5 .5\n"], read_marginals),
     "nc": Reader(".nc", results, read_result),
     "ckpt": Reader(".npz", checkpoints, read_checkpoint),
+    "journal": Reader(".npz", journals, read_journal),
     "runjson": Reader(".json", run_json, read_run),
     "sweepjson": Reader(".json", result_json, read_sweep),
     "csv": Reader(".csv", ratings_text, read_ratings),
