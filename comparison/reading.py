@@ -14,6 +14,7 @@ from inference.result import Result
 
 FACTORS = ("U_mean", "U_var", "V_mean", "V_var")  # never compared: known only up to rotation
 Given = Path | str | Result | Saved
+TOLD_BY = {"features": "features", "ordinal": "levels", "time": "calendar"}  # rungs, by what models say
 IN_NAMES = ("rank", "seed", "method", "guide", "kernel", "model", "biases")  # what a label says anyhow
 
 
@@ -85,7 +86,8 @@ def labelled(results: Sequence[Saved]) -> list[Saved]:
     """Each with a short label of its own: the method, and what else tells it from the others."""
     def words(saved: Saved) -> dict[str, str]:
         model, settings = saved.model, saved.settings
-        rungs = "+".join(n for n, v in model.items() if v is True)
+        rungs = "+".join([n.replace("_", "-") for n, v in model.items() if v is True]
+                         + [rung for rung, told in TOLD_BY.items() if model.get(told)])
         return {"rank": f"K={model['rank']}" if "rank" in model else "", "model": rungs,
                 "seed": f"seed {saved.result.seed}"} | {n: f"{n}={v}" for n, v in settings.items() if n not in IN_NAMES}
 

@@ -13,7 +13,7 @@ from data import rating_columns
 from data.rating_columns import HINT, called, simple
 from data.rating_matrix import is_matrix, wide
 from data.rating_sheet import NOT_RATED, Sheet, Words, listed, numbers
-from data.rating_text import EXPECTED
+from data.rating_text import EXPECTED, filled
 from data.rating_time import Times
 from data.rating_triples import Triples
 from errors import InputError
@@ -23,6 +23,7 @@ Say = Callable[[str], None]
 
 def triples(sheet: Sheet, columns: str | None, say: Say) -> Triples:
     """The ratings of a sheet; `columns` are somebody's words for where they are. Says what was understood."""
+    filled(sheet, "ratings")
     places = rating_columns.asked(sheet, columns) if columns else None
     if places is None and sheet.header:
         places = rating_columns.by_name(sheet.header)

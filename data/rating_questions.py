@@ -15,7 +15,7 @@ from data.rating_columns import NAMES, ROLES, place_of, said, simple
 from data.rating_files import read_sheet
 from data.rating_labels import WHOLE_FLOAT
 from data.rating_sheet import Sheet, Words, listed, shown
-from data.rating_text import TextSheet
+from data.rating_text import TextSheet, filled
 from data.rating_time import Times
 from errors import InputError
 
@@ -50,7 +50,7 @@ def read_users(path: Path, columns: str | None, ids: Sequence[np.ndarray], say: 
 
 def _opened(path: Path, columns: str | None, roles: Sequence[str], ids: Sequence[np.ndarray], say: Say
             ) -> tuple[Sheet, dict[str, int]]:
-    sheet = headless(read_sheet(path, say), {str(name) for side in ids for name in side.tolist()})
+    sheet = filled(headless(read_sheet(path, say), {str(name) for side in ids for name in side.tolist()}), "ids")
     places = _asked(sheet, columns, roles) if columns else _found(sheet, roles)
     say(f"{sheet.name}: {said(sheet, places)}")
     return sheet, places

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from data.rating_columns import looks_like_header
-from data.rating_sheet import Words, plain
+from data.rating_sheet import Sheet, Words, plain
 from errors import InputError
 
 EXPECTED = "expected the columns user, item, rating, or a matrix with a row per user and a column per item"
@@ -141,10 +141,15 @@ def cut(name: str, text: str) -> TextSheet:
         past = _lines(body, first[0])
         body, line = body[past:], line + first[0]
         rows = read(body, separator)
-        if not body.strip():
-            raise InputError(f"{name} has a header but no ratings")
     sample = [row for _, row in itertools.islice(read(body, separator), SAMPLE)]
     return TextSheet(name, header, body.encode(), separator, len(fields), line, sample)
+
+
+def filled(sheet: Sheet, what: str) -> Sheet:
+    """The same. Errors: InputError for a text with a header and nothing below it."""
+    if isinstance(sheet, TextSheet) and sheet.header and not sheet.body.strip():
+        raise InputError(f"{sheet.name} has a header but no {what}")
+    return sheet
 
 
 def _lines(text: str, count: int) -> int:

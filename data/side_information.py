@@ -19,7 +19,7 @@ from data.rating_columns import NAMES, called, place_of, simple
 from data.rating_files import read_sheet
 from data.rating_questions import NOBODY, headless, places
 from data.rating_sheet import Sheet, Words, listed, plain
-from data.rating_text import EXPECTED
+from data.rating_text import EXPECTED, filled
 from data.side_columns import described, encoded
 from errors import InputError
 from models.side_information import Encoding, Known
@@ -73,15 +73,14 @@ def read_more(path: Path, side: str, ids: np.ndarray, columns: str | None, encod
 def read_table(path: Path, side: str, ids: np.ndarray, columns: str | None, say: Say) -> Table:
     """The rows of a file; `columns` is --columns, whose word for the side is taken if the file has such a column."""
     try:
-        sheet = headless(read_sheet(path, say), {str(name) for name in ids.tolist()})
+        sheet = filled(headless(read_sheet(path, say), {str(name) for name in ids.tolist()}), "rows")
         if sheet.width < 2:
             raise InputError(f"{sheet.name} has {sheet.width} column(s); {OURS}")
         key = key_of(sheet, side, columns)
         others = [k for k in range(sheet.width) if k != key]
         found, *rest = sheet.columns([key, *others])
     except InputError as error:  # sheets are those of ratings, and their sentences say what these have
-        raise InputError(str(error).replace(EXPECTED, OURS).replace("a header but no ratings", "a header and no rows")
-                         ) from None
+        raise InputError(str(error).replace(EXPECTED, OURS)) from None
     blank = np.array([w == "" for w in found.words.to_pylist()], dtype=bool)[found.codes]
     if blank.any():
         raise InputError(f"{sheet.where(int(np.argmax(blank)))} has no {side} id in {called(sheet, key)}")

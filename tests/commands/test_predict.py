@@ -90,6 +90,9 @@ def test_new_users_and_recommendations(fits, tmp_path, capsys):
     (tmp_path / "users.txt").write_text("u03\nu01\n")
     assert door("predict", fits / "chain", "--recommend", tmp_path / "users.txt", "--top", 2, "--out",
                 tmp_path / "b.csv") == 0
+    (tmp_path / "one.txt").write_text("u05\n")  # no header of nothing
+    assert door("predict", fits / "chain", "--recommend", tmp_path / "one.txt", "--out", tmp_path / "one.csv") == 0
+    assert set(pyarrow.csv.read_csv(tmp_path / "one.csv")["user"].to_pylist()) == {"u05"}
     rows = pyarrow.csv.read_csv(tmp_path / "b.csv").to_pylist()
     assert [(r["user"], r["rank"]) for r in rows] == [("u03", 1), ("u03", 2), ("u01", 1), ("u01", 2)]
     assert door("predict", fits / "chain", "--recommend", "all", "--out", tmp_path / "c.csv") == 0

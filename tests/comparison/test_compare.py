@@ -21,6 +21,7 @@ from inference.load import method
 from inference.result import Result, import_arviz
 from models.grid import GridMRF
 from tests.support.fits import fit_task
+from tests.support.results import made
 from tests.support.small_ratings import jester_in_small
 
 
@@ -230,6 +231,16 @@ def test_of_a_run_with_other_data_below_it_the_main_results_are_taken(runs, part
     results, left = reading.read([tmp_path])
     assert [s.label for s in results] == ["coordinate_ascent, K=2", "coordinate_ascent, K=1"]
     assert len(left) == 1 and "part/coordinate_ascent.nc" in left[0]
+
+
+def test_labels_say_every_rung():
+    """Also those that are no yes or no in the model's facts."""
+    models: list[dict[str, object]] = [{"noise": True, "noise_per_user": True, "biases": False},
+                                       {"hierarchical": True, "levels": [1.0, 2.0]}, {"noise": True, "calendar": "0a"}]
+    facts = [{"problem": "factorization", "model": {"rank": 2} | model} for model in models]
+    results = [saved.Saved(None, made("g", facts=each)) for each in facts]
+    assert [s.label for s in reading.labelled(results)] == ["g, noise+noise-per-user", "g, hierarchical+ordinal",
+                                                            "g, noise+time"]
 
 
 def test_bands_are_means_and_extremes_over_seeds():

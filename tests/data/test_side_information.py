@@ -77,7 +77,7 @@ def test_others_are_made_features_of_alike(tmp_path):
     ("user,age\n1,3\n,4\n", "line 3 has no user id in column 1 'user'"),
     ("user,age\n1,3\n2,3\n", "none of its columns tells users apart"),
     ("user,age\n1,3\n2\n", "line 3 has 1 column"),
-    ("user,age\n", "has a header and no rows"),
+    ("user,age\n", "has a header but no rows"),
 ])
 def test_what_tells_nothing_is_a_sentence(tmp_path, text, why):
     with pytest.raises(InputError, match=why):
