@@ -132,4 +132,5 @@ def drawing() -> Iterator[None]:
             mock.patch.object(multinomial.Multinomial, "log_prob", _log_multinomial), _Draws(), \
             warnings.catch_warnings():
         warnings.filterwarnings("ignore", "There is a performance drop")  # of operations that vmap runs one by one
+        warnings.filterwarnings("ignore", "An output with one or more elements was resized")  # by torch.binomial
         yield

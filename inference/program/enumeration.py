@@ -35,7 +35,8 @@ def init(rng: torch.Generator, model: Program, data: Data) -> State:
     """Errors: InputError for continuous sites, for values without end, and for too many."""
     if model.known.continuous:
         raise InputError(f"enumeration is for discrete sites, and {next(iter(model.known.continuous))} is continuous: "
-                         f"use quadrature, if the continuous numbers are three at most, or composite_gibbs_pyro")
+                         f"use quadrature, if the continuous numbers are three at most, or nuts_pyro, which sums the "
+                         f"discrete ones out")
     states.check(model, "enumeration", LARGEST)
     return State(torch.zeros(0, dtype=torch.float64))
 

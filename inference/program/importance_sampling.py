@@ -47,7 +47,7 @@ def init(rng: torch.Generator, model: Program, data: Data, *, proposal: Literal[
          ) -> State:
     if model.known.discrete:
         raise InputError(f"importance_sampling is for continuous sites, and {next(iter(model.known.discrete))} is "
-                         f"discrete: use composite_gibbs_pyro, or enumeration where every site is discrete")
+                         f"discrete: use nuts_pyro, which sums it out, or enumeration where every site is discrete")
     D = model.coordinates.size
     if proposal == "prior":
         mean, L = torch.zeros(D, dtype=torch.float64), torch.eye(D, dtype=torch.float64)

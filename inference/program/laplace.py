@@ -38,7 +38,7 @@ def init(rng: torch.Generator, model: Program, data: Data) -> State:
     """Errors: InputError for discrete sites, and where the maximum is no peak."""
     if model.known.discrete:
         raise InputError(f"laplace is for continuous sites, and {next(iter(model.known.discrete))} is discrete: use "
-                         f"composite_gibbs_pyro")
+                         f"nuts_pyro or a guide, which sum it out, or composite_gibbs_pyro")
     mean = density.modes(rng, model, data)[0]
     return State(mean, density.half(density.curvature(model, data, mean)), mean.new_zeros(0))
 

@@ -69,7 +69,8 @@ def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tupl
             return found, Info(log_evidence=fine, kind=Kind.EXACT)
         coarse, n = fine, 2 * n - 1
     raise InputError(f"quadrature has not settled with {POINTS:,} points: halving the grid still changes log Z by more "
-                     f"than {AGREE:g} nats, so the density has edges or is very narrow; use nuts_pyro")
+                     f"than {AGREE:g} nats, so the density has edges or is very narrow, as where numbers are strongly "
+                     f"correlated; use nuts_pyro")
 
 
 def box(rng: torch.Generator, model: Program, data: Data) -> tuple[Tensor, Tensor]:

@@ -90,7 +90,7 @@ def test_of_a_gaussian_posterior_they_are_right(tmp_path, name):
     ("enumeration", NORMAL, "enumeration is for discrete sites, and mu is continuous"),
     ("quadrature", SWITCH, "one to three continuous numbers, and these are 0: use enumeration"),
     ("quadrature", SCHOOLS, "one to three continuous numbers, and these are 5: use nuts_pyro"),
-    ("laplace", SWITCH, "is discrete: use composite_gibbs_pyro"),
+    ("laplace", SWITCH, "is discrete: use nuts_pyro or a guide, which sum it out"),
     ("laplace", SCHOOLS, "the log density has no peak"),
     ("nuts_pyro", SWITCH, "nuts_pyro moves continuous sites, and every site here is discrete"),
     ("composite_gibbs_pyro", NORMAL, "has none: use nuts_pyro"),
