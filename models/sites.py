@@ -153,6 +153,16 @@ def log_prob(site: Message) -> Tensor:
     return torch.as_tensor(scale_and_mask(found, site["scale"], site["mask"]))
 
 
+def unmasked(site: Message) -> Tensor:
+    """Which entries of its log p no mask hides, as obs=y under poutine.mask(mask=known)."""
+    fn, masks = site["fn"], [site["mask"]]
+    masks += [fn._mask] if type(fn).__name__ == "MaskedDistribution" else []
+    found = torch.ones(fn.batch_shape, dtype=torch.bool)
+    for mask in masks:
+        found = found if mask is None else found & torch.as_tensor(mask)
+    return found
+
+
 class Unobserved(Messenger):  # type: ignore[misc]
     """These observed sites are drawn, as if nobody had seen them."""
 

@@ -42,7 +42,8 @@ def marginals(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[
     handles = {label: handle for axis in axes.flat
                for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
-    figure.suptitle("Marginal posteriors" + (f", where the methods differ most: {len(shown)} of {len(order)}"
+    which = "where the methods differ most" if reference else "the first"
+    figure.suptitle("Marginal posteriors" + (f", {which}: {len(shown)} of {len(order)}"
                                              if len(shown) < len(order) else ""))
     return save(figure, folder / "marginals.png")
 
@@ -67,7 +68,9 @@ def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | 
     if prior is not None and not bars:
         grid, density = _density(prior, low, high)
         axis.plot(grid, density, color="0.5", ls="--", lw=1, label="prior")
-    if not bars and high > low:
+    if bars:
+        axis.set_xticks(values)
+    elif high > low:
         axis.set_xlim(low - 0.1 * (high - low), high + 0.1 * (high - low))
 
 
@@ -153,7 +156,8 @@ def chains(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int
                                 width_ratios=(2, 1))
     for (left, right), (name, k) in zip(axes, rows, strict=True):
         x = draws[name][..., k]
-        ranks = x.ravel().argsort(kind="stable").argsort().reshape(x.shape)
+        ties = np.random.default_rng(0).random(x.size)  # of whole numbers, which have no order of their own
+        ranks = np.lexsort((ties, x.ravel())).argsort().reshape(x.shape)
         for c, (line, rank) in enumerate(zip(x, ranks, strict=True)):
             colour = PALETTE[c % len(PALETTE)]
             left.plot(line, color=colour, lw=0.6, label=f"chain {c + 1}")

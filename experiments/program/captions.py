@@ -29,7 +29,8 @@ def pair(study: Study) -> str:
     one, other = study.order[:2]
     names, means = study.numbers[0].names, {r.name: float(n.mean[one]) for r, n in zip(
         study.results, study.numbers, strict=True)}
-    return f"{names[one]} and {names[other]}, where the methods differ most: the mean of the first goes {span(means)}."
+    which = ", where the methods differ most" if study.judge else ""
+    return f"{names[one]} and {names[other]}{which}: the mean of {names[one]} goes {span(means)}."
 
 
 def chains(study: Study) -> str:

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 
 from inference.diagnostics import ess, least_ess, worst_rhat
+from inference.job import generator
 from inference.program.parts.moments import WEIGHTS, sd_of
 from inference.result import Result, import_arviz
 from models.program import Program
-from models.sites import log_prob
+from models.sites import log_prob, unmasked
 
 MIXED = 1.01  # R-hat of chains that may be a reference
 LOO_DRAWS = 1000
@@ -143,7 +144,8 @@ def loo(result: Result, program: Program) -> tuple[float | None, float | None]:
     latents = {site: torch.from_numpy(x.reshape(-1, *x.shape[2:])[::every]) for site, x in result.draws.items()}
     by_site = program.over(lambda theta, y: {n: log_prob(s) for n, s in program.nodes(theta, y).items()
                                              if n in program.known.observed}, latents, program.data)
-    likelihood = torch.cat([x.reshape(len(x), -1) for x in by_site.values()], 1).numpy()
+    counts = torch.cat([x.reshape(-1) for x in seen(program).values()])
+    likelihood = torch.cat([x.reshape(len(x), -1) for x in by_site.values()], 1)[:, counts].numpy()
     if likelihood.shape[1] < 2 or not np.isfinite(likelihood).all():
         return None, None
     az = import_arviz()
@@ -153,6 +155,14 @@ def loo(result: Result, program: Program) -> tuple[float | None, float | None]:
                             log_likelihood={"y": likelihood[None]})
         found = az.loo(data)
     return float(found.elpd_loo), float(found.se)
+
+
+def seen(program: Program) -> dict[str, torch.Tensor]:
+    """Which entries of the observed sites' log p no mask hides."""
+    latents = program.prior(generator(0, "seen"))
+    with torch.no_grad():
+        nodes = program.nodes(latents, program.data)
+    return {name: unmasked(nodes[name]) for name in program.known.observed if name in nodes}
 
 
 def reference(results: Sequence[Result], wholes: Sequence[Whole]) -> int | None:

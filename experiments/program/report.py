@@ -60,7 +60,8 @@ def show(this: Run, study: Study) -> list[ProgramEntry]:
 
 def title(study: Study) -> str:
     n, left_out = len(study.order), int(study.constant.sum())
-    which = f": of every site the number on which they differ most, {SHOWN} of {n} in all" if n > SHOWN else ""
+    first = "the first number" if study.judge is None else "the number on which they differ most"
+    which = f": of every site {first}, {SHOWN} of {n} in all" if n > SHOWN else ""
     return "The posterior" + which + (f" ({left_out} that never vary left out)" if left_out else "")
 
 

@@ -104,8 +104,20 @@ class Study:
         every = max(total // REPLICATED, 1)
         latents = {n: torch.from_numpy(x.reshape(-1, *x.shape[2:])[::every]) for n, x in result.draws.items()}
         data = self.program.replicated(generator(self.request.seed, "predictive"), latents)
-        return np.concatenate([x.reshape(len(x), -1).double().numpy() for x in data.values()], 1)
+        found: np.ndarray = np.concatenate([x.reshape(len(x), -1).double().numpy() for x in data.values()], 1)
+        return found[:, self.seen]
 
     @property
     def observed(self) -> np.ndarray:
-        return np.concatenate([x.reshape(-1).double().numpy() for x in self.program.data.values()] or [np.zeros(0)])
+        every = [x.reshape(-1).double().numpy() for x in self.program.data.values()]
+        found: np.ndarray = np.concatenate(every or [np.zeros(0)])
+        return found[self.seen] if every else found
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """Which observed numbers no mask hides, (number of data,)."""
+        masks = measures.seen(self.program)
+        every = [masks[name].reshape(*masks[name].shape, *[1] * (x.ndim - masks[name].ndim)).expand(x.shape).reshape(-1)
+                 for name, x in self.program.data.items() if name in masks]
+        found: np.ndarray = torch.cat(every).numpy()
+        return found

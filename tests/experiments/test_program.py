@@ -179,6 +179,24 @@ def test_loo_is_the_density_of_each_number_given_the_others(folder):
     assert found is not None and abs(found - exact) < 4 * 6 / np.sqrt(1000)
 
 
+def test_what_a_mask_hides_is_no_datum(folder):
+    """Two of four numbers are masked, by a handler or the distribution: LOO and the predictive check have the others.
+    """
+    half = program(folder, NORMAL.replace("    return torch.tensor([1.2, 0.3, 2.2, 1.9])",
+                                          "    return torch.tensor([1.2, 2.2])"))
+    result = Result("q", "variational", "hand", {"mu": np.random.default_rng(0).normal(1.6, 0.4, (1, 200))}, {}, {},
+                    np.ones((1, 1)), None, None, None, 0, {})
+    known = "torch.tensor([True, False, True, False])"
+    for observed in (f"dist.Normal(mu, 0.5).mask({known}), obs=y", "dist.Normal(mu, 0.5), obs=y, infer={}"):
+        text = NORMAL.replace("dist.Normal(mu, 0.5), obs=y", observed)
+        if "infer" in observed:
+            text = text.replace("    with pyro.plate", f"    with pyro.poutine.mask(mask={known}), pyro.plate")
+        masked = program(folder, text)
+        study = Study(None, masked, [result])  # type: ignore[arg-type]
+        assert study.observed.tolist() == [1.2, 2.2]
+        assert loo(result, masked)[0] == pytest.approx(loo(result, half)[0])
+
+
 def test_khat_tells_a_q_that_is_too_narrow():
     """Of p = N(0, 1): q = N(0, 1.2^2) has bounded weights, q = N(0, 0.4^2) weights without a variance."""
     z = np.random.default_rng(0).normal(size=4000)

@@ -43,6 +43,15 @@ def test_ranks_of_chains_are_flat_where_they_sample_alike_only(drawn, tmp_path, 
     assert right.get_lines()[0].get_ydata()[0] == 2.0, "where 40 draws in 20 bars are flat"
 
 
+def test_ranks_of_whole_numbers_favour_no_chain(drawn, tmp_path):
+    """400 zeros in each of two chains: ties in their order would give one chain the lower half of the ranks. Of 400
+    random ranks 0 to 400 are in it, 200 on average with an sd of 7: 6 sds are 2e-9."""
+    program.chains(tmp_path, {"gibbs": np.zeros((2, 400, 1))}, ["z"], [0])
+    _, right = drawn[0].axes
+    for patch in right.patches:
+        assert abs(patch.get_xy()[1:-1:2, 1][:10].sum() - 200) < 6 * 7.1
+
+
 def test_marginals_of_whole_numbers_are_bars_of_their_shares(drawn, tmp_path):
     one, two = (np.array(x, dtype=float).reshape(1, -1, 1) for x in ([0, 0, 0, 1], [1, 1, 2, 2]))
     program.marginals(tmp_path, {"enumeration": one, "gibbs": two}, ["z"], [0], "enumeration", None)
