@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
+import room
 from checks.asked import PROGRAM, Asked, What, everything, found
 from checks.fits.judge import judge_fit
 from checks.guides.guide import Guide
@@ -17,6 +18,7 @@ from checks.kernels.kernel import Kernel
 from checks.problems.problem import ProblemSet
 from checks.verdict import Verdict
 from errors import InputError
+from inference import footprint
 from inference.method import Family, Method
 from inference.options import typed
 
@@ -47,6 +49,8 @@ def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: flo
     if isinstance(what, Method) and what.guide:
         room = "program" if asked.problems.kind == PROGRAM else "pyro"  # which imports Pyro
         what = importlib.import_module(f"checks.guides.{room}").of(what, options)
+    if isinstance(what, Method):
+        refuse_beyond(what, problems, options)
     if isinstance(what, Guide):
         verdict = judge_guide(what, problems, seed=seed, level=level, budget=budget, watch=watch)
     elif what.family is Family.VARIATIONAL:
@@ -55,6 +59,12 @@ def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: flo
         verdict = judge(Kernel(what, options), problems, seed=seed, level=level, budget=budget, watch=watch)
     verdict.by_design = not asked.exact
     return verdict
+
+
+def refuse_beyond(method: Method, problems: ProblemSet, options: Mapping[str, object]) -> None:
+    """Errors: InputError for options by which a small test problem takes more memory than is free."""
+    problem = problems.problems()[0]
+    room.refuse_beyond(f"{method.name} on the {problem.name}", footprint.at_work(method, problem.model, None, options))
 
 
 def chosen_options(asked: Asked, given: Mapping[str, object]) -> dict[str, object]:

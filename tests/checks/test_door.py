@@ -90,3 +90,8 @@ def test_a_verdict_in_a_notebook():
     shown = verdict._repr_html_()
     assert "mine&lt;b&gt; is WRONG" in shown and "<td>x &amp; y</td>" in shown and "noise &lt; 1" in shown
     assert "mine<b>" not in shown and shown.count("<tr>") == shown.count("</tr>") == 2
+
+
+def test_what_does_not_fit_on_a_test_problem_is_one_sentence():
+    with pytest.raises(InputError, match=r"parallel_tempering on the .* would take .* of memory, and .* are free"):
+        check("parallel_tempering", options={"copies": "1000000000"}, budget=1)
