@@ -88,7 +88,7 @@ def _lines(rows: Sequence[Row]) -> list[str]:
 
 def _quality(folder: Path, rows: Sequence[Row]) -> Path | None:
     shown = [r for r in rows if "test_nll" in r.result.trace and r.result.steps > 1]
-    ways = [views.Way(line, r.result.seconds.mean(0).cumsum(), r.result.trace["test_nll"].mean(0),
+    ways = [views.Way(line, r.result.name, r.result.seconds.mean(0).cumsum(), r.result.trace["test_nll"].mean(0),
                       r.standing.seconds_to_quality) for line, r in zip(_lines(shown), shown, strict=True)]
     if shown and shown[0].standing.quality is not None:
         return views.quality(folder, ways, shown[0].standing.quality)

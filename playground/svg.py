@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from views.style import PALETTE
+from views.style import PALETTE, styles
 
 LABELS = ("#F4F1E8", PALETTE[0], PALETTE[3], PALETTE[2])  # of a picture
 WIDTH, HEIGHT, MARGIN = 640, 220, 46
@@ -51,10 +51,11 @@ def lines(series: Mapping[str, Sequence[float]], what: str, across: str, at: int
     if at is not None:
         marks.append(f'<line x1="{x(min(at, most)):.1f}" x2="{x(min(at, most)):.1f}" y1="14" y2="{HEIGHT - 34}" '
                      f'stroke="currentColor" opacity="0.4"/>')
-    for colour, ys in zip(PALETTE, series.values(), strict=False):
+    colours = {name: look["color"] for name, look in styles(series).items()}
+    for name, ys in series.items():
         points = " ".join(f"{x(k):.1f},{y(v):.1f}" for k, v in enumerate(ys, 1))
-        marks.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    return _drawn(what, [*marks, *_key(series), f'<text x="{WIDTH / 2}" y="{HEIGHT - 6}" text-anchor="middle">'
+        marks.append(f'<polyline points="{points}" fill="none" stroke="{colours[name]}" stroke-width="2"/>')
+    return _drawn(what, [*marks, *_key(colours), f'<text x="{WIDTH / 2}" y="{HEIGHT - 6}" text-anchor="middle">'
                          f'{escape(across)}</text>'], WIDTH, HEIGHT)
 
 
@@ -74,10 +75,11 @@ def bars(rows: Mapping[str, Sequence[float]], what: str) -> str:
     return _drawn(what, marks, 660, 22 * len(rows) + 6)
 
 
-def cloud(points: np.ndarray, path: np.ndarray, ellipses: Mapping[str, tuple[np.ndarray, np.ndarray]], what: str,
-          size: int = 420) -> str:
-    """Points (n, 2), the way of a chain through some of them, and ellipses of two standard deviations (mean,
-    covariance)."""
+def cloud(chain: str, points: np.ndarray, path: np.ndarray, ellipses: Mapping[str, tuple[np.ndarray, np.ndarray]],
+          of: Mapping[str, str], what: str, size: int = 420) -> str:
+    """Points (n, 2) of a chain, its way through some of them, and ellipses of two standard deviations (mean,
+    covariance); `of` says which method, and so which colour, each name is."""
+    colours = {name: look["color"] for name, look in styles([chain, *ellipses], of).items()}
     half = size / 2
     reach = 1.1 * max([float(np.abs(points).max()) if points.size else 1.0]
                       + [float((np.abs(m) + 2 * np.sqrt(np.diag(c))).max()) for m, c in ellipses.values()])
@@ -92,14 +94,14 @@ def cloud(points: np.ndarray, path: np.ndarray, ellipses: Mapping[str, tuple[np.
     marks = [f'<line x1="0" x2="{size}" y1="{half}" y2="{half}" stroke="currentColor" opacity="0.2"/>'
              f'<line y1="0" y2="{size}" x1="{half}" x2="{half}" stroke="currentColor" opacity="0.2"/>'
              f'<text x="{size - 60}" y="{half - 4}">{reach:.2g}</text>']
-    marks += ["<circle cx='{:.1f}' cy='{:.1f}' r='1.8' ".format(*put(p)) + f"fill='{PALETTE[0]}' opacity='0.45'/>"
+    marks += ["<circle cx='{:.1f}' cy='{:.1f}' r='1.8' ".format(*put(p)) + f"fill='{colours[chain]}' opacity='0.45'/>"
               for p in points]
-    marks.append(line(path, PALETTE[0], 1))
-    for colour, (mean, covariance) in zip(PALETTE[1:], ellipses.values(), strict=False):
+    marks.append(line(path, colours[chain], 1))
+    for name, (mean, covariance) in ellipses.items():
         turns = np.linspace(0, 2 * np.pi, 73)
         rim = mean + 2 * np.stack([np.cos(turns), np.sin(turns)], 1) @ np.linalg.cholesky(covariance).T
-        marks.append(line(rim, colour, 2.5))
-    return _drawn(what, [*marks, *_key(["Gibbs", *ellipses])], size, size)
+        marks.append(line(rim, colours[name], 2.5))
+    return _drawn(what, [*marks, *_key(colours)], size, size)
 
 
 def table(rows: Sequence[Mapping[str, object]], what: str) -> str:
@@ -119,10 +121,10 @@ def code(text: str, what: str) -> str:
             f'padding:12px;border:1px solid #8886">{escape(text)}</pre>')
 
 
-def _key(names: Sequence[str] | Mapping[str, object]) -> list[str]:
+def _key(colours: Mapping[str, str]) -> list[str]:
     return [f'<rect x="{MARGIN + 150 * n}" y="2" width="10" height="10" fill="{colour}"/><text '
             f'x="{MARGIN + 150 * n + 14}" y="11">{escape(name)}</text>'
-            for n, (colour, name) in enumerate(zip(PALETTE, names, strict=False))]
+            for n, (name, colour) in enumerate(colours.items())]
 
 
 def _drawn(what: str, marks: Sequence[str], width: float, height: float) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from views.figures import PALETTE, save, title
+from views.figures import save, shades, title
 
 LAGS = 100  # at most
 POINTS = 1000  # of a trace that are drawn, at most
@@ -23,7 +24,7 @@ def traces(path: Path, numbers: Mapping[str, np.ndarray], what: str) -> Path | N
     for (left, right), (name, x) in zip(axes, numbers.items(), strict=True):
         shown = np.linspace(0, x.shape[1] - 1, min(POINTS, x.shape[1])).astype(int)
         for c, line in enumerate(x):
-            look = {"color": PALETTE[c % len(PALETTE)], "lw": 0.7}
+            look: Any = {"color": shades(len(x))[c], "lw": 0.7}
             left.plot(shown + 1, line[shown], label=f"chain {c + 1}", **look)
             right.plot(autocorrelation(line, LAGS), **look)
         left.set_title(title(name), fontsize=8)

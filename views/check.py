@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from views.figures import PALETTE, save
+from views.figures import save, shades
 
 EXPECTED = 2.6  # |z| that one right score in a hundred exceeds
 FAR = 4.5  # a z worth a label
@@ -35,8 +35,9 @@ def scores(path: Path, title: str, problems: Mapping[str, Sequence[Score]]) -> P
 def _panel(panel: plt.Axes, rows: Sequence[Score]) -> None:
     quantities = list(dict.fromkeys(row["quantity"] for row in rows))[::-1]
     at = {quantity: k for k, quantity in enumerate(quantities)}
-    for key, colour, marker, label in (("place", PALETTE[0], "o", "where it lies"),
-                                       ("spread", PALETTE[3], "|", "how spread out it is")):
+    lies, spread = shades(2)
+    for key, colour, marker, label in (("place", lies, "o", "where it lies"),
+                                       ("spread", spread, "|", "how spread out it is")):
         points = [(row[key], at[row["quantity"]]) for row in rows if row[key] is not None]
         if not points:  # of guides, only where it lies is asked
             continue

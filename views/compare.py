@@ -32,6 +32,7 @@ class Way:
     """Test NLL (steps,) of a result against seconds of fitting (steps,), and when it reached the quality."""
 
     line: str
+    method: str
     seconds: np.ndarray
     nll: np.ndarray
     reached: float | None
@@ -98,7 +99,7 @@ def quality(folder: Path, ways: Sequence[Way], target: float) -> Path | None:
     if not ways or len(lines) > MOST:
         return None
     figure, axis = plt.subplots(figsize=(8, 5))
-    style, named = styles(lines), set[str]()
+    style, named = styles(lines, {way.line: way.method for way in ways}), set[str]()
     for way in ways:
         look = style[way.line]
         axis.plot(way.seconds, way.nll, label=None if way.line in named else way.line, lw=1.2, color=look["color"],

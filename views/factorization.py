@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from inference.result import Result
-from views.figures import PALETTE, plain_log, save, styles, title
+from views.figures import plain_log, save, shades, styles, title
 
 SHOWN_PAIRS = 120  # with an interval each
 LEAST = 5  # test pairs behind a point of a curve
@@ -62,19 +62,18 @@ def _frame(axis: plt.Axes, curves: Sequence[np.ndarray], rising: bool) -> None:
 def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Path:
     """Where the bound and the NLLs end at each K; and each of them on the way there."""
     ranks = sorted(results)
-    fields = [f for f in (("ELBO per rating", "elbo", num_ratings, "s", PALETTE[3]),
-                          ("test NLL", "test_nll", 1, "o", PALETTE[0]), ("train NLL", "train_nll", 1, "^", PALETTE[2]))
+    fields = [f for f in (("ELBO per rating", "elbo", num_ratings, "s", "black"),
+                          ("test NLL", "test_nll", 1, "o", "0.35"), ("train NLL", "train_nll", 1, "^", "0.6"))
               if any(f[1] in r.trace for r in results.values())]
     figure, axes = plt.subplots(2, 2, figsize=(11, 8))
     ends = axes[0, 0]
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(ranks)))
     for axis, (name, field, scale, marker, colour) in zip(axes.ravel()[1:], fields, strict=False):
         shown = [K for K in ranks if field in results[K].trace]
         curves = {K: results[K].trace[field].mean(0) / scale for K in shown}
         rising = field == "elbo"
         ends.plot(shown, [curves[K][-1] * (-1 if rising else 1) for K in shown], color=colour, marker=marker,
                   label=f"minus the {name}" if rising else name)
-        for K, line in zip(ranks, colours, strict=True):
+        for K, line in zip(ranks, shades(len(ranks)), strict=True):
             if K in curves:
                 axis.plot(np.arange(1, len(curves[K]) + 1), curves[K], color=line, marker=".", label=f"K = {K}")
         _frame(axis, list(curves.values()), rising=rising)
@@ -99,17 +98,18 @@ def predictions(folder: Path, observed: np.ndarray, results: Sequence[Result]) -
     figure, grid = plt.subplots(rows, columns, figsize=(5.6 * columns, 2.9 * rows + 0.7), squeeze=False, sharey=True)
     low, high = observed.min(), max(observed.max(), observed.min() + 1)
     picked = np.linspace(0, len(observed) - 1, min(SHOWN_PAIRS, len(observed))).astype(int)
+    style = styles(r.name for r in results)
     for axis, r in zip(grid.ravel(), results, strict=False):
-        mean = r.expected["test_mean"]
+        mean, colour = r.expected["test_mean"], style[r.name]["color"]
         noise = r.expected.get("test_noise", r.expected["noise_variance"])
         half = NORMAL_90 * np.sqrt(r.expected["test_spread"] ** 2 + noise)
         inside = np.abs(observed - mean) <= half
         order = picked[np.argsort(mean[picked])]
         place = np.arange(len(order))
-        axis.fill_between(place, (mean - half)[order], (mean + half)[order], step="mid", color=PALETTE[0], alpha=0.2,
+        axis.fill_between(place, (mean - half)[order], (mean + half)[order], step="mid", color=colour, alpha=0.2,
                           label="90% interval")
-        axis.plot(place, mean[order], color=PALETTE[0], lw=1.2, label="predictive mean")
-        axis.plot(place, observed[order], ".", color=PALETTE[3], markersize=4, label="rating")
+        axis.plot(place, mean[order], color=colour, lw=1.2, label="predictive mean")
+        axis.plot(place, observed[order], ".", color="0.25", markersize=3, label="rating")
         axis.set_title(f"{title(r.name)}: {100 * inside.mean():.1f}% of {len(observed):,} test ratings inside",
                        fontsize=8)
         axis.set(ylabel="rating", ylim=(low - 0.5 * (high - low), high + 0.5 * (high - low)))
@@ -170,18 +170,20 @@ def _spreads(folder: Path, count: int, results: Sequence[Result]) -> Path:
     return save(figure, folder / "uncertainty.png")
 
 
-def gradients(folder: Path, spreads: Mapping[str, Mapping[str, np.ndarray]]) -> Path:
+def gradients(folder: Path, spreads: Mapping[str, Mapping[str, np.ndarray]], of: Mapping[str, str] | None = None
+              ) -> Path:
     """Standard deviation of single-sample gradients of the ELBO, by estimator and kind of parameter.
 
-    spreads[estimator][parameter] (entries,), nats per unit of the parameter
+    spreads[estimator][parameter] (entries,), nats per unit of the parameter; `of`, the method of an estimator
     """
     figure, axis = plt.subplots(figsize=(7, 4.4))
-    names = list(next(iter(spreads.values())))
+    names, style = list(next(iter(spreads.values()))), styles(spreads, of)
     for k, (estimator, by_name) in enumerate(spreads.items()):
         offset = (k - (len(spreads) - 1) / 2) * 0.34
         parts = axis.boxplot([by_name[n][by_name[n] > 0] for n in names], positions=np.arange(len(names)) + offset,
                              widths=0.3, whis=(5, 95), showfliers=False, patch_artist=True,
-                             medianprops={"color": "black"}, boxprops={"facecolor": PALETTE[k], "alpha": 0.6})
+                             medianprops={"color": "black"},
+                             boxprops={"facecolor": style[estimator]["color"], "alpha": 0.6})
         parts["boxes"][0].set_label(title(estimator))
     axis.set_xticks(range(len(names)), [title(n) for n in names])
     plain_log(axis, "y")

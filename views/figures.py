@@ -8,14 +8,15 @@ from pathlib import Path
 
 import matplotlib
 import matplotlib.ticker
+import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from files import whole
-from views.style import MARKERS, PALETTE, begin, styles
+from views.style import PALETTE, begin, styles
 
-__all__ = ["MARKERS", "PALETTE", "begin", "plain_log", "save", "styles", "title"]
+__all__ = ["PALETTE", "begin", "plain_log", "save", "shades", "styles", "title"]
 
 LARGEST = 600_000  # bytes of a vector figure; what has more points is a picture
 
@@ -64,6 +65,11 @@ def plain_log(axis: plt.Axes, which: str) -> None:
         side.set_major_locator(Decimal())
         side.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         side.set_minor_formatter(matplotlib.ticker.NullFormatter())
+
+
+def shades(n: int) -> list[str]:
+    """Colours of n things in order that are no methods: chains, numbers of factors. None is a method's."""
+    return [matplotlib.colors.to_hex(each) for each in plt.get_cmap("viridis")(np.linspace(0, 0.92, max(1, n)))]
 
 
 def small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from inference.result import Result
-from views.figures import PALETTE, plain_log, save, small_multiples, styles, title
+from views.figures import plain_log, save, small_multiples, styles, title
 from views.pictures import borders
 
 SURE = 1e-12  # nats; what is surer squeezes no others
@@ -69,11 +69,12 @@ def marginals(folder: Path, name: str, exact: Result, results: Sequence[Result])
         return None
     p = exact.expected["labels"].ravel()
     low = max(min(float(p[p > 0].min()), 1e-3) / 10, 1e-18)
+    style = styles(r.name for r in results)
     figure, axes = small_multiples(len(results), ticks=True)
     for axis, r in zip(axes, results, strict=True):
         q = np.clip(r.expected["labels"].ravel(), low, 1.0)
         axis.plot([low, 1], [low, 1], color="0.6", lw=1)
-        axis.plot(np.clip(p, low, 1.0), q, ".", color=PALETTE[0], markersize=5, alpha=0.6)
+        axis.plot(np.clip(p, low, 1.0), q, ".", color=style[r.name]["color"], markersize=5, alpha=0.6)
         worst = np.abs(r.expected["labels"].ravel() - p).max()
         axis.set(xscale="log", yscale="log", xlabel=f"{title(exact.name)} (exact)", ylabel="this method",
                  xlim=(low / 2, 2), ylim=(low / 2, 2))
@@ -90,8 +91,9 @@ def evidence_ladder(folder: Path, name: str, exact: Result, results: Sequence[Re
     gaps = [(r.log_evidence or 0.0) - exact.log_evidence for r in results]
     figure, axis = plt.subplots(figsize=(7, 0.9 + 0.4 * len(results)))
     axis.axvline(0, color="0.4", lw=1)
-    axis.plot(gaps, range(len(results)), "o", color=PALETTE[0])
-    for y, gap in enumerate(gaps):
+    style = styles(r.name for r in results)
+    for y, (r, gap) in enumerate(zip(results, gaps, strict=True)):
+        axis.plot(gap, y, "o", color=style[r.name]["color"])
         axis.annotate(f"{gap:+.2g}", (gap, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=7)
     axis.set_yticks(range(len(results)), [f"{title(r.name)} ({r.log_evidence_kind})" for r in results])
     scale = max(min((abs(g) for g in gaps if abs(g) > 1e-9), default=1e-9), 1e-9)

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from inference.result import import_arviz
-from views.figures import PALETTE, save, styles, title
+from views.figures import save, shades, styles, title
 
 PANELS, ROWS, SHOWN = 12, 16, 3  # numbers in the marginals, in the forest, and of chains
 WIDE = (0.001, 0.999)  # quantiles that a panel shows
@@ -126,7 +126,8 @@ def pairs(folder: Path, draws: Draws, names: Sequence[str], two: Sequence[int], 
                                 sharey=True)
     for axis, (name, x) in zip(axes[0], clouds.items(), strict=True):
         if reference:
-            axis.plot(*_cloud(draws[reference], two), ".", color="0.7", ms=2, label=title(reference))
+            axis.plot(*_cloud(draws[reference], two), ".", color=styles([reference])[reference]["color"], ms=2,
+                      alpha=0.25, label=title(reference))
         axis.plot(*_cloud(x, two), ".", color=styles([name])[name]["color"], ms=2, label=title(name))
         axis.set(xlabel=names[two[0]])
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), fontsize=7, markerscale=4)
@@ -159,7 +160,7 @@ def chains(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int
         ties = np.random.default_rng(0).random(x.size)  # of whole numbers, which have no order of their own
         ranks = np.lexsort((ties, x.ravel())).argsort().reshape(x.shape)
         for c, (line, rank) in enumerate(zip(x, ranks, strict=True)):
-            colour = PALETTE[c % len(PALETTE)]
+            colour = shades(len(x))[c]
             left.plot(line, color=colour, lw=0.6, label=f"chain {c + 1}")
             right.hist(rank, BINS, range=(0, ranks.size), histtype="step", color=colour)
         right.axhline(x.shape[1] / BINS, color="0.4", ls=":", lw=1)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from inference.result import Result
-from views.figures import PALETTE, plain_log, save, title
+from views.figures import plain_log, save, shades, title
 
 NAMED = 40  # items on a map that have their names
 LONGEST = 22  # characters of a name
@@ -23,15 +23,16 @@ def overview(folder: Path, result: Result) -> Path | None:
     if not data:
         return None
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.8))
+    colours = shades(3)
     if "level" in data:
         place = np.arange(len(data["level"]))
-        left.bar(place, data["level_count"], color=PALETTE[0], width=0.8)
+        left.bar(place, data["level_count"], color=colours[0], width=0.8)
         left.set_xticks(place, [f"{level:g}" for level in data["level"]])
     else:
-        left.hist(result.groups["observed_data"]["r"], bins=BARS, color=PALETTE[0])
+        left.hist(result.groups["observed_data"]["r"], bins=BARS, color=colours[0])
     left.set(xlabel="rating", ylabel="training ratings" if "level" in data else "of a sample of training ratings",
              title=f"mean {float(data['rating_mean']):.3g}, sd {float(data['rating_variance']) ** 0.5:.3g}")
-    for axis, side, colour in ((middle, "user", PALETTE[1]), (right, "item", PALETTE[2])):
+    for axis, side, colour in ((middle, "user", colours[1]), (right, "item", colours[2])):
         _counts(axis, data[f"{side}_count"], side, colour)
     figure.suptitle(f"The training set: {int(data['user_count'].sum()):,} ratings of {len(data['item_count']):,} items "
                     f"by {len(data['user_count']):,} users")
@@ -116,7 +117,7 @@ def learned(folder: Path, result: Result, found: Mapping[str, np.ndarray]) -> Pa
     for axis, (name, x) in zip(grid.ravel(), found.items(), strict=False):
         edges = np.linspace(x.min() - 1e-9, x.max() + 1e-9, 21)
         for c, chain in enumerate(x):
-            axis.hist(chain, bins=edges.tolist(), density=True, histtype="step", color=PALETTE[c % len(PALETTE)],
+            axis.hist(chain, bins=edges.tolist(), density=True, histtype="step", color=shades(len(x))[c],
                       label=f"chain {c + 1}")
         axis.axvline(x.mean(), color="0.3", lw=0.9, ls=":", label=f"mean {x.mean():.3g}")
         axis.set(xlabel=f"{name} (rating units)", ylabel="posterior density")

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from inference.result import Result
-from views.figures import PALETTE, plain_log, save, styles, title
+from views.figures import plain_log, save, shades, styles, title
 
 SETS = {"train": "training ratings", "test": "test ratings"}
 ByRank = Mapping[tuple[float, int], Result]  # (share of the training set, K)
@@ -48,9 +48,8 @@ def ranks(folder: Path, results: ByRank, name: str) -> Path:
     """All ranks on one figure: predictive NLL of one set against sweeps."""
     full = {K: r for (share, K), r in sorted(results.items()) if share == 1 and f"{name}_nll" in r.trace}
     figure, axis = plt.subplots(figsize=(7, 4.8))
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, max(1, len(full))))
     ends = [r.trace[f"{name}_nll"].mean(0)[-1] for r in full.values()]
-    for (K, r), colour in zip(full.items(), colours, strict=True):
+    for (K, r), colour in zip(full.items(), shades(len(full)), strict=False):
         axis.plot(np.arange(1, r.steps + 1), r.trace[f"{name}_nll"].mean(0), color=colour, label=f"K = {K}")
     if ends:
         axis.set_ylim(min(ends) - 0.05, max(ends) + 0.35)
@@ -63,14 +62,17 @@ def ranks(folder: Path, results: ByRank, name: str) -> Path:
 def overfitting(folder: Path, gibbs: ByRank, point: ByRank) -> Path:
     """Where Gibbs and maximum likelihood end at each K, a panel for each share of the training set."""
     shares = sorted({share for share, _ in gibbs}, reverse=True)
+    names = [next(iter(by.values())).name for by in (gibbs, point)]
+    looks = [styles(names)[name] for name in names]
     figure, axes = plt.subplots(1, len(shares), figsize=(5.6 * len(shares), 4.6), squeeze=False)
     for axis, share in zip(axes[0], shares, strict=True):
         Ks = sorted(K for s, K in gibbs if s == share)
         values = []
-        for k, (what, by) in enumerate((("Gibbs", gibbs), ("maximum likelihood", point))):
+        for look, what, by in zip(looks, ("Gibbs", "maximum likelihood"), (gibbs, point), strict=True):
             for name, line in (("test", "-"), ("train", "--")):
                 y = [float(by[share, K].expected.get(f"{name}_nll", np.nan)) for K in Ks]
-                axis.plot(Ks, y, line, marker="os"[k], color=PALETTE[(0, 3)[k]], label=f"{what}, {name}", markersize=4)
+                axis.plot(Ks, y, line, marker=look["marker"], color=look["color"], label=f"{what}, {name}",
+                          markersize=4)
                 values += y
         axis.set(xlabel="number of factors K", xticks=Ks, ylabel="NLL (nats per rating; lower is better)")
         if np.nanmax(values) > 4 * np.nanmin(values):
@@ -97,8 +99,7 @@ def calibration(folder: Path, result: Result, count: np.ndarray, edges: np.ndarr
     pit = result.expected["test_pit"]
     place = np.digitize(count, edges) - 1
     shown = [b for b in range(len(edges) - 1) if sizes[b] >= 20]
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, max(1, len(shown))))
-    for b, colour in zip(shown, colours, strict=False):
+    for b, colour in zip(shown, shades(len(shown)), strict=False):
         left.hist(pit[place == b], bins=20, range=(0, 1), density=True, histtype="step", color=colour,
                   label=f"{bin_name(edges, b)} ratings ({sizes[b]:,} pairs)")
     left.axhline(1, color="0.4", lw=1, ls=":", label="right")
@@ -107,8 +108,8 @@ def calibration(folder: Path, result: Result, count: np.ndarray, edges: np.ndarr
     if shown:
         middle = [np.exp(np.log(np.maximum(count[place == b], 0.5)).mean()) for b in shown]
         error = [np.sqrt(level * (1 - level) / sizes[b]) for b in shown]
-        right.errorbar(middle, shares[shown], yerr=np.multiply(2, error), marker="o", color=PALETTE[0], capsize=2,
-                       label="share inside (2 standard errors)")
+        right.errorbar(middle, shares[shown], yerr=np.multiply(2, error), marker="o", capsize=2,
+                       color=styles([result.name])[result.name]["color"], label="share inside (2 standard errors)")
         right.set_ylim(top=min(1.0, right.get_ylim()[1]))
         right.set_xticks(middle, [f"{x:.0f}" for x in middle])
     right.axhline(level, color="0.4", lw=1, ls=":", label="right")
@@ -139,7 +140,7 @@ def crosscheck(folder: Path, judge: Result, others: Sequence[Result]) -> Path | 
         left.plot(mean[picked], r.expected["test_mean"][picked], ".", markersize=3, alpha=0.5,
                   color=style[r.name]["color"], label=title(r.name))
         right.hist(np.clip((r.expected["test_mean"] - mean) / sd, -3, 3), bins=60, range=(-3, 3), histtype="step",
-                   density=True, color=style[r.name]["color"], label=title(r.name))
+                   density=True, color=style[r.name]["color"], ls=style[r.name]["linestyle"], label=title(r.name))
     left.set(xlabel=f"{title(judge.name)}: predictive mean (rating units)", ylabel="the other method's")
     right.set(xlabel=f"difference, in posterior sds of {title(judge.name)} (beyond 3: at the edge)", ylabel="density")
     for axis in (left, right):

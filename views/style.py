@@ -1,16 +1,36 @@
-"""The one look: colours for every reader, and one for each method, in the terminal, the figures and the report."""
+"""The one look: colours for every reader, and one for each method, in the terminal, the figures, the report and the
+playground. `COLOURS` decides and nothing else; what is no method (chains, K) has shades (`views/figures.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 # Okabe and Ito (2008): distinct for colour-blind readers too.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
+BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK, YELLOW = PALETTE
 MARKERS = "osD^vP*X"
-OWN = {"mean_field": 0, "loopy_bp": 1, "gibbs": 2, "swendsen_wang": 3, "structured_mean_field": 4, "generalised_bp": 5,
-       "strip": 6, "guide_mean_field_pyro": 0, "elbo_by_hand": 1, "row_gibbs": 2, "maximum_likelihood_als": 3,
-       "kernel_row_gibbs_pyro": 4, "coordinate_ascent": 5, "nuts": 0, "hmc": 1, "composite_gibbs": 2, "enumeration": 6}
+DASHES = ("-", "--", ":", "-.")
+# Methods that are often seen together differ in colour; in a run, those of one colour differ in marker and dash, the
+# first here being the plain one.
+COLOURS = {
+    BLUE: ("mean_field", "guide_mean_field_pyro", "nuts_pyro", "tree_reweighted_bp", "collapsed_gibbs",
+           "guide_by_site_pyro", "simulated_annealing"),
+    ORANGE: ("loopy_bp", "elbo_by_hand", "hmc_pyro", "max_product", "guide_flow_pyro"),
+    GREEN: ("gibbs", "row_gibbs", "composite_gibbs_pyro", "ladder_gibbs", "metropolised_gibbs", "trw_s",
+            "guide_conditional_pyro"),
+    RED: ("swendsen_wang", "maximum_likelihood", "laplace", "parallel_tempering", "score_function", "random_walk",
+          "random_walk_pyro", "alpha_expansion"),
+    PINK: ("structured_mean_field", "kernel_row_gibbs_pyro", "svi_auto_pyro", "entry_gibbs", "guide_normal_pyro",
+           "row_block_gibbs", "hmc_within_gibbs", "guide_low_rank_pyro", "integer_programming"),
+    SKY: ("generalised_bp", "coordinate_ascent", "guide_multivariate_normal_pyro", "annealed_importance_sampling",
+          "sgld", "gibbs_pgmpy", "guide_full_covariance_pyro", "iterated_conditional_modes"),
+    BLACK: ("strip", "brute_force", "junction_tree_pgmpy", "variable_elimination_pgmpy", "enumeration", "quadrature",
+            "perfect_sampling", "importance_sampling"),
+    YELLOW: ("min_cut", "roof_duality", "guide_delta_pyro"),  # seen least on white: of what labels, and has no line
+}
+OWN = {name: colour for colour, names in COLOURS.items() for name in names}
+FREE = PALETTE[:-1]  # for what is in no list, the first that the run has not
 
 
 class Style(TypedDict):
@@ -21,44 +41,58 @@ class Style(TypedDict):
     linestyle: str
 
 
-_SLOTS: dict[str, int] = {}  # of the methods that have been shown in this run
+_RUN: dict[str, tuple[str, int]] = {}  # colour, and which of that colour it is, of what has been shown in this run
 
 
 def begin(names: Iterable[str]) -> None:
-    """The methods of a run, before its first table: those that are best known have a colour of their own in every run,
-    and the others the first that are free, in the order of their names."""
-    _SLOTS.clear()
-    wanted = sorted(set(names))
-    for name in sorted(wanted, key=lambda name: name not in OWN):
-        _SLOTS[name] = _free(OWN.get(name))
+    """The methods of a run, before its first table."""
+    _RUN.clear()
+    order = list(OWN)
+    for name in sorted(set(names), key=lambda name: (order.index(_base(name)) if _base(name) in OWN else len(order),
+                                                     name)):
+        _enter(name, name)
 
 
-def _free(wished: int | None) -> int:
-    taken = set(_SLOTS.values())
-    if wished is not None and wished not in taken:
-        return wished
-    return next(k for k in range(len(taken) + 1) if k not in taken)
+def styles(names: Iterable[str], of: Mapping[str, str] | None = None) -> dict[str, Style]:
+    """Colour, marker and dash by name, the same in every figure of a run, whichever of its methods a figure shows.
 
-
-def styles(names: Iterable[str]) -> dict[str, Style]:
-    """Colour and marker by method, the same in every figure of a run, whichever of its methods a figure shows."""
+    of  the method by name, where a line is called otherwise: it has the method's colour
+    """
     names = list(names)
     for name in names:
-        if name not in _SLOTS:
-            _SLOTS[name] = _free(OWN.get(name))
-    return {name: _look(_SLOTS[name]) for name in names}
+        _enter(name, (of or {}).get(name, name))
+    return {name: _look(*_RUN[name]) for name in names}
 
 
-def _look(slot: int) -> Style:
-    turn, k = divmod(slot, len(PALETTE))
-    return {"color": PALETTE[k], "marker": MARKERS[(k + turn) % len(MARKERS)], "linestyle": "-" if not turn else "--"}
+def _enter(name: str, method: str) -> None:
+    if name in _RUN:
+        return
+    base, taken = _base(method), [colour for colour, _ in _RUN.values()]
+    known = OWN.get(base) or (_RUN[base][0] if base in _RUN else None)
+    colour = known or min(FREE, key=taken.count)
+    _RUN[name] = colour, taken.count(colour)
+
+
+def _base(name: str) -> str:
+    """The method of which a name says an option too.
+
+    >>> _base("coordinate_ascent_row"), _base("gibbs, beta=0.2"), _base("mine")
+    ('coordinate_ascent', 'gibbs', 'mine')
+    """
+    return max((known for known in (*OWN, *_RUN) if name.startswith((f"{known}_", f"{known},")) or name == known),
+               key=len, default=name)
+
+
+def _look(colour: str, turn: int) -> Style:
+    return {"color": colour, "marker": MARKERS[(PALETTE.index(colour) + turn) % len(MARKERS)],
+            "linestyle": DASHES[turn % len(DASHES)]}
 
 
 def colour(name: object) -> str | None:
     """That of a method of this run; None of anything else."""
-    return _look(_SLOTS[name])["color"] if isinstance(name, str) and name in _SLOTS else None
+    return _RUN[name][0] if isinstance(name, str) and name in _RUN else None
 
 
 def colours() -> dict[str, str]:
     """Those of all methods of this run."""
-    return {name: _look(slot)["color"] for name, slot in _SLOTS.items()}
+    return {name: colour for name, (colour, _) in _RUN.items()}

@@ -14,6 +14,7 @@ USERS = 1000  # the first of them: the noise of a user's gradient is that of the
 SAMPLES = 100
 SWEEPS = 3  # of coordinate ascent, to a q on the way to the best one
 ESTIMATORS = {"score function (2.3)": score_function.gradient, "reparameterised (2.4)": elbo_by_hand.gradient}
+METHODS = dict(zip(ESTIMATORS, ("score_function", "elbo_by_hand"), strict=True))
 
 Spreads = dict[str, dict[str, np.ndarray]]
 

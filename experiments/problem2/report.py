@@ -76,7 +76,7 @@ def figures(this: Run, study: Study) -> None:
         story.figure(views.by_rank(this.folder, study.ranked, N), said)
     noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device),
                               **request.variances)
-    story.figure(views.gradients(this.folder, noise), gradients.in_words(noise))
+    story.figure(views.gradients(this.folder, noise, gradients.METHODS), gradients.in_words(noise))
     this.say(*words.comparison(results, N), *by_rank, gradients.in_words(noise))
     story.doubt(*doubts(results[0], test))
     this.console.print()

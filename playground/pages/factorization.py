@@ -47,9 +47,9 @@ def _(factorization, guide, kernel, prior, rank, ratings, seed):
 def _(beliefs, factorization, guide, kernel, mo, svg, user, world):
     fit, chain = beliefs[guide.value], beliefs[kernel.value]
     at = user.value - 1
-    drawing = svg.cloud(factorization.plane(chain.users, at)[::3], factorization.plane(chain.path, at),
+    drawing = svg.cloud(kernel.value, factorization.plane(chain.users, at)[::3], factorization.plane(chain.path, at),
                         {guide.value: factorization.ellipse(fit.users, at)} if len(fit.users) else {},
-                        "the posterior of one user's first two factors")
+                        factorization.METHODS, "the posterior of one user's first two factors")
     table = svg.table(factorization.predictions(world, beliefs, at), "u.v of this user")
     mo.vstack([mo.hstack([mo.Html(drawing), mo.Html(table)], justify="start", wrap=True, widths=[1, 1]),
                mo.md(factorization.said(beliefs, at))])

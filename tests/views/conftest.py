@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import matplotlib.pyplot as plt
 import pytest
 
-VIEWS = ("check", "compare", "curves", "factorization", "grid", "pictures", "program", "sampling")
+VIEWS = ("chains", "check", "compare", "curves", "factorization", "grid", "pictures", "program", "sampling")
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def test_the_best_is_on_top_with_two_standard_errors(drawn, tmp_path):
 
 
 def test_the_way_to_a_quality_is_marked_where_it_is_reached(drawn, tmp_path):
-    way = compare.Way("gibbs", np.array([1.0, 2.0, 4.0]), np.array([1.9, 1.5, 1.4]), 2.0)
-    compare.quality(tmp_path, [way, compare.Way("svi", np.array([1.0, 3.0]), np.array([1.9, 1.8]), None)], 1.55)
+    way = compare.Way("gibbs", "gibbs", np.array([1.0, 2.0, 4.0]), np.array([1.9, 1.5, 1.4]), 2.0)
+    compare.quality(tmp_path, [way, compare.Way("svi", "svi", np.array([1.0, 3.0]), np.array([1.9, 1.8]), None)], 1.55)
     gibbs, mark, svi, target = drawn[0].axes[0].get_lines()
     assert gibbs.get_xdata().tolist() == [1, 2, 4] and gibbs.get_ydata().tolist() == [1.9, 1.5, 1.4]
     assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (2.0, 1.5) and mark.get_color() == gibbs.get_color()
