@@ -157,7 +157,7 @@ def show(story: Story, verdict: Verdict) -> None:
     if verdict.findings:
         story.table("What is off, worst first", COLUMNS,
                     [(f.quantity, f.where, f.direction, abs(f.sd), f"{f.z:+.1f}", f.mean, f.expected)
-                     for f in verdict.findings[:SHOWN]])
+                     for f in verdict.findings[:SHOWN]], ("z", "where"))
     story.say(*(f"implied: {line}" for line in verdict.implied),
               *(f"looks like zoo/{name} ({likeness:.2f}): {symptom}" for name, likeness, symptom in verdict.nearest))
     if verdict.nearest:
@@ -177,4 +177,4 @@ def show(story: Story, verdict: Verdict) -> None:
 def summary(story: Story, verdicts: Sequence[Verdict]) -> None:
     story.table("Everything that samples", ("method", "verdict", "replicates", "seconds", "because"),
                 [(v.method, v.word, sum(t["replicates"] for t in v.tested), three(v.seconds),
-                  None if v.outcome is Outcome.RIGHT else v.headline) for v in verdicts])
+                  None if v.outcome is Outcome.RIGHT else v.headline) for v in verdicts], ("replicates", "seconds"))

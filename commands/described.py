@@ -64,7 +64,7 @@ def one(console: Console, headline: str, method: Method) -> None:
         default = where_none or "none" if option.default is None else cell(option.default)
         rows.append((name, in_words(option.annotation), default, meaning))
     tables.show(console, "options" if rows else "no options", ("name", "values", "default", "what it is"), rows,
-                prose=("values", "default", "what it is"))
+                spare=("values", "default"), prose=("values", "default", "what it is"))
 
 
 def in_words(annotation: object) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from comparison.ranking import MEASURES, by_data
 from comparison.report import over_seeds
 from comparison.row import Row
-from comparison.takeaway import span
+from comparison.takeaway import goes
 from views import compare as views
 from views import curves
 from views.figures import begin
@@ -73,11 +73,11 @@ def draw(folder: Path, rows: Sequence[Row]) -> list[tuple[Path | None, str]]:
         by = rows[0].standing.ranked_by
         measured = {r.label: MEASURES[by].of(r) for r in rows}
         found = [(views.overview(folder, _lines(rows), [r.result.name for r in rows], panels, by),
-                  f"Every result on every scale, the best on top: {by} goes {span(measured)}."),
-                 (_quality(folder, rows), "How fast each predicts well: seconds to the same quality go "
-                  f"{span({r.label: r.standing.seconds_to_quality for r in rows}, ' s') or 'unmeasured'}.")]
-    return [*found, (_by_setting(folder, rows), f"Over what was swept: {len(rows)} runs; the test NLL goes "
-                     f"{span({r.label: r.scores.test_nll for r in rows}) or 'unscored'}.")]
+                  f"Every result on every scale, the best on top: {by} {goes(measured)}."),
+                 (_quality(folder, rows), "How fast each predicts well: the time to the same quality "
+                  f"{goes({r.label: r.standing.seconds_to_quality for r in rows}, ' s')}.")]
+    return [*found, (_by_setting(folder, rows), f"Over what was swept: {len(rows)} runs; the test NLL "
+                     f"{goes({r.label: r.scores.test_nll for r in rows})}.")]
 
 
 def _lines(rows: Sequence[Row]) -> list[str]:

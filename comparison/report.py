@@ -38,7 +38,8 @@ def worth(rows: Sequence[Row]) -> Table:
          "seconds", "to quality"),
         [(r.standing.place, r.label, r.result.by, decimals(r.scores.test_nll), _gap(r), decimals(r.scores.train_nll),
           decimals(r.scores.test_rmse), r.agreement.max_error, r.agreement.mean_error, _evidence(r, r.scores.evidence),
-          three(r.seconds), three(r.standing.seconds_to_quality)) for r in rows])
+          three(r.seconds), three(r.standing.seconds_to_quality)) for r in rows],
+        spare=("by", "train NLL", "mean error", "to quality", "RMSE", "evidence", "above the best"))
 
 
 def agreement(rows: Sequence[Row]) -> Table:
@@ -49,7 +50,7 @@ def agreement(rows: Sequence[Row]) -> Table:
         ("result", "reference", "z", "worst z", "sds", "R-hat", "ESS", "ESS/s"),
         [(r.label, "itself" if r.agreement.reference == r.label else r.agreement.reference, three(r.agreement.z),
           three(r.agreement.worst), three(r.agreement.sds), decimals(r.scores.rhat, 3), whole(r.scores.ess),
-          three(r.scores.ess_per_second)) for r in rows])
+          three(r.scores.ess_per_second)) for r in rows], spare=("worst z", "ESS/s", "reference", "ESS"))
 
 
 def averages(rows: Sequence[Row]) -> Table:
@@ -66,7 +67,8 @@ def averages(rows: Sequence[Row]) -> Table:
     lines.sort(key=lambda line: line[0])
     return Table(f"{heading(rows)}; means over seeds, by {by} (comparison.json has every run)",
                  ("result", "runs", "test NLL", "lowest, highest", "RMSE", "max error", "evidence", "ESS/s", "seconds",
-                  "to quality"), [line for _, line in lines])
+                  "to quality"), [line for _, line in lines],
+                 spare=("ESS/s", "to quality", "RMSE", "runs", "lowest, highest", "evidence"))
 
 
 def _mean(group: Sequence[Row], name: str) -> float | None:

@@ -57,6 +57,16 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
+def goes(values: Mapping[str, float | None], unit: str = "") -> str:
+    """The same with its verb.
+
+    >>> goes({"a": 0.5, "b": 2.0}), goes({"a": 0.5}, " nats"), goes({})
+    ('goes from 0.5 (a) to 2 (b)', 'is 0.5 nats (a)', 'is not known')
+    """
+    found = span(values, unit)
+    return f"goes {found}" if found.startswith("from") else f"is {found or 'not known'}"
+
+
 def span(values: Mapping[str, float | None], unit: str = "") -> str:
     """The least and the most of what methods have, with their names; "" of nothing.
 

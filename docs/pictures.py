@@ -6,14 +6,8 @@ It needs requirements-dev.txt and a chromium.
 from __future__ import annotations
 
 import io
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -51,7 +45,7 @@ def main() -> None:
             page.goto((out / "report.html").as_uri())
             keep(page, name)
         for name, (file, until) in PAGES.items():
-            with served(ROOT / file) as address:
+            with browser.served(ROOT / file) as address:
                 page = chromium.new_page(viewport={"width": 1280, "height": TALL if name == "notebook" else 1100})
                 page.goto(address)
                 page.get_by_text(until).first.wait_for(timeout=120_000)
@@ -67,30 +61,6 @@ def keep(page: Any, name: str) -> None:
     with Image.open(io.BytesIO(page.screenshot())) as picture:
         picture.convert("RGB").save(HERE / f"{name}.webp", quality=72, method=6)
     page.close()
-
-
-@contextmanager
-def served(file: Path) -> Iterator[str]:
-    """A page of marimo's, on this machine alone."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shown = ["--include-code"] if file.parent.name == "notebooks" else []
-    words = ["-m", "marimo", "-y", "run", str(file), "--host", "127.0.0.1", "--port", str(port), "--no-token",
-             "--headless"]
-    server = subprocess.Popen([sys.executable, *words, *shown], env=os.environ | {"PYTHONPATH": str(ROOT)},
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

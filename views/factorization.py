@@ -66,13 +66,18 @@ def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Pa
                           ("test NLL", "test_nll", 1, "o", "0.35"), ("train NLL", "train_nll", 1, "^", "0.6"))
               if any(f[1] in r.trace for r in results.values())]
     figure, axes = plt.subplots(2, 2, figsize=(11, 8))
-    ends = axes[0, 0]
+    ends, lines = axes[0, 0], []
     for axis, (name, field, scale, marker, colour) in zip(axes.ravel()[1:], fields, strict=False):
         shown = [K for K in ranks if field in results[K].trace]
         curves = {K: results[K].trace[field].mean(0) / scale for K in shown}
         rising = field == "elbo"
-        ends.plot(shown, [curves[K][-1] * (-1 if rising else 1) for K in shown], color=colour, marker=marker,
-                  label=f"minus the {name}" if rising else name)
+        side = ends.twinx() if rising else ends
+        lines += side.plot(shown, [curves[K][-1] for K in shown], color=colour, marker=marker,
+                           label=f"{name} (right)" if rising else name)
+        if rising:
+            side.set(ylabel="ELBO per rating (nats; higher is better)")
+            side.grid(False)
+            side.spines["right"].set_visible(True)
         for K, line in zip(ranks, shades(len(ranks)), strict=True):
             if K in curves:
                 axis.plot(np.arange(1, len(curves[K]) + 1), curves[K], color=line, marker=".", label=f"K = {K}")
@@ -83,7 +88,7 @@ def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Pa
     for axis in axes.ravel()[1 + len(fields):]:
         axis.remove()
     ends.set(xlabel="rank K", ylabel="nats per rating (lower is better)", xticks=ranks, title="where it ends")
-    ends.legend()
+    ends.legend(handles=lines, fontsize=7)
     figure.suptitle(f"{title(results[ranks[0]].name)}: what each further factor is worth")
     return save(figure, folder / "ranks.png")
 

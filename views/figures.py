@@ -69,7 +69,7 @@ def plain_log(axis: plt.Axes, which: str) -> None:
 
 def shades(n: int) -> list[str]:
     """Colours of n things in order that are no methods: chains, numbers of factors. None is a method's."""
-    return [matplotlib.colors.to_hex(each) for each in plt.get_cmap("viridis")(np.linspace(0, 0.92, max(1, n)))]
+    return [matplotlib.colors.to_hex(each) for each in plt.get_cmap("viridis")(np.linspace(0, 0.85, max(1, n)))]
 
 
 def small_multiples(n: int, ticks: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:

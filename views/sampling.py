@@ -13,6 +13,7 @@ from views.figures import plain_log, save, shades, styles, title
 
 SETS = {"train": "training ratings", "test": "test ratings"}
 ByRank = Mapping[tuple[float, int], Result]  # (share of the training set, K)
+LEAST = 20  # test pairs of a bin that is drawn
 OVERFITS = 0.05  # nats by which a test NLL must rise with K for a figure to say so
 
 
@@ -93,25 +94,27 @@ def rises(results: ByRank, share: float) -> float:
 
 
 def calibration(folder: Path, result: Result, count: np.ndarray, edges: np.ndarray, shares: np.ndarray,
-                sizes: np.ndarray, level: float) -> Path:
-    """PIT of the test ratings, and the coverage of their central intervals, by how much their user has rated."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
+                sizes: np.ndarray, level: float) -> Path | None:
+    """PIT of the test ratings, and the coverage of their central intervals, by how much their user has rated; nothing
+    where no bin has enough of them."""
     pit = result.expected["test_pit"]
     place = np.digitize(count, edges) - 1
-    shown = [b for b in range(len(edges) - 1) if sizes[b] >= 20]
+    shown = [b for b in range(len(edges) - 1) if sizes[b] >= LEAST]
+    if not shown:
+        return None
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
     for b, colour in zip(shown, shades(len(shown)), strict=False):
         left.hist(pit[place == b], bins=20, range=(0, 1), density=True, histtype="step", color=colour,
                   label=f"{bin_name(edges, b)} ratings ({sizes[b]:,} pairs)")
     left.axhline(1, color="0.4", lw=1, ls=":", label="right")
     left.set(xlabel="PIT: predictive probability of a rating below the one given", ylabel="density")
     left.legend(fontsize=7)
-    if shown:
-        middle = [np.exp(np.log(np.maximum(count[place == b], 0.5)).mean()) for b in shown]
-        error = [np.sqrt(level * (1 - level) / sizes[b]) for b in shown]
-        right.errorbar(middle, shares[shown], yerr=np.multiply(2, error), marker="o", capsize=2,
-                       color=styles([result.name])[result.name]["color"], label="share inside (2 standard errors)")
-        right.set_ylim(top=min(1.0, right.get_ylim()[1]))
-        right.set_xticks(middle, [f"{x:.0f}" for x in middle])
+    middle = [np.exp(np.log(np.maximum(count[place == b], 0.5)).mean()) for b in shown]
+    error = [np.sqrt(level * (1 - level) / sizes[b]) for b in shown]
+    right.errorbar(middle, shares[shown], yerr=np.multiply(2, error), marker="o", capsize=2,
+                   color=styles([result.name])[result.name]["color"], label="share inside (2 standard errors)")
+    right.set_ylim(top=min(1.0, right.get_ylim()[1]))
+    right.set_xticks(middle, [f"{x:.0f}" for x in middle])
     right.axhline(level, color="0.4", lw=1, ls=":", label="right")
     right.set(xlabel="mean number of ratings of the user in the training set",
               ylabel=f"share of test ratings in their {100 * level:.0f}% interval")

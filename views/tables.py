@@ -118,7 +118,8 @@ def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Se
 
 def put(console: Console, table: Table) -> None:
     """The same of one that is made; which columns it has no room for is said."""
-    console.print(table.drawn(console.width))
+    console.print(Text(table.title, "bold"))  # as wide as the terminal, where the table may be narrow
+    console.print(replace(table, title="").drawn(console.width))
     kept = table.fitting(console.width)
     if gone := [table.columns[k] for k in table.shown if k not in kept]:
         console.print(Text(f"(no room here for {', '.join(gone)})", "dim"), soft_wrap=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from comparison.takeaway import span
+from comparison.takeaway import goes, span
 from experiments.problem1.study import GridEntry
 from inference.result import Result
 from views.grid import pixel_entropy
@@ -32,25 +32,26 @@ def entropy(results: Sequence[Result]) -> str:
     """How unsure each method is."""
     means = {r.name: float(pixel_entropy(r.expected["labels"]).mean()) for r in results
              if "labels" in r.expected and r.family != "point"}
-    return f"Where each method is uncertain: the mean entropy of a pixel goes {span(means, ' nats')}."
+    return f"Where each method is uncertain: the mean entropy of a pixel {goes(means, ' nats')}."
 
 
 def convergence(entries: Sequence[GridEntry]) -> str:
     """What the last sweep still changed."""
-    found = span({e.name: e.residual for e in entries if e.family != "point"})
-    return f"Convergence: the last sweep changed a message or marginal by {found or 'nothing'}."
+    changes = {e.name: e.residual for e in entries if e.family != "point"}
+    return f"Convergence: the largest change in the last sweep {goes(changes)}."
 
 
 def chains(entries: Sequence[GridEntry]) -> str:
     """How far the chains of samplers agree."""
     found = span({e.name: e.rhat for e in entries if e.family == "mcmc"})
-    return f"Chains, one colour each: R-hat of the worst pixel goes {found or 'unmeasured, for nothing moves'}."
+    return ("Chains, one colour each: R-hat of the worst pixel "
+            + (f"goes {found}." if found else "is unknown, for none of the pixels that are compared moves."))
 
 
 def marginals(entries: Sequence[GridEntry]) -> str:
     """How far from exact."""
     errors = {e.name: e.max_error for e in entries if e.family not in ("exact", "point")}
-    return f"Every marginal against the exact one: the largest error goes {span(errors)}."
+    return f"Every marginal against the exact one: the largest error {goes(errors)}."
 
 
 def ladder(results: Sequence[Result], judge: Result) -> str:

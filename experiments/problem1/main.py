@@ -36,10 +36,13 @@ def run(request: Request) -> int:
             ran = [(case, [runner(task) for task in tasks], refused) for case, tasks, refused in tried]
         if request.bare:
             return this.bare([result for _, results, _ in ran for result in results])
-        studies = [Study(case, results, refused, exact(case, results), best(case, results))
-                   for case, results, refused in ran]
-        begin(r.name for study in studies for r in study.results)
-        entries = [entry for study in studies for entry in report.show(this, study, request.posterior)]
+        with this.busy("exact answers, tables and figures"):
+            studies = [Study(case, results, refused, exact(case, results), best(case, results))
+                       for case, results, refused in ran]
+            begin(r.name for study in studies for r in study.results)
+            entries = [entry for study in studies for entry in report.show(this, study, request.posterior)]
         said = [take_away(study.case.name, [e for e in entries if e.image == study.case.name]) for study in studies]
-        return this.conclude(checkpoints.run({fit.method.name for _, fits in found for fit in fits},
-                                             request.reference, request.outside), entries, " ".join(filter(None, said)))
+        with this.busy("checkpoints"):
+            checked = checkpoints.run({fit.method.name for _, fits in found for fit in fits}, request.reference,
+                                      request.outside)
+        return this.conclude(checked, entries, " ".join(filter(None, said)))

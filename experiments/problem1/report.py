@@ -34,7 +34,7 @@ def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
                        if judge else f"; no exact answer: {study.unjudged}"),
                     ("method", "by", "log Z", "kind", "max error", "mean error", "wrong pixels", "residual",
                      "R-hat", "ESS", "sweeps", "seconds"), [row(entry) for entry in entries if entry not in points],
-                   ("by", "mean error", "residual", "sweeps"))
+                   ("by", "mean error", "residual", "sweeps", "kind", "seconds", "ESS", "log Z", "R-hat"))
     if points:
         known = study.best is not None
         this.table(f"{case.name}: {H} x {W}{wrapped}, {K} labels; the most probable labelling"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from experiments.problem1.study import GridEntry
-from inference.diagnostics import MIXED
+from inference.diagnostics import KEPT, MIXED
 from inference.result import Result
 from views.grid import pixel_entropy
 
@@ -64,8 +64,8 @@ def unmixed(entries: Sequence[GridEntry]) -> list[str]:
             said.append(f"{e.name}'s chains disagree (R-hat {e.rhat:.3f}): give more --sweeps, or do not "
                         f"believe it at this coupling.")
         elif e.family == "mcmc" and e.ess is None:
-            said.append(f"{e.name}'s draws that were kept are all the same: either nothing else is likely, "
-                        f"or the chains are stuck.")
+            said.append(f"{e.name} has no R-hat: of the pixels that are compared, {KEPT} at most, none ever changed; "
+                        f"either nothing else is likely, or the chains are stuck.")
     return said
 
 
@@ -87,7 +87,7 @@ def stranded(entries: Sequence[GridEntry], beta: float | None, favour: float) ->
 def notes(entries: Sequence[GridEntry], beta: float | None) -> dict[str, str]:
     """A line for the picture of each sampler that is stranded."""
     advice = "" if beta is None else f"; try --beta {beta:g}"
-    return {e.name: ("chains disagree" if e.ess is not None else "never moved") + advice
+    return {e.name: ("chains disagree" if e.ess is not None else "hardly moved") + advice
             for e in entries if is_stranded(e)}
 
 

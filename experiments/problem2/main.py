@@ -50,7 +50,8 @@ def run(request: Request) -> int:
         if group.rank():
             return 0
         study = Study(request, parts, results, ranked)
-        entries = report.scores(this, study) if request.bare else report.show(this, study)
+        with this.busy("tables and figures"):
+            entries = report.scores(this, study) if request.bare else report.show(this, study)
         if request.recommend and ask is not None:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.best)
         if request.bare:

@@ -74,7 +74,8 @@ def run(request: Request) -> int:
             return 0
         kernels = len(request.kernels)
         study = Study(request.rank, parts, small, results[:kernels], results[kernels:], gibbs, point, real, ladder)
-        entries = report.bare(this, study) if request.bare else report.show(this, study)
+        with this.busy("tables and figures"):
+            entries = report.bare(this, study) if request.bare else report.show(this, study)
         if request.recommend and ask is not None:
             recommend.recommend(this, request.recommend, request.top, parts.train, ask, study.main[0])
         if request.bare:

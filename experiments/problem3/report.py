@@ -82,7 +82,8 @@ def methods(this: Run, entries: Sequence[ChainEntry], rank: int, timed: bool = F
                   with_error(e.test_nll, e.test_nll_error, below=1e4),
                   with_error(e.test_rmse, e.test_rmse_error, below=1e4), digits(e.rhat, 3), whole(e.ess_bulk),
                   whole(e.ess_tail), three(e.ess_per_second), digits(e.rhat_log_joint, 3), e.steps, three(e.seconds))
-                 for e in entries], ("tail ESS", "validation", "steps", "ESS/s", "train NLL"))
+                 for e in entries], ("tail ESS", "validation", "steps", "ESS/s", "train NLL",
+                                      "RMSE", "R-hat, joint", "bulk ESS", "seconds"))
 
 
 def crosscheck(this: Run, study: Study) -> None:
@@ -91,9 +92,8 @@ def crosscheck(this: Run, study: Study) -> None:
     found = [(r.name, measures.apart(judge, r)) for r in others if "test_mean" in r.expected]
     this.story.figure(drawn, captions.crosscheck(judge, {name: d["median_sd"] for name, d in found}))
     if found:
-        this.table(f"Predictive means at the test pairs, against {judge.name}",
-                    ("method", "median difference (posterior sds)", "95% of them below (sds)",
-                     "root mean square (rating units)"),
+        this.table(f"Predictive means at the test pairs: how far from those of {judge.name}, in its posterior sds",
+                    ("method", "median (sds)", "95% below (sds)", "RMS (rating units)"),
                     [(name, digits(d["median_sd"], 3), digits(d["p95_sd"], 3), digits(d["rms"], 4))
                      for name, d in found])
 
@@ -113,8 +113,9 @@ def ranks(this: Run, study: Study) -> list[ChainEntry]:
                      three(float(gibbs.seconds.sum())),
                      three(float(point.seconds.sum()))))
     this.table(f"{gibbs.name} and {point.name} at each number of factors",
-                ("share", "K", "Gibbs train NLL", "test NLL", "RMSE", "ML train NLL", "test NLL", "RMSE", "Gibbs s",
-                 "ML s"), rows, ("Gibbs s", "ML s", "RMSE", "Gibbs train NLL", "ML train NLL"))
+                ("share", "K", "Gibbs train NLL", "Gibbs test NLL", "Gibbs RMSE", "ML train NLL", "ML test NLL",
+                 "ML RMSE", "Gibbs s", "ML s"), rows,
+                ("Gibbs s", "ML s", "Gibbs RMSE", "ML RMSE", "Gibbs train NLL", "ML train NLL"))
     return entries
 
 

@@ -41,7 +41,7 @@ def doubtful(entries: Sequence[Entry]) -> str:
 
 def overfitting(study: Study) -> list[str]:
     """Where maximum likelihood overfits and Gibbs does not, and why (3.7)."""
-    said, small = [], study.small
+    said, small, overfits = [], study.small, False
     for share in dict.fromkeys(share for share, _ in study.gibbs):
         ranks = sorted(K for s, K in study.gibbs if s == share)
         if len(ranks) < 2 or "test_nll" not in study.gibbs[share, ranks[0]].expected:
@@ -50,10 +50,15 @@ def overfitting(study: Study) -> list[str]:
                         for by in (study.gibbs, study.point))
         best, last = min(point, key=lambda K: point[K]), ranks[-1]
         train = [float(study.point[share, K].expected["train_nll"]) for K in (ranks[0], last)]
-        said.append(f"On {100 * share:.0f}% of the training set maximum likelihood's test NLL is lowest at K = {best} "
-                    f"({nats(point[best])}) and {nats(point[last])} at K = {last}, while its training NLL goes from "
+        where = (f"is lowest at K = {best} ({nats(point[best])}) and {nats(point[last])} at K = {last}" if best < last
+                 else f"is lowest at K = {last} ({nats(point[last])}), the largest here")
+        overfits |= best < last
+        said.append(f"On {100 * share:.0f}% of the training set maximum likelihood's test NLL {where}, while its "
+                    f"training NLL goes from "
                     f"{nats(train[0])} to {nats(train[1])}; Gibbs goes from {nats(gibbs[ranks[0]])} at "
                     f"K = {ranks[0]} to {nats(gibbs[last])} at K = {last}.")
+    if not overfits:
+        return said
     last = ranks[-1]
     counts = torch.bincount(small.user, minlength=small.num_users)
     rated = counts[counts > 0]

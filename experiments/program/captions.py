@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from comparison.takeaway import span
+from comparison.takeaway import goes, span
 from experiments.program.study import Study
 
 
@@ -21,7 +21,7 @@ def spreads(study: Study) -> str:
     """How wide posteriors are, on the number where methods differ most."""
     k = study.order[0]
     widths = {r.name: float(n.sd[k]) for r, n in zip(study.results, study.numbers, strict=True) if r.family != "point"}
-    return f"Means and intervals: the sd of {study.numbers[0].names[k]} goes {span(widths)}."
+    return f"Means and intervals: the sd of {study.numbers[0].names[k]} {goes(widths)}."
 
 
 def pair(study: Study) -> str:
@@ -30,13 +30,13 @@ def pair(study: Study) -> str:
     names, means = study.numbers[0].names, {r.name: float(n.mean[one]) for r, n in zip(
         study.results, study.numbers, strict=True)}
     which = ", where the methods differ most" if study.judge else ""
-    return f"{names[one]} and {names[other]}{which}: the mean of {names[one]} goes {span(means)}."
+    return f"{names[one]} and {names[other]}{which}: the mean of {names[one]} {goes(means)}."
 
 
 def chains(study: Study) -> str:
     """How far chains agree."""
     found = {r.name: whole.rhat for r, whole in zip(study.results, study.wholes, strict=True) if r.family == "mcmc"}
-    return f"Chains, one colour each, and their ranks: the worst R-hat goes {span(found) or 'unmeasured'}."
+    return f"Chains, one colour each, and their ranks: the worst R-hat {goes(found)}."
 
 
 def predictive(study: Study) -> str:

@@ -35,7 +35,9 @@ def run(request: Request) -> int:
         study = Study(request, program, results)
         if request.bare:
             return this.bare(results)
-        return this.conclude([], report.show(this, study), words.take_away(study))
+        with this.busy("tables and figures"):
+            entries = report.show(this, study)
+        return this.conclude([], entries, words.take_away(study))
 
 
 def able(request: Request, fits: list[Fit]) -> tuple[list[Task], list[str]]:

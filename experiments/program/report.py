@@ -22,7 +22,8 @@ COLUMNS = ("method", "by", "steps", "log evidence", "of a kind", "k-hat", "R-hat
            "worst error (MCSE)", "worst error (sd)", "worst at", "seconds")
 
 
-SPARE = ("by", "worst at", "steps", "of a kind", "ESS/s", "elpd (LOO)", "log evidence", "k-hat")
+SPARE = ("by", "worst at", "steps", "of a kind", "ESS/s", "elpd (LOO)", "log evidence", "k-hat",
+         "seconds", "least ESS", "worst error (MCSE)")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from comparison.takeaway import span
+from comparison.takeaway import goes, span
 from experiments.problem3.entries import ChainEntry
 from experiments.ratings.entries import score
 from experiments.ratings.words import LEVEL
@@ -34,7 +34,7 @@ def uncertainty(results: Sequence[Result]) -> str:
     """How sure fits are."""
     spreads = {r.name: float(np.median(r.expected["test_spread"])) for r in results
                if "test_spread" in r.expected and r.expected["test_spread"].any()}
-    return f"How sure: the median posterior sd of a test prediction goes {span(spreads, ' rating units')}."
+    return f"How sure: the median posterior sd of a test prediction {goes(spreads, ' rating units')}."
 
 
 def sweeps(judge: Result) -> str:
@@ -42,19 +42,19 @@ def sweeps(judge: Result) -> str:
     whole, last = judge.final("test_nll"), judge.final("test_nll_last")
     if whole is None or last is None:
         return f"The NLL of {judge.name} by sweep."
-    return (f"Averaged over all its draws {judge.name} has a test NLL of {whole:.4f} nats a rating; its last draw "
-            f"alone has {last:.4f}.")
+    return (f"Averaged over all draws of a chain {judge.name} has a test NLL of {whole:.4f} nats a rating; the last "
+            f"draw alone has {last:.4f}.")
 
 
 def chains(entries: Sequence[ChainEntry]) -> str:
     """How far chains agree."""
-    found = span({e.name: e.rhat_log_joint for e in entries})
-    return f"Chains, one colour each: R-hat of the log joint is {found or 'not known of one chain alone'}."
+    rhats = {e.name: e.rhat_log_joint for e in entries}
+    return f"Chains, one colour each: R-hat of the log joint {goes(rhats)}."
 
 
 def crosscheck(judge: Result, medians: Mapping[str, float]) -> str:
     """How far other methods predict from the judge."""
-    return f"Against {judge.name}, half of the test predictions lie within posterior sds {span(medians)}."
+    return f"Against {judge.name}, the median difference of a test prediction {goes(medians, ' posterior sds')}."
 
 
 def ranks(gibbs: Mapping[tuple[float, int], Result], name: str, what: str) -> str:

@@ -124,5 +124,5 @@ def test_samplers_that_the_weights_strand_are_told_a_beta():
         "The weights strand gibbs, raster: equal neighbours are 4 nats likelier than others, so a pixel hardly ever "
         "leaves its neighbours; --beta 0.1 is about where chains still mix."]
     assert words.notes(entries, 0.1) == {"gibbs": "chains disagree; try --beta 0.1",
-                                         "raster": "never moved; try --beta 0.1"}
+                                         "raster": "hardly moved; try --beta 0.1"}
     assert words.stranded(entries, None, 0.8) == [] and words.stranded(entries[2:], 0.1, 4.0) == []

@@ -83,6 +83,9 @@ def test_where_maximum_likelihood_overfits():
         "On 100% of the training set maximum likelihood's test NLL is lowest at K = 1 (1.500) and 1.900 at K = 2, while"
         " its training NLL goes from 1.100 to 0.500; Gibbs goes from 1.400 at K = 1 to 1.300 at K = 2.")
     assert "At K = 2 and 8 ratings that is 67% of the users who rated anything." in second
+    study.point[1.0, 2] = fit("p", test=1.45, train=0.5)
+    only, = words3.overfitting(study)  # nothing to explain
+    assert "test NLL is lowest at K = 2 (1.450), the largest here, while" in only
 
 
 NONE = Whole(None, None, None, None, None)

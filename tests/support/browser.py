@@ -2,6 +2,11 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +14,7 @@ from typing import Any
 
 import pytest
 
+HOUSE = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SANDBOX = [] if os.name != "posix" or os.geteuid() else ["--no-sandbox"]  # root has none
 
@@ -40,3 +46,27 @@ def opened(path: Path, *, width: int = 1280, scheme: Any = "light") -> Iterator[
             yield page, wrong
         finally:
             browser.close()
+
+
+@contextmanager
+def served(file: Path) -> Iterator[str]:
+    """A page of marimo's, on this machine alone."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shown = ["--include-code"] if file.parent.name == "notebooks" else []
+    words = ["-m", "marimo", "-y", "run", str(file), "--host", "127.0.0.1", "--port", str(port), "--no-token",
+             "--headless"]
+    server = subprocess.Popen([sys.executable, *words, *shown], env=os.environ | {"PYTHONPATH": str(HOUSE)},
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()

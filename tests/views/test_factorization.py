@@ -36,9 +36,9 @@ def test_by_rank_shows_the_ends_and_the_ways(drawn, tmp_path):
     results = {K: made("coordinate_ascent", trace={"elbo": [[-300.0, -100.0 * K]], "test_nll": [[2.0, 1.0 + K]],
                                                    "train_nll": [[2.0, 0.5 + K]]}) for K in (2, 1)}
     factorization.by_rank(tmp_path, results, 100)
-    ends, elbo, test, train = drawn[0].axes
-    assert {line.get_label(): xy(line) for line in ends.get_lines()} == {
-        "minus the ELBO per rating": ([1, 2], [1.0, 2.0]), "test NLL": ([1, 2], [2.0, 3.0]),
+    ends, elbo, test, train, bound = drawn[0].axes
+    assert {line.get_label(): xy(line) for line in (*ends.get_lines(), *bound.get_lines())} == {
+        "ELBO per rating (right)": ([1, 2], [-1.0, -2.0]), "test NLL": ([1, 2], [2.0, 3.0]),
         "train NLL": ([1, 2], [1.5, 2.5])}
     assert [axis.get_title() for axis in (elbo, test, train)] == [
         "ELBO per rating, on the way", "test NLL, on the way", "train NLL, on the way"]

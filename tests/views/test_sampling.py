@@ -68,6 +68,12 @@ def test_the_coverage_of_every_bin_has_its_place_and_its_error(drawn, tmp_path):
     assert [line.get_ydata()[0] for line in right.get_lines() if line.get_label() == "right"] == [0.9]
 
 
+def test_without_enough_test_pairs_there_is_no_figure_of_calibration(drawn, tmp_path):
+    few = made("row_gibbs", "mcmc", expected={"test_pit": np.full(19, 0.5)})
+    edges, sizes = np.array([0, 10]), np.array([19])
+    assert sampling.calibration(tmp_path, few, np.full(19, 4), edges, np.ones(1), sizes, 0.9) is None and not drawn
+
+
 def test_other_methods_are_in_the_judges_posterior_sds(drawn, tmp_path):
     """All means 0.5 above the judge's, whose sds are 0.25: every difference is 2 sds."""
     mean = np.arange(10.0)

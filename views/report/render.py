@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from files import whole
 from views.numbers import is_number
@@ -17,6 +18,7 @@ from views.report.about import ABOUT, PROGRAM, About
 from views.report.page import Page
 from views.tables import Table
 
+WHOLE = re.compile(r"--[a-z][a-z-]*|[+-]?\d[\d.]*e[+-]\d+|(?<![\w.])-\d[\d.]*")
 KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -52,13 +54,22 @@ def environment() -> Environment:
     """Text is escaped wherever it comes from."""
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"mathml": mathml, "inline": inline, "is_number": is_number}
+    made.filters |= {"mathml": mathml, "inline": inline, "is_number": is_number, "unbroken": unbroken}
     return made
 
 
 def mathml(latex: str) -> Markup:
     """An equation of ours; no reader's file has one."""
     return Markup(convert(latex, display="block"))
+
+
+def unbroken(words: str) -> Markup:
+    """Words, escaped, in which no line ends within an option or a number.
+
+    >>> unbroken("<b> give --sweeps 2e-06")
+    Markup('&lt;b&gt; give <span class="whole">--sweeps</span> <span class="whole">2e-06</span>')
+    """
+    return Markup(WHOLE.sub(r'<span class="whole">\g<0></span>', str(escape(words))))
 
 
 def inline(name: str) -> Markup:

@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 def test_it_says_everything_that_the_page_holds(folder):
     page = render.html([PAGE], folder)
-    for said in (PAGE.take_away, ABOUT["grid"].question, "Said.", "give more --sweeps", "The error is 0.1.",
+    for said in (PAGE.take_away, ABOUT["grid"].question, "Said.", "give more", "The error is 0.1.",
                  "python run.py --problem 9", "Seed 7", "a chip", "torch 2", "FAIL"):
         assert said in page
     assert page.count("<math") == len(ABOUT["grid"].equations)
