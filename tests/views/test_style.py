@@ -1,5 +1,7 @@
 """One look: `COLOURS` decides who has which colour, and every figure obeys."""
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 import pytest
@@ -41,8 +43,9 @@ def test_no_two_methods_look_the_same():
 
 
 RUN = ("row_gibbs", "coordinate_ascent", "maximum_likelihood")  # none of them has the first of the palette
-RATINGS = {"test_mean": np.linspace(1, 4, 40), "test_spread": np.linspace(0.1, 1, 40), "noise_variance": 1.0,
-           "test_nll": 1.4, "train_nll": 1.2, "test_pit": np.linspace(0.01, 0.99, 40)}
+RATINGS: dict[str, Any] = {
+    "test_mean": np.linspace(1, 4, 40), "test_spread": np.linspace(0.1, 1, 40), "noise_variance": 1.0, "test_nll": 1.4,
+    "train_nll": 1.2, "test_pit": np.linspace(0.01, 0.99, 40)}
 TRACE = {name: [[2.0, 1.5, 1.4]] for name in ("test_nll", "train_nll", "elbo", "residual", "test_nll_last",
                                               "train_nll_last")}
 FITS = [made(name, expected=RATINGS, trace=TRACE, facts={"warmup": 0}) for name in RUN]
