@@ -20,6 +20,7 @@ from runs import folder
 from runs.story import Story
 from views import tables
 from views.report import render
+from views.style import begin, styles
 from views.tables import Table
 
 
@@ -40,8 +41,15 @@ class Comparison:
         """What `python run.py compare` prints."""
         return [table for group in ranking.by_data(self.rows) for table in report.tables(group)]
 
+    def coloured(self) -> None:
+        """Every result has the colour of its method, whatever its label."""
+        begin(row.result.name for row in self.rows)
+        names = {label: row.result.name for row in self.rows for label in (row.label, row.series)}
+        styles(names, names)
+
     def show(self, console: Console) -> None:
         """The tables and the sentences."""
+        self.coloured()
         for table in self.tables:
             tables.put(console, table)
         for sentence in dict.fromkeys((*self.sentences, self.take_away)):
@@ -54,6 +62,7 @@ class Comparison:
 
         out = Path(place)
         out.mkdir(parents=True, exist_ok=True)
+        self.coloured()
         story = Story(tables.console(), out, str(self.rows[0].saved.problem))
         folder.write_json(out / "comparison.json", folder.finite({
             "command": command, "said": list(self.sentences), "results": [row.to_json() for row in self.rows]}))

@@ -14,7 +14,6 @@ from comparison.row import Row
 from comparison.takeaway import goes
 from views import compare as views
 from views import curves
-from views.figures import begin
 
 REPLICATES = ("seed", "data-seed")  # what a band is over
 METHODS = ("method", "guide", "kernel")  # whose values the names of the results say as well
@@ -65,7 +64,6 @@ SWEPT = (
 def draw(folder: Path, rows: Sequence[Row]) -> list[tuple[Path | None, str]]:
     """Every result on every scale, and how fast each came to its quality; of a sweep, against what was swept. Each with
     what it shows."""
-    begin(r.result.name for r in rows)
     found: list[tuple[Path | None, str]] = []
     if len(by_data(rows)) == 1:
         panels = [views.Panel(s.label, [s.value(r) for r in rows], [s.error(r) for r in rows], s.log, s.right)

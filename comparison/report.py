@@ -34,8 +34,8 @@ def worth(rows: Sequence[Row]) -> Table:
     until = AIMS[towards] + (f"{first.quality:.4g}" if towards else "")
     return Table(
         f"{heading(rows)}; ranked by {first.ranked_by}; seconds in all{until}",
-        ("", "result", "by", "test NLL", "above the best", "train NLL", "RMSE", "max error", "mean error", "evidence",
-         "seconds", "to quality"),
+        ("place", "result", "by", "test NLL", "above the best", "train NLL", "RMSE", "max error", "mean error",
+         "evidence", "seconds", "to quality"),
         [(r.standing.place, r.label, r.result.by, decimals(r.scores.test_nll), _gap(r), decimals(r.scores.train_nll),
           decimals(r.scores.test_rmse), r.agreement.max_error, r.agreement.mean_error, _evidence(r, r.scores.evidence),
           three(r.seconds), three(r.standing.seconds_to_quality)) for r in rows],

@@ -9,6 +9,7 @@ from statistics import fmean, variance
 
 from comparison.measures import DISAGREES
 from comparison.ranking import MEASURES, TO_THE_EXACT
+from comparison.report import over_seeds
 from comparison.row import Row
 from comparison.takeaway import listed
 from inference.diagnostics import MIXED
@@ -41,7 +42,7 @@ def take_away(rows: Sequence[Row]) -> str:
     """Of results of one set of data, in order of rank: which is best, by how much, with what doubt; "" of one."""
     if len(rows) < 2 or rows[0].standing.place is None:
         return ""
-    if len({r.series for r in rows}) < len(rows):
+    if over_seeds(rows):
         return _over_seeds(rows)
     by, of = rows[0].standing.ranked_by, MEASURES[rows[0].standing.ranked_by].of
     if by in TO_THE_EXACT:  # where exact methods come first, as they must

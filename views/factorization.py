@@ -135,13 +135,11 @@ def uncertainty(folder: Path, count: np.ndarray, results: Sequence[Result]) -> P
     results = [r for r in results if "test_spread" in r.expected and r.expected["test_spread"].any()]
     if not results or not len(count):
         return None
-    if len(np.unique(count)) == 1:
-        return _spreads(folder, int(count[0]), results)
     edges = np.unique(np.round(np.geomspace(1, max(count.max(), 2) + 1, 16)).astype(int))
     place = np.digitize(count, edges)
     bins = [b for b in np.unique(place) if (place == b).sum() >= LEAST]
-    if not bins:
-        return None
+    if len(bins) < 2:
+        return _spreads(folder, count, results)
     style = styles(r.name for r in results)
     figure, axis = plt.subplots(figsize=(6.5, 4.4))
     middle = [np.exp(np.log(np.maximum(count[place == b], 0.5)).mean()) for b in bins]
@@ -154,13 +152,15 @@ def uncertainty(folder: Path, count: np.ndarray, results: Sequence[Result]) -> P
     plain_log(axis, "xy")
     axis.set(xlabel="ratings of the user in the training set (none: drawn at 0.5)",
              ylabel="posterior sd of the prediction u.v (rating units)")
-    axis.set_title("The more a user has rated, the surer the prediction\n(median, and half of the test pairs)")
+    axis.set_title("How sure the prediction is, by how much its user has rated\n(median, and half of the test pairs)")
     axis.legend(fontsize=7)
     return save(figure, folder / "uncertainty.png")
 
 
-def _spreads(folder: Path, count: int, results: Sequence[Result]) -> Path:
-    """The same where all users have rated as much: how the posterior sds lie, a box a method."""
+def _spreads(folder: Path, count: np.ndarray, results: Sequence[Result]) -> Path:
+    """The same where all users have rated about as much: how the posterior sds lie, a box a method."""
+    few, many = int(count.min()), int(count.max())
+    rated = f"every user has {few}" if few == many else f"users have {few} to {many}"
     style = styles(r.name for r in results)
     figure, axis = plt.subplots(figsize=(6.5, 1.4 + 0.5 * len(results)))
     boxes = axis.boxplot([r.expected["test_spread"] for r in results], orientation="horizontal", whis=(5, 95),
@@ -170,7 +170,7 @@ def _spreads(folder: Path, count: int, results: Sequence[Result]) -> Path:
     axis.set_yticks(range(1, len(results) + 1), [title(r.name) for r in results])
     axis.invert_yaxis()
     axis.set_xlabel("posterior sd of the prediction u.v (rating units)")
-    axis.set_title(f"How sure: every user has {count} training rating{'s' * (count != 1)}\n(boxes: half of the test "
+    axis.set_title(f"How sure: {rated} training rating{'s' * (many != 1)}\n(boxes: half of the test "
                    f"pairs; whiskers: 90%)")
     return save(figure, folder / "uncertainty.png")
 

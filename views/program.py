@@ -115,7 +115,7 @@ def forest(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int
     axis.set_yticks(-np.arange(len(shown)) * (len(draws) + 1.0) - (len(draws) - 1) / 2, [names[k] for k in shown])
     axis.set(xlabel=f"posterior sds from the mean of {title(reference)}" if reference else "value",
              title="Means, with 50% and 90% intervals")
-    axis.legend(fontsize=7)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=7)
     return save(figure, folder / "forest.png")
 
 

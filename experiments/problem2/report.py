@@ -72,7 +72,7 @@ def figures(this: Run, study: Study) -> None:
     request, parts, results, N, story = study.request, study.parts, study.results, study.num_ratings, this.story
     test, by_rank = parts.test.rating.cpu().numpy(), words.ranks(study.ranked, N, request.variances)
     if study.ranked:
-        said = " ".join(by_rank[:1]) or "Scores at each rank."
+        said = " ".join(by_rank[:1]) or captions.by_rank(study.ranked)
         story.figure(views.by_rank(this.folder, study.ranked, N), said)
     noise = gradients.spreads(parts.train, request.rank, generator(this.seed, "gradients", parts.train.device),
                               **request.variances)

@@ -36,11 +36,13 @@ def comparison(results: Sequence[Result], num_ratings: int) -> list[str]:
     if {"maximum_likelihood_als", "coordinate_ascent"} <= nll.keys():
         point, q = (named[n] for n in ("maximum_likelihood_als", "coordinate_ascent"))
         fitted = [float(r.expected["train_nll"]) for r in (point, q)]
+        gap = nll[point.name] - nll[q.name]
+        alike = " alike" * (abs(gap) <= CLEAR)
         said.append(f"Maximum likelihood fits the training set better than mean field ({fitted[0]:.4f} against "
-                    f"{fitted[1]:.4f}) and predicts the test set {nll[point.name] - nll[q.name]:.2g} nats a rating "
-                    f"worse: a point does not know how unsure it is of a user with few ratings."
-                    if nll[point.name] > nll[q.name] + CLEAR else
-                    f"Maximum likelihood and mean field predict the test set alike "
+                    f"{fitted[1]:.4f}) and predicts the test set {gap:.2g} nats a rating worse: a point does not know "
+                    f"how unsure it is of a user with few ratings."
+                    if gap > CLEAR and fitted[0] < fitted[1] else
+                    f"Maximum likelihood and mean field predict the test set{alike} "
                     f"({nll[point.name]:.4f} and {nll[q.name]:.4f}).")
     return said
 

@@ -103,7 +103,7 @@ def ranks(this: Run, study: Study) -> list[ChainEntry]:
     for name, what in sampling.SETS.items():
         this.story.figure(sampling.ranks(this.folder, study.gibbs, name), captions.ranks(study.gibbs, name, what))
     this.story.figure(sampling.overfitting(this.folder, study.gibbs, study.point),
-                      " ".join(words.overfitting(study)[:1]) or "Scores at each number of factors.")
+                      " ".join(words.overfitting(study)[:1]) or captions.ranks(study.gibbs, "test", "test ratings"))
     entries, rows = [], []
     for (share, K), gibbs in study.gibbs.items():
         point, N = study.point[share, K], len(study.parts.train if share == 1 else study.small)

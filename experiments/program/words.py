@@ -34,7 +34,20 @@ def take_away(study: Study) -> str:
     chance = "as chance explains" if z < DISAGREES else "more than chance explains"
     said = (f"{name} is nearest to {study.judge.name}: {_worst(errors)}; its means differ by up to {z:.1f} Monte Carlo "
             f"standard errors, {chance}")
-    return said + (f". The farthest is {far[-1][1]}: {_worst(far[-1][2])}." if len(far) > 1 else ".")
+    said += f". The farthest is {far[-1][1]}: {_worst(far[-1][2])}." if len(far) > 1 else "."
+    return " ".join(filter(None, (said, guides(study))))
+
+
+def guides(study: Study) -> str:
+    """Which guide has the highest ELBO, and how far below it the user's own are; "" where there are not two."""
+    bounds = sorted(((r.log_evidence, r.name, r.by) for r in study.results
+                     if r.log_evidence_kind == "lower bound" and r.log_evidence is not None), reverse=True)
+    if len(bounds) < 2:
+        return ""
+    (best, name, _), rest = bounds[0], bounds[1:]
+    those = [b for b in rest if b[2] == "user"] or rest[:1]
+    return (f"Of the guides {name} has the highest ELBO ({best:.4g} nats); "
+            + ", ".join(f"{other} lies {best - bound:.2g} below" for bound, other, _ in those) + ".")
 
 
 def _worst(errors: Errors) -> str:

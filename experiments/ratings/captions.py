@@ -63,6 +63,12 @@ def ranks(gibbs: Mapping[tuple[float, int], Result], name: str, what: str) -> st
     return f"Gibbs on {what}, by number of factors: the NLL ends {span(ends)}."
 
 
+def by_rank(ranked: Mapping[int, Result]) -> str:
+    """Where the fits end at each K."""
+    ends = {f"K = {K}": score(r, "test_nll") for K, r in ranked.items()}
+    return f"What each further factor is worth: the test NLL {goes(ends)}."
+
+
 def overview(train: Ratings) -> str:
     """What was given."""
     users = np.bincount(train.user.cpu().numpy(), minlength=train.num_users)

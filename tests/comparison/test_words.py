@@ -4,7 +4,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from comparison import report, words
+from comparison.compare import Comparison
 from comparison.row import Agreement, Row, Scores, Standing
+from views.style import OWN, colour
 
 NONE = dict.fromkeys(Scores.__dataclass_fields__)
 
@@ -61,7 +63,7 @@ def test_every_cell_of_the_table():
     second = row("second", 1.31, gap=0.0123, error=0.0045, place=2, seconds=0.25)
     table = report.worth([full, second])
     assert dict(zip(table.columns, table.rows[0], strict=True)) == {
-        "": 1, "result": "best", "by": "hand", "test NLL": "1.3000", "above the best": None, "train NLL": "1.1000",
+        "place": 1, "result": "best", "by": "hand", "test NLL": "1.3000", "above the best": None, "train NLL": "1.1000",
         "RMSE": "0.9000", "max error": 0.01, "mean error": 0.002, "evidence": ">= -1.5000", "seconds": "2.5",
         "to quality": None}
     assert table.rows[1][3:5] == ("1.3100", "+0.0123 (0.0045)")
@@ -72,3 +74,19 @@ def test_every_cell_of_the_table():
 def test_means_over_seeds_have_the_best_first():
     rows = [row("worse", 1.5), row("better", 1.3), row("worse", 1.7), row("better", 1.2)]
     assert [line[:3] for line in report.averages(rows).rows] == [("better", 2, "1.2500"), ("worse", 2, "1.6000")]
+
+
+def test_results_of_one_name_are_no_seeds_of_a_sweep():
+    """Two runs that share a series, from two folders, are ranked one by one; by means where their seeds were swept."""
+    rows = [row("fit", 1.2, place=1), row("fit", 1.25, place=2, gap=0.05, error=0.01), row("far", 1.5, place=3)]
+    assert words.take_away(rows).startswith("By test_nll fit is best here (1.2); fit is next (1.25), 0.05 worse")
+    for each, seed in zip(rows, "010", strict=True):
+        each.saved.settings["seed"] = seed
+    assert words.take_away(rows).startswith("By the mean test_nll over seeds fit is best here (1.225); far is next")
+
+
+def test_a_result_has_the_colour_of_its_method_whatever_its_label():
+    rows = [row("a run, K=2", 1.2, place=1)]
+    rows[0].result.name = "row_gibbs"
+    Comparison(tuple(rows), ()).coloured()
+    assert colour("a run, K=2") == OWN["row_gibbs"]

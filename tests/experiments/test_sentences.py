@@ -161,3 +161,14 @@ def test_the_nearest_is_so_in_means_and_in_spread():
         "laplace is nearest to judge: its worst mean is 0.1 posterior sds away, its worst sd 0.96 times what it should "
         "be; its means differ by up to 9.0 Monte Carlo standard errors, more than chance explains. The farthest is "
         "guide: its worst mean is 0.03 posterior sds away, its worst sd 0.42 times what it should be.")
+
+
+def test_the_guide_with_the_highest_bound_is_named_and_how_far_below_it_the_users_is():
+    """Of three, the user's is spoken of; without one of the user's, the next."""
+    bounds = [made(name, by=by, log_evidence=elbo, log_evidence_kind="lower bound")
+              for name, by, elbo in (("low", "pyro", -14.0), ("mine", "user", -12.5), ("high", "pyro", -12.0))]
+    others = [made("laplace", log_evidence=-1.0, log_evidence_kind="estimate")]
+    assert words.guides(program([*bounds, *others], [NONE] * 4)) == (
+        "Of the guides high has the highest ELBO (-12 nats); mine lies 0.5 below.")
+    assert "low lies 2 below" in words.guides(program([bounds[0], bounds[2]], [NONE] * 2))
+    assert words.guides(program([bounds[0], *others], [NONE] * 2)) == ""

@@ -1,4 +1,4 @@
-"""From a key on a slider to the new pictures, on a page of the playground in a headless browser: bench/playground.py
+"""From a key on a slider to the new pictures, on a page of the playground in a headless browser: bench/pages.py
 
 The size is a grid's side (--size 32). A press of an arrow moves the coupling; the clock runs in the page, from the key
 to the frame after the last panel's picture has changed. Beside it the processor time that the server took, which other
