@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +37,7 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
     Errors: InputError, before anything runs, for words that no run can have, and where what a run was started with has
     changed.
     """
-    jobs = (os.cpu_count() or 1) if args.jobs is None else args.jobs
+    began, jobs = time.monotonic(), (os.cpu_count() or 1) if args.jobs is None else args.jobs
     if jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}")
     if args.cluster and args.jobs is not None:
@@ -82,17 +83,17 @@ def run(parser: argparse.ArgumentParser, problem: ModuleType, args: argparse.Nam
             console.print(f"\nstopped with {done} of {len(todo)} runs finished; go on with: {again}",
                           soft_wrap=True, highlight=False, markup=False)
             return 128 + signum
-        return _conclude(console, out, todo, outcomes, argv, again)
+        return _conclude(console, out, todo, outcomes, argv, again, began)
 
 
 def _conclude(console: Console, out: Path, todo: Sequence[Cell], outcomes: Sequence[Outcome],
-              argv: Sequence[str], again: str) -> int:
+              argv: Sequence[str], again: str, began: float) -> int:
     """The comparison, and what failed, which `again` tries once more; the exit status."""
     failed = [o for o in outcomes if o.code or not o.cell.finished]
     if len(failed) < len(todo):
         found = compare([out])
         found.show(console)
-        found.save(out, shlex.join(["python", "run.py", *argv]))
+        found.save(out, shlex.join(["python", "run.py", *argv]), began)
     for said in dict.fromkeys(o.said for o in failed):
         names = [o.cell.name for o in failed if o.said == said]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

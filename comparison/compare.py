@@ -56,14 +56,16 @@ class Comparison:
             if sentence:
                 console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
-    def save(self, place: Path | str, command: str | None = None) -> Path:
-        """Write `comparison.json`, the figures and `report.html` into a folder; `command` is what made them."""
+    def save(self, place: Path | str, command: str | None = None, began: float | None = None) -> Path:
+        """Write `comparison.json`, the figures and `report.html` into a folder; `command` is what made them, and
+        `began` when, by `time.monotonic`, what is told of began."""
         from comparison import figures  # which imports matplotlib
 
         out = Path(place)
         out.mkdir(parents=True, exist_ok=True)
         self.coloured()
         story = Story(tables.console(), out, str(self.rows[0].saved.problem))
+        story.began = began or story.began
         folder.write_json(out / "comparison.json", folder.finite({
             "command": command, "said": list(self.sentences), "results": [row.to_json() for row in self.rows]}))
         for path, caption in figures.draw(out, self.rows):

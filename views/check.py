@@ -14,6 +14,7 @@ from views.figures import save, shades
 EXPECTED = 2.6  # |z| that one right score in a hundred exceeds
 FAR = 4.5  # a z worth a label
 LABELLED = 6
+ABREAST = 3  # panels a row
 Score = Mapping[str, Any]  # of one function, as the verdict has it: quantity, where, place, spread
 
 
@@ -21,13 +22,15 @@ def scores(path: Path, title: str, problems: Mapping[str, Sequence[Score]]) -> P
     """One panel a problem: z of every function, grouped by quantity; nothing where nothing was compared."""
     if not problems:
         return None
-    figure, panels = plt.subplots(1, len(problems), figsize=(5.5 * len(problems), 5.2), squeeze=False, sharey=True)
-    for panel, (name, rows) in zip(panels[0], problems.items(), strict=True):
+    columns, height = min(len(problems), ABREAST), -(-len(problems) // ABREAST)
+    figure, panels = plt.subplots(height, columns, figsize=(5.5 * columns, 5.2 * height), squeeze=False, sharey=True)
+    for panel in panels.ravel()[len(problems):]:
+        panel.remove()
+    for panel, (name, rows) in zip(panels.ravel(), problems.items(), strict=False):
         _panel(panel, rows)
         panel.set_title(name, fontsize=8)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    for panel in panels[0]:
         panel.set_xlabel("z (standard errors from 0)", fontsize=9)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(title, fontweight="bold")
     return save(figure, path)
 

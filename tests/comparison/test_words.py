@@ -81,12 +81,14 @@ def test_results_of_one_name_are_no_seeds_of_a_sweep():
     rows = [row("fit", 1.2, place=1), row("fit", 1.25, place=2, gap=0.05, error=0.01), row("far", 1.5, place=3)]
     assert words.take_away(rows).startswith("By test_nll fit is best here (1.2); fit is next (1.25), 0.05 worse")
     for each, seed in zip(rows, "010", strict=True):
-        each.saved.settings["seed"] = seed
+        saved: Any = each.saved
+        saved.settings["seed"] = seed
     assert words.take_away(rows).startswith("By the mean test_nll over seeds fit is best here (1.225); far is next")
 
 
 def test_a_result_has_the_colour_of_its_method_whatever_its_label():
-    rows = [row("a run, K=2", 1.2, place=1)]
-    rows[0].result.name = "row_gibbs"
-    Comparison(tuple(rows), ()).coloured()
+    one = row("a run, K=2", 1.2, place=1)
+    result: Any = one.result
+    result.name = "row_gibbs"
+    Comparison((one,), ()).coloured()
     assert colour("a run, K=2") == OWN["row_gibbs"]
