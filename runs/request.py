@@ -71,6 +71,11 @@ class Request(ABC):
         return f"Problem {self.problem}"
 
     @property
+    def about(self) -> str:
+        """Which question and equations its report has, a name of `views.report.about.ABOUT`."""
+        return self.kind
+
+    @property
     def set(self) -> dict[str, str]:
         """What `--set` asks for."""
         return settings(self.settings)

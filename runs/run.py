@@ -94,12 +94,12 @@ def begun(request: Request, console: Console) -> Iterator[Run]:
     """
     if group.rank():  # the first one writes
         yield Run(request.problem, Path(os.devnull), request.seed, request.argv, console,
-                  Story(console, Path(os.devnull), request.kind), request.title)
+                  Story(console, Path(os.devnull), request.about), request.title)
         return
     out = request.resume or folder.create(request.out, request.problem, request.argv, request.cwd, request.data_files)
     with folder.held(out), resumable(out, request.argv):
         check(request)
-        yield Run(request.problem, out, request.seed, request.argv, console, Story(console, out, request.kind),
+        yield Run(request.problem, out, request.seed, request.argv, console, Story(console, out, request.about),
                   request.title, request.notebook)
 
 

@@ -109,7 +109,7 @@ def rotation(u: np.ndarray, to_u: np.ndarray, v: np.ndarray, to_v: np.ndarray) -
     return found
 
 
-def learned(folder: Path, result: Result, found: Mapping[str, np.ndarray]) -> Path:
+def learned(folder: Path, result: Result, found: Mapping[str, np.ndarray], units: str) -> Path:
     """The posterior distribution of what was learned besides the factors, a panel each, a line a chain."""
     columns = min(len(found), 3)
     rows = -(-len(found) // columns)
@@ -120,7 +120,7 @@ def learned(folder: Path, result: Result, found: Mapping[str, np.ndarray]) -> Pa
             axis.hist(chain, bins=edges.tolist(), density=True, histtype="step", color=shades(len(x))[c],
                       label=f"chain {c + 1}")
         axis.axvline(x.mean(), color="0.3", lw=0.9, ls=":", label=f"mean {x.mean():.3g}")
-        axis.set(xlabel=f"{name} (rating units)", ylabel="posterior density")
+        axis.set(xlabel=f"{name} ({units})", ylabel="posterior density")
         axis.legend(fontsize=7)
     for axis in grid.ravel()[len(found):]:
         axis.remove()

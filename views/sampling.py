@@ -41,7 +41,10 @@ def sweeps(folder: Path, results: Sequence[Result], rank: int) -> Path:
         if ends:
             axis.legend(fontsize=7, loc="upper right")
     axes[0].set_ylabel("predictive NLL (nats per rating; lower is better)")
-    figure.suptitle(f"K = {rank}: averaging over draws predicts better than any one of them")
+    whole, last = (results[0].final(name) for name in ("test_nll", "test_nll_last"))
+    better = whole is not None and last is not None and whole < last
+    figure.suptitle(f"K = {rank}: averaging over draws predicts better than the last of them" if better else
+                    f"K = {rank}: the average over all draws so far, and the last draw alone")
     return save(figure, folder / "sweeps.png")
 
 

@@ -98,7 +98,8 @@ class Table:
         """
         console = Console(file=io.StringIO(), width=WIDTH)
         with console.capture() as shown:
-            console.print(self.drawn())
+            console.print(Text(self.title))
+            console.print(replace(self, title="").drawn())
         return "\n".join(line.rstrip() for line in shown.get().splitlines())
 
 

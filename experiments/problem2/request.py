@@ -48,6 +48,10 @@ class Request(request.Request):
     samples: int = option(100, "draws from q for every NLL (default 100)", group=METHODS)
 
     @property
+    def about(self) -> str:
+        return "ladder" if self.biases else self.kind
+
+    @property
     def model(self) -> str:
         """As `models.ladder.make` has it."""
         return "biases" if self.biases else "plain"

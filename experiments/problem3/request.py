@@ -92,6 +92,10 @@ class Request(request.Request):
         return parse_ranks("none" if self.bare or self.of_levels else self.ranks)
 
     @property
+    def about(self) -> str:
+        return "ordinal" if self.of_levels else self.kind if self.model == "plain" else "ladder"
+
+    @property
     def kernels(self) -> tuple[str, ...]:
         """Their names, as asked for or by default."""
         return self.kernel or (divisible(KERNELS) if self.model == "plain" else (LADDER_KERNEL,))

@@ -81,10 +81,10 @@ def show(this: Run, result: Result, pictures: bool = True) -> None:
     if not found or not next(iter(found.values())).size:
         return
     ends = {name: np.quantile(x, (0.05, 0.95)) for name, x in found.items()}
-    units = "in units of the noise" if "cutpoints" in result.draws else "rating units"
-    this.table(f"{result.name}: {heading(found)}; {units}",
+    units = "units of the noise" if "cutpoints" in result.draws else "rating units"
+    this.table(f"{result.name}: {heading(found)}; in {units}",
                 ("what", "mean", "sd", "5%", "95%"),
                 [(name, f"{x.mean():.4f}", f"{x.std():.4f}", *(f"{end:.4f}" for end in ends[name]))
                  for name, x in found.items()])
     if pictures:
-        this.story.figure(views.learned(this.folder, result, found), captions.learned(found))
+        this.story.figure(views.learned(this.folder, result, found, units), captions.learned(found))

@@ -305,7 +305,7 @@ def test_a_third_kind_of_model_is_ranked_by_agreement_or_by_seconds(tmp_path):
     far = np.concatenate([off.expected["a"], off.expected["b"]]) - x.mean((0, 1))
     assert found.rows[1].agreement.sds == pytest.approx(np.sqrt((far**2 / x.var((0, 1))).mean()))
     assert any(line.startswith("off: not the posterior of the reference") for line in found.sentences)
-    assert repr(found).replace("\n", " ").startswith("Program; ranked by sds; seconds in all     result ")
+    assert repr(found).replace("\n", " ").startswith("Program; ranked by sds; seconds in all place   result ")
     assert found.rows[0].to_json()["quality"] is None
     found.save(tmp_path)
     bare = [third_kind(name, "variational", {}, np.full((1, 1), t)) for name, t in (("slow", 0.2), ("fast", 0.1))]

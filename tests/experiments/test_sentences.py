@@ -11,11 +11,13 @@ import torch
 from experiments.problem2 import gradients
 from experiments.problem2 import words as words2
 from experiments.problem3 import words as words3
+from experiments.problem3.request import Request
 from experiments.program import words
 from experiments.program.measures import Errors, Numbers, Whole
 from inference.result import Result
 from models.ratings import Ratings
 from tests.support.results import made
+from views.report.about import ABOUT
 
 
 def fit(name, loss=None, test=None, train=None, seconds=1.0, steps=1, **expected) -> Result:
@@ -172,3 +174,9 @@ def test_the_guide_with_the_highest_bound_is_named_and_how_far_below_it_the_user
         "Of the guides high has the highest ELBO (-12 nats); mine lies 0.5 below.")
     assert "low lies 2 below" in words.guides(program([bounds[0], bounds[2]], [NONE] * 2))
     assert words.guides(program([bounds[0], *others], [NONE] * 2)) == ""
+
+
+@pytest.mark.parametrize(("model", "about"), [("plain", "factorization"), ("noise+biases", "ladder"),
+                                              ("hierarchical+biases+ordinal", "ordinal")])
+def test_a_report_has_the_equations_of_its_model(model, about):
+    assert Request(model=model).about == about in ABOUT

@@ -85,3 +85,10 @@ def test_other_methods_are_in_the_judges_posterior_sds(drawn, tmp_path):
     assert points.get_xdata().tolist() == mean.tolist() and points.get_ydata().tolist() == (mean + 0.5).tolist()
     edges = right.patches[0].get_xy()
     assert edges[edges[:, 1] > 0, 0].tolist() == pytest.approx([2.0, 2.1])
+
+
+@pytest.mark.parametrize(("last", "says"), [(1.2, "predicts better than"), (0.9, "and the last draw alone")])
+def test_a_title_claims_what_is_so(drawn, tmp_path, last, says):
+    trace = {"test_nll": [[1.0]], "test_nll_last": [[last]], "train_nll": [[1.0]], "train_nll_last": [[1.0]]}
+    sampling.sweeps(tmp_path, [made("row_gibbs", "mcmc", trace=trace, facts={"warmup": 0})], 2)
+    assert says in drawn[0]._suptitle.get_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,21 @@ RATINGS = About(
      ("What is scored: the negative log density of the test ratings, averaged over S draws",
       r"\mathrm{NLL} = -\frac{1}{n} \sum_{(i,j)} \log \frac{1}{S} "
       r"\sum_{s} N(r_{ij} \mid u_i^{s\top} v_j^s, \sigma^2)")))
+LADDER = replace(RATINGS, equations=(
+    ("The model, each part where --model names it: biases, effects of time, a noise that is learned",
+     r"r_{ij} \sim N(u_i^\top v_j + b_i + c_j, \sigma^2), \quad \sigma^2 \sim \mathrm{InverseGamma}(3, 2)"),
+    ("Priors that are learned, of a row and its bias, and of an item's alike; with features F the means move with them",
+     r"(u_i, b_i) \sim N(a + F_i B, A^{-1}), \quad a \mid A \sim N(0, (2 A)^{-1}), \quad "
+     r"A \sim \mathrm{Wishart}(D, I)"),
+    RATINGS.equations[-1]))
+ORDINAL = replace(RATINGS, equations=(
+    ("The model: a rating is the level between whose thresholds a hidden number falls",
+     r"y_{ij} \sim N(\eta_{ij}, 1), \quad \eta_{ij} = u_i^\top v_j + b_i + c_j, \quad "
+     r"r_{ij} = k \text{ where } t_{k-1} < y_{ij} \le t_k"),
+    ("So a level has a probability, and there is no density",
+     r"P(r_{ij} = k \mid U, V, t) = \Phi(t_k - \eta_{ij}) - \Phi(t_{k-1} - \eta_{ij})"),
+    ("What is scored: the negative log probability of the test ratings, averaged over S draws",
+     r"\mathrm{NLL} = -\frac{1}{n} \sum_{(i,j)} \log \frac{1}{S} \sum_{s} P(r_{ij} \mid U^s, V^s, t^s)")))
 PROGRAM = About(
     "Given the data, what do the latent sites of this Pyro program look like, and which inference is right about them?",
     "program.svg", "Latent sites, and the data that depend on them",
@@ -62,4 +77,5 @@ CHECK = About(
     (("A right kernel leaves the posterior as it is", r"\int p(z \mid x) \, K(z' \mid z, x) \, dz = p(z' \mid x)"),
      ("So every function has the same mean before a step and after it",
       r"\mathbb{E}[f(z', x)] = \mathbb{E}[f(z, x)], \quad (z, x) \sim p, \; z' \sim K(\cdot \mid z, x)")))
-ABOUT: Mapping[str, About] = {"grid": GRID, "factorization": RATINGS, "program": PROGRAM, "check": CHECK}
+ABOUT: Mapping[str, About] = {"grid": GRID, "factorization": RATINGS, "ladder": LADDER,
+                             "ordinal": ORDINAL, "program": PROGRAM, "check": CHECK}
