@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from playground import factorization
+from playground import factorization, svg
 from playground.factorization import Belief, World
+from views.style import OWN
 
 WORLD = World(3, 2, 2, 1.0, 4, 0)
 
@@ -42,6 +43,15 @@ def test_a_guide_without_ratings_is_the_prior():
     draws = found.users[:, others]
     assert abs(draws.mean()) < 6 * np.sqrt(2.0 / draws.size)  # six standard errors: 2e-9
     assert draws.var() == pytest.approx(2.0, rel=6 * np.sqrt(2 / draws.size))
+
+
+def test_a_cloud_has_the_name_and_the_colour_of_its_kernel():
+    shown = svg.cloud("random walk", np.ones((2, 2)), np.ones((2, 2)), {"mean field by gradient steps": (
+        np.zeros(2), np.eye(2))}, factorization.METHODS, "w")
+    assert f"stroke='{OWN['random_walk']}'" in shown.replace('"', "'") and ">random walk<" in shown
+    assert f"stroke='{OWN['elbo_by_hand']}'" in shown.replace('"', "'") and OWN["row_gibbs"] not in shown
+    lines = svg.lines({"loopy_bp": [0.0, 1.0]}, "w", "sweep")
+    assert OWN["loopy_bp"] in lines and OWN["mean_field"] not in lines
 
 
 def test_what_is_refused_is_said():
