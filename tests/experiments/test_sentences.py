@@ -46,6 +46,9 @@ def test_twins_closed_forms_and_points_are_held_against_each_other():
     assert words2.comparison([fit("coordinate_ascent", 1.5, test=1.3, train=1.2),
                               fit("maximum_likelihood_als", test=1.301, train=1.1)], 100) == [
         "Maximum likelihood and mean field predict the test set alike (1.3010 and 1.3000)."]
+    better, = words2.comparison([fit("coordinate_ascent", 1.5, test=1.9, train=1.2),
+                                 fit("maximum_likelihood_als", test=1.3, train=1.1)], 100)
+    assert better == "Maximum likelihood and mean field predict the test set (1.3000 and 1.9000)."
 
 
 def test_what_each_further_factor_is_worth():
