@@ -72,6 +72,8 @@ class Runner:
         return result
 
     def _show(self, bar: TaskID, pulse: Pulse, step: int, said: Mapping[str, float]) -> None:
+        if group.rank():
+            return
         known = next(((k, said[k]) for k in ("elbo", "residual", "log_evidence") if k in said), None)
         self.progress.update(bar, completed=step, note=f"{known[0]} {known[1]:.6g}" if known else "")
         doing = self.progress.tasks[bar]
@@ -89,7 +91,7 @@ def running(folder: Path, console: Console) -> Iterator[Runner]:
     """A runner, and its progress bars while it works (one bar a method; none where nobody watches)."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.fields[note]}", markup=False))
-    with Progress(*columns, console=console, disable=not sys.stdout.isatty()) as progress:
+    with Progress(*columns, console=console, disable=not sys.stdout.isatty() or group.rank() > 0) as progress:
         runner = Runner(folder, console, progress)
         yield runner
     if runner.loading >= SAID:

@@ -94,12 +94,16 @@ def test_the_two_sorts_of_nll_are_never_in_one_ranking(runs, tmp_path, capsys):
 
 
 def test_predictions_are_levels(runs, tmp_path, capsys):
-    """The run's own again, and intervals between levels; new users are refused."""
+    """The run's own again, and intervals between levels, of somebody unknown too; new users are refused."""
     here = result(runs, "stars")
     users, items = (here.coords[f"test_{side}"][1] for side in ("user", "item"))
     (tmp_path / "p.csv").write_text("user,item\n" + "\n".join(f"{u},{i}" for u, i in zip(users, items, strict=True)))
     assert door("predict", runs / "stars", "--pairs", tmp_path / "p.csv", "--out", tmp_path / "o.csv") == 0
     table = pyarrow.csv.read_csv(tmp_path / "o.csv")
+    (tmp_path / "q.csv").write_text(f"user,item\nnobody,nothing\nnobody,{items[0]}\n{users[0]},nothing\n")
+    assert door("predict", runs / "stars", "--pairs", tmp_path / "q.csv", "--out", tmp_path / "u.csv") == 0
+    unknown = pyarrow.csv.read_csv(tmp_path / "u.csv")
+    assert {*unknown["low"].to_pylist(), *unknown["high"].to_pylist()} <= {1, 2, 3, 4, 5}
     assert np.abs(table["mean"].to_numpy() - here.expected["test_mean"]).max() < 1e-4
     p = np.array([table[f"p_{k}"].to_numpy() for k in range(1, 6)])
     assert np.allclose(p.sum(0), 1, atol=1e-5) and set(table["low"].to_pylist()) <= {1, 2, 3, 4, 5}

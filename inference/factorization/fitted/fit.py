@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from errors import InputError
 from inference.factorization.fitted import sound
 from inference.factorization.fitted.effects import Effects
 from inference.factorization.fitted.fold_in import Rows, components, features_of, fold_in
-from inference.factorization.fitted.levels import expected_level, of_levels
+from inference.factorization.fitted.levels import expected_level, interval, of_levels
 from inference.factorization.fitted.mixture import Predicted, predicted
 from inference.factorization.fitted.model import refuse, saved_model
 from inference.method import Latents
@@ -45,6 +45,7 @@ class Fit:
     item_ids: np.ndarray
     training: Mapping[str, np.ndarray]
     bounded: bool = False  # whether the scale is known to end where `training["range"]` does
+    clips: bool = False  # whether means end there too, as was asked of the fit
 
     @classmethod
     def of(cls, result: Result, where: str) -> Fit:
@@ -66,7 +67,7 @@ class Fit:
                 for site, value in latents.items()}
         draws = [{site: value[d] for site, value in flat.items()} for d in range(len(next(iter(flat.values()))))]
         return cls(result.name, result.family, model, draws, result.coords["user"][1], result.coords["item"][1],
-                   training, "bounded" in training and bool(training["bounded"]))
+                   training, "bounded" in training and bool(training["bounded"]), bool(result.facts.get("clip")))
 
     @cached_property
     def levels(self) -> np.ndarray:
@@ -155,13 +156,14 @@ class Fit:
         for here in self._blocks(len(user)):
             u, i, t = user[here], item[here], None if time is None else time[here]
             some = self.known("item", i) if rows is not None else self.known("user", u) & self.known("item", i)
-            part = predicted(*self._others(u, i, rows), self.levels, inside, self.limits)
+            part = self._by_means(u, i, inside, rows)
             if some.any():
                 good = self._mixture(u[some], i[some], inside, rows, None if t is None else t[some])
                 for name in ("mean", "sd", "low", "high", "probability"):
                     getattr(part, name)[some] = getattr(good, name)
             parts.append(part)
-        return Predicted.joined(parts, self.levels)
+        found = Predicted.joined(parts, self.levels)
+        return replace(found, mean=found.mean.clip(*self.limits)) if self.clips and self.limits else found
 
     def basis(self, user: np.ndarray, item: np.ndarray, new: bool = False) -> np.ndarray:
         """What each pair is predicted from, in words."""
@@ -196,6 +198,14 @@ class Fit:
             return components(self.model, self.draws, rows, user, item)
         m, at = np.stack([np.einsum("pk,pk->p", A[user], B[item]) for A, B in self.factors]), self.at(user, item, time)
         return m + self.effects(at), self.noise(at)
+
+    def _by_means(self, user: np.ndarray, item: np.ndarray, inside: float, rows: Rows | None) -> Predicted:
+        """Of pairs of which one side or both are unknown."""
+        found = predicted(*self._others(user, item, rows), self.levels, inside, self.limits)
+        if not isinstance(self.model, Ordinal):
+            return found
+        low, high = interval(found.probability, self.levels, inside)
+        return replace(found, low=low, high=high)
 
     def _others(self, user: np.ndarray, item: np.ndarray, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
         """By the means of whichever side is known; one component."""

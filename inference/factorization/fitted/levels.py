@@ -17,12 +17,21 @@ def of_levels(m: np.ndarray, cutpoints: np.ndarray, levels: np.ndarray, inside: 
     below = np.zeros((m.shape[1], len(levels) - 1))
     for mean, cut in zip(m, cutpoints, strict=True):
         below += ndtr(cut[None] - mean[:, None]) / len(m)
-    below = np.column_stack([below, np.ones(len(below))])
-    p = np.diff(below, axis=1, prepend=0.0)
+    p = np.diff(below, axis=1, prepend=0.0, append=1.0)
     mean = p @ levels
     sd = np.sqrt(np.maximum(p @ levels**2 - mean**2, 0))
+    return Predicted(mean, sd, *interval(p, levels, inside), levels, p)
+
+
+def interval(p: np.ndarray, levels: np.ndarray, inside: float) -> tuple[np.ndarray, np.ndarray]:
+    """From a level to a level, of the probabilities of each, (P, L).
+
+    >>> interval(np.array([[0.02, 0.5, 0.48]]), np.array([1.0, 2.0, 3.0]), 0.9)
+    (array([2.]), array([3.]))
+    """
+    below = p.cumsum(1)
     low, high = (levels[(below >= edge - 1e-12).argmax(1)] for edge in ((1 - inside) / 2, (1 + inside) / 2))
-    return Predicted(mean, sd, low, high, levels, p)
+    return low, high
 
 
 def expected_level(m: np.ndarray, cut: np.ndarray, levels: np.ndarray) -> np.ndarray:
