@@ -20,7 +20,7 @@ from tests.support import ROOT
 
 distributed = pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
 
-SWEEP = ["--problem", "1", "--image", "small", "--sweeps", "40", "--sweep", "method=gibbs,mean_field", "seed=1-2"]
+SWEEP = ["--problem", "1", "--image", "small", "--sweeps", "40", "--sweep", "method=gibbs,mean_field"]
 LONG = ["--problem", "1", "--image", "small", "--method", "gibbs", "--chains", "1", "--sweeps", "30000",
         "--sweep", "seed=1-2"]
 QUIET = {"dashboard_address": ":0"}
@@ -66,12 +66,12 @@ def begun(argv: list[str], out: Path, workers: Path) -> subprocess.Popen[str]:
 def test_the_workers_results_are_those_of_processes_here(cluster, tmp_path, capsys):
     there, here = tmp_path / "there", tmp_path / "here"
     assert door(*SWEEP, "--cluster", cluster.scheduler_address, "--out", there) == 0
-    assert "4 of 4 runs finished" in capsys.readouterr().out
+    assert "2 of 2 runs finished" in capsys.readouterr().out
     assert door(*SWEEP, "--jobs", 1, "--out", here) == 0
     found, expected = arrays(there), arrays(here)
-    assert len(list(there.rglob("*.nc"))) == 4 and found == expected
-    log = (there / "logs" / "method=gibbs,seed=1.txt").read_text()
-    assert f"Problem 1: small -> {there / 'method=gibbs,seed=1'}" in log
+    assert len(list(there.rglob("*.nc"))) == 2 and found == expected
+    log = (there / "logs" / "method=gibbs.txt").read_text()
+    assert f"Problem 1: small -> {there / 'method=gibbs'}" in log
     assert "cluster" not in (there / "run.json").read_text()  # whoever goes on says whom to hand work to
 
 
@@ -98,9 +98,9 @@ def test_a_worker_that_is_lost_costs_a_run_its_time_and_nothing_else(cluster, tm
     assert door(*LONG, "--out", alone) == 0 and arrays(out) == arrays(alone)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="processes are looked for in /proc")
-@pytest.mark.parametrize("signum", [
-    pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_a_sweep_that_is_gone_leaves_nothing_running(signum, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     endless = ["3000000" if word == "30000" else word for word in LONG]
