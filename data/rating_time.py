@@ -83,7 +83,7 @@ def said(seconds: np.ndarray) -> str:
     """From when to when.
 
     >>> said(np.array([874724710, 893286638]))
-    'times from 1997-09-20 to 1998-04-23'
+    'times from 1997-09-20 to 1998-04-22'
     """
     first, last = (datetime.fromtimestamp(int(t), UTC).date() for t in (seconds.min(), seconds.max()))
     return f"times from {first} to {last}"
