@@ -117,7 +117,7 @@ def written(path: Path) -> Iterator[Journal]:
         journal.save()
         raise
     except InputError:
-        if not journal.verdicts:
+        if not journal.again and not journal.verdicts:  # what an earlier process did stays
             path.unlink(missing_ok=True)
         raise
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:

@@ -178,3 +178,15 @@ def test_what_a_forged_entry_breaks_is_no_fault_of_ours(tmp_path):
         raise KeyboardInterrupt
     with pytest.raises(InputError, match="not as this version writes it"), written(path):
         kept("a", lambda: torch.ones(1)).sum()
+
+
+def test_a_refusal_of_a_check_that_goes_on_loses_nothing(tmp_path):
+    """As where less memory is free than before."""
+    path = tmp_path / "check.journal.npz"
+    with pytest.raises(KeyboardInterrupt), written(path):
+        kept("work", lambda: 1)
+        raise KeyboardInterrupt
+    with pytest.raises(InputError), written(path):
+        raise InputError("too much")
+    with written(path):
+        assert kept("work", lambda: 2) == 1
