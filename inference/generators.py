@@ -16,6 +16,15 @@ def global_one(device: torch.device | str) -> torch.Generator:
     return torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
 
 
+def seed(number: int) -> None:
+    """All of them; `torch.manual_seed` is 30 times slower, as it keeps a traceback for each device that nobody uses."""
+    random.seed(number)
+    np.random.seed(number)
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number)
+
+
 @contextmanager
 def handed_back() -> Iterator[None]:
     """Whatever happens inside, the generators are afterwards where they were before."""

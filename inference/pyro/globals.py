@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pyro
 import torch
 
-from inference.generators import handed_back
+from inference.generators import handed_back, seed
 
 
 @contextmanager
@@ -18,6 +18,6 @@ def borrowed(rng: torch.Generator) -> Iterator[None]:
     Arguments of distributions go unvalidated, as under `pyro.infer.MCMC`: a proposal may well be impossible.
     """
     with handed_back():
-        pyro.set_rng_seed(int(torch.randint(2**32, (), generator=rng, device=rng.device)))
+        seed(int(torch.randint(2**32, (), generator=rng, device=rng.device)))
         with pyro.get_param_store().scope(), pyro.validation_enabled(False):
             yield
