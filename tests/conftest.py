@@ -1,6 +1,8 @@
 """Fixtures that several tests share; models and data that they share are in `tests/support/`."""
 
+import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +17,12 @@ def one_thread() -> Iterator[None]:
     """
     with on_one_thread():
         yield
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and their files are there, empty: drawing is most of the time of a small run."""
+    def save(_: object, file: Path | io.StringIO, **__: object) -> None:
+        file.write_text("<svg/>") if isinstance(file, Path) else file.write("<svg/>")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save)

@@ -42,6 +42,7 @@ def test_a_run_leaves_what_the_readme_says(tmp_path, capsys):
     assert not list(out.glob("*.npz")) and not list(out.glob(".*"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failed_checkpoint_is_exit_status_1(tmp_path, monkeypatch, capsys):
     from experiments.problem1 import checkpoints as checkpoints1
 

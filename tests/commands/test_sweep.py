@@ -20,6 +20,7 @@ from inference.result import Result
 from runs import cells
 from tests.support import ROOT
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 GRID = ["--problem", "1", "--image", "small"]
 SWEEP = [*GRID, "--sweeps", "40", "--sweep", "method=gibbs,mean_field", "beta=0.1,0.2", "seed=1-2"]
 

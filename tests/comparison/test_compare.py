@@ -24,6 +24,8 @@ from tests.support.fits import fit_task
 from tests.support.results import made
 from tests.support.small_ratings import jester_in_small
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def door(*argv: object) -> int:
     return run.guarded([str(a) for a in argv])

@@ -16,7 +16,7 @@ from tests.support.mixed_grids import mixed
 
 KNOWN = np.array([[1, -1, -1], [-1, -1, -1], [-1, 0, -1]])
 FIELD = np.random.default_rng(2).normal(size=(3, 3, 2))
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "undrawn")
 
 
 def enumerated(model: GridMRF) -> np.ndarray:

@@ -89,6 +89,7 @@ def test_a_run_leaves_what_the_readme_says(quick, tmp_path, monkeypatch, capsys)
     assert result.trace["train_nll"].shape == (1, 10)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_bounds_of_the_reference_are_for_its_ratings(quick, tmp_path, capsys):
     out = tmp_path / "out"
     assert door(*quick, "--method", "coordinate_ascent", "--epochs", 3, "--out", out) == 0
@@ -100,7 +101,7 @@ def test_bounds_of_the_reference_are_for_its_ratings(quick, tmp_path, capsys):
 def test_points_and_samplers_stand_in_the_same_table(quick, tmp_path):
     out = tmp_path / "out"
     assert door(*quick, "--method", "maximum_likelihood:algorithm=als,map=yes", "--method", "row_gibbs", "--epochs", 20,
-                "--out", out) == 0
+                "--bare", "--out", out) == 0
     lines = {m["name"]: m for m in json.loads((out / "summary.json").read_text())["methods"]}
     assert lines["maximum_likelihood_als_map"]["elbo_per_rating"] is None
     assert lines["row_gibbs"]["test_nll"] < lines["maximum_likelihood_als_map"]["test_nll"]
@@ -109,11 +110,13 @@ def test_points_and_samplers_stand_in_the_same_table(quick, tmp_path):
 def test_the_same_seed_the_same_answer(quick, tmp_path):
     ends = []
     for k in range(2):
-        assert door(*quick, "--method", "elbo_by_hand", "--epochs", 2, "--seed", 5, "--out", tmp_path / str(k)) == 0
+        assert door(*quick, "--method", "elbo_by_hand", "--epochs", 2, "--seed", 5, "--bare", "--out",
+                    tmp_path / str(k)) == 0
         ends.append(Result.load(tmp_path / str(k) / "elbo_by_hand.nc").expected)
     assert ends[0].keys() == ends[1].keys() and all(np.array_equal(ends[0][k], ends[1][k]) for k in ends[0])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_wrong_formula_fails_a_checkpoint(quick, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Request, "reference", True)
     right = checkpoints2.kl_normal
@@ -176,7 +179,7 @@ def test_a_user_without_training_ratings_is_said(stars, tmp_path, capsys):
     test = tmp_path / "test.csv"
     test.write_text("user,item,rating\n9000,7,4\n")
     assert door("--problem", 2, "--ratings", stars, "--test-ratings", test, "--method", "coordinate_ascent", "--epochs",
-                3, "--samples", 10, "--out", tmp_path / "out") == 0
+                3, "--samples", 10, "--bare", "--out", tmp_path / "out") == 0
     assert "1 user of test.csv never occurs in stars.csv: predicted from the prior" in capsys.readouterr().out
 
 

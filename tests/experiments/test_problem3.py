@@ -95,6 +95,7 @@ def test_log_joint_of_kept_draws_is_the_models(file):
     assert measures.log_joint(run(task.record), len(ratings)) == pytest.approx(kept, rel=1e-9)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_kernel_from_a_file_runs_beside_ours(file, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text("from inference.factorization import row_gibbs\n\n"
@@ -110,6 +111,7 @@ def test_a_kernel_from_a_file_runs_beside_ours(file, tmp_path):
     assert methods[1]["rhat"] is None and methods[1]["ess_bulk"] > 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_model_by_name(file, tmp_path):
     out = tmp_path / "run"
     problem3(file, out, "--model", "noise+hierarchical+biases", "--ranks", "2,3", "--sweeps", "12", "--chains", "1")

@@ -44,6 +44,7 @@ def test_a_run_of_everything_that_suits_a_program(folder, capsys):
     assert abs(off["error_sd"] - (off["mean"] - mean) / sd) < 1e-9
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_it_is_compared_and_gone_on_with(folder, capsys):
     (folder / "mine.py").write_text(SWITCH)
     assert door("--problem", "mine.py", "--method", "enumeration", "--method", "composite_gibbs_pyro", "--sweeps", 20,
@@ -58,6 +59,7 @@ def test_it_is_compared_and_gone_on_with(folder, capsys):
     assert "mine.py: not as when the run" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep(folder, capsys):
     (folder / "mine.py").write_text(NORMAL)
     assert door("--problem", "mine.py", "--method", "laplace", "--sweep", "seed=0-1", "--out", "swept") == 0
@@ -67,6 +69,7 @@ def test_a_sweep(folder, capsys):
 DETERMINISTIC = NORMAL.replace("    with pyro.plate", '    pyro.deterministic("twice", 2 * mu)\n    with pyro.plate', 1)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_deterministic_sites_are_reported_as_the_latent_ones(folder, capsys):
     """Means, sds and errors of 2 mu are twice those of mu, exact ones too."""
     (folder / "mine.py").write_text(DETERMINISTIC)

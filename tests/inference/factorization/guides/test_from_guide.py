@@ -217,6 +217,7 @@ def test_guides_by_name(written):
     assert choices(automatic.annotation) == known.AUTOMATIC
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_swap_at_the_door(tmp_path, capsys, monkeypatch):
     """The example as it stands, beside ours, by one command; --set reaches whoever has the option."""
     monkeypatch.setattr(checkpoints2, "SAMPLES", 100)
