@@ -135,7 +135,7 @@ def _(mo):
 
 @app.cell
 def _(cc, fits, model, np, parts, scored, truth):
-    chains = cc.run("row_gibbs", model, parts.train, steps=800, score=scored, seed=1)
+    chains = cc.run("row_gibbs", model, parts.train, steps=400, score=scored, seed=1)
     true = (truth["U"][parts.test.user] * truth["V"][parts.test.item]).sum(-1).numpy()
 
     def inside(result):
@@ -169,11 +169,12 @@ def _(mo):
 
 
 @app.cell
-def _(cc, model, parts, scored):
+def _(cc, model, parts):
     from dataclasses import replace
 
-    by_rank = {K: (cc.run("coordinate_ascent", replace(model, rank=K), parts.train, steps=150, score=scored),
-                   cc.run("row_gibbs", replace(model, rank=K), parts.train, steps=400, score=scored))
+    test = {"test": parts.test}
+    by_rank = {K: (cc.run("coordinate_ascent", replace(model, rank=K), parts.train, steps=150, score=test),
+                   cc.run("row_gibbs", replace(model, rank=K), parts.train, steps=200, score=test))
                for K in (1, 2, 3, 5)}
     nll = {name: {str(K): (x, x, x) for K, both in by_rank.items() for x in [float(both[k].expected["test_nll"])]}
            for k, name in enumerate(("coordinate_ascent", "row_gibbs"))}

@@ -117,7 +117,7 @@ def test_by_problem(tmp_path, capsys, name):
 
 def test_a_factor_is_checked_on_the_arguments_that_simulate_draws(tmp_path, monkeypatch):
     """The conditional of a normal mean, four observations of sd 1 and a prior of sd 2, in closed form."""
-    monkeypatch.setattr("checks.kernels.score.PILOT", 1000)  # of draws one by one
+    monkeypatch.setattr("checks.kernels.score.PILOT", 500)  # of draws one by one
     monkeypatch.setattr("checks.kernels.trial.REFERENCE", 4)
     text = of(FACTOR, rest=DATA + '''
 def simulate(rng, latents):
@@ -131,4 +131,4 @@ def transition(latents, y):
         (tmp_path / "mine.py").write_text(text.replace("WEIGHT", weight))
         asked = found(str(tmp_path / "mine.py"))
         assert isinstance(asked.what, Method)
-        assert judge(Kernel(asked.what), asked.problems, looks=(400,), explain=False).outcome is outcome
+        assert judge(Kernel(asked.what), asked.problems, looks=(200,), explain=False).outcome is outcome

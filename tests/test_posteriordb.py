@@ -94,8 +94,8 @@ def test_nuts_on_a_gaussian_process():
     assert not off(sampled(program("gp_regr"), 160), references("gp_regr"))
 
 
-@pytest.mark.parametrize("name", ["kidscore_momiq", "low_dim_gauss_mix", "arK",
-                                  *(pytest.param(x, marks=pytest.mark.slow) for x in ("gp_regr", "garch11"))])
+@pytest.mark.parametrize("name", ["kidscore_momiq", "low_dim_gauss_mix",
+                                  *(pytest.param(x, marks=pytest.mark.slow) for x in ("arK", "gp_regr", "garch11"))])
 def test_importance_sampling(name):
     """The error of a sd as if the number were normal, times 2."""
     model = program(name)

@@ -106,7 +106,7 @@ def test_cuda_where_there_is_none(capsys):
 def test_ctrl_c_saves_and_resume_gives_the_same_bytes(tmp_path):
     """A long run is stopped by a signal half way, resumed, and compared with one that was left alone."""
     argv = ["--problem", "1", "--image", "flag", "--beta", "0.1", "--method", "mean_field", "--damping", "0.5",
-            "--sweeps", "3000"]
+            "--bare", "--sweeps", "1500"]
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
     process = subprocess.Popen([sys.executable, "run.py", *argv, "--out", stopped], cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -114,7 +114,7 @@ def test_ctrl_c_saves_and_resume_gives_the_same_bytes(tmp_path):
         if (stopped / "run.json").exists():
             break
         time.sleep(0.1)
-    time.sleep(0.5)
+    time.sleep(0.3)
     os.kill(process.pid, signal.SIGINT)
     said, errors = process.communicate(timeout=120)
     assert process.returncode == 130, said + errors

@@ -14,8 +14,9 @@ from tests.support import ROOT
 
 ROOMS = ("models", "data", "inference", "learning", "checks", "views", "runs", "comparison", "experiments", "commands",
          "crosscheck", "ranks")
-LIBRARY = """
+EVERYWHERE = """
 import crosscheck as cc
+import run
 from models.coins import Coins
 import torch
 
@@ -28,6 +29,14 @@ print(cc.compare([exact, chains]))
 assert cc.check("conjugate").outcome == "right", cc.check("conjugate")
 assert cc.check("independence", budget=3).outcome != "wrong"
 assert cc.check("conjugate", more=1.0).outcome == "wrong"
+
+def door(*words):
+    assert run.guarded(list(words)) == 0, words
+
+door("--problem", "4", "--out", "out", "--seed", "3")
+door("compare", "out", "--out", "compared")
+door("--problem", "4", "--sweep", "seed=0-1", "--method", "conjugate", "--out", "swept")
+door("--check", "conjugate", "--problem", "4", "--out", "checked")
 """
 
 
@@ -48,16 +57,12 @@ def said(house, *words) -> str:
     return run.stdout
 
 
-def test_in_a_notebook(house):
-    (house / "cell.py").write_text(LIBRARY)
-    assert "conjugate" in said(house, "cell.py")
-
-
-def test_at_the_doors(house, tmp_path):
+def test_it_is_listed(house):
     listed = said(house, "run.py", "--list")
     assert "Problem 4, coins" in listed and "An independence sampler" in listed
-    out = tmp_path / "out"
-    assert "2 results" in said(house, "run.py", "--problem", "4", "--out", out, "--seed", "3")
-    assert "conjugate" in said(house, "run.py", "compare", out, "--out", tmp_path / "compared")
-    said(house, "run.py", "--problem", "4", "--sweep", "seed=0-1", "--method", "conjugate", "--out", tmp_path / "swept")
-    assert "right" in said(house, "run.py", "--check", "conjugate", "--problem", "4", "--out", tmp_path / "checked")
+
+
+def test_in_a_notebook_and_at_the_doors(house):
+    """All in one process, which imports the house once."""
+    told = said(house, "-c", EVERYWHERE)
+    assert all(words in told for words in ("2 results", "2 of 2 runs finished", "conjugate is right"))

@@ -1,5 +1,7 @@
 """What the project ships is right, as far as a reduced `--check all` can tell; at full size with -m slow."""
 
+from dataclasses import replace
+
 import pytest
 
 from checks import door
@@ -27,6 +29,14 @@ def accepted(asked, found) -> bool:
     return found.outcome is Outcome.RIGHT or (found.outcome is Outcome.UNKNOWN and asked.name in UNKNOWN)
 
 
+def telling(asked):
+    """On the two most telling problems, but for what refuses these."""
+    two, problems = slice(2), asked.problems
+    if asked.name == "perfect_sampling":  # for two labels
+        two = slice(2, None)
+    return replace(asked, problems=replace(problems, problems=lambda: problems.problems()[two]))
+
+
 def names(slow: bool):
     return [pytest.param(asked, id=asked.name) for asked in SHIPPED
             if slow or not (asked.name.endswith(LIBRARIES) or asked.name in COSTLY)]
@@ -44,7 +54,7 @@ def test_by_hand(asked, monkeypatch):
     monkeypatch.setattr("checks.kernels.judge.LOOKS", (100,) if exact else (500,))
     monkeypatch.setattr("checks.kernels.sensitivity.excluded", lambda *_: {})
     monkeypatch.setattr("checks.kernels.reach.forgetting", lambda *_: [])
-    found = verdict(asked)
+    found = verdict(telling(asked))
     assert accepted(asked, found), found.headline
 
 

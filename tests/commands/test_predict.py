@@ -34,8 +34,8 @@ def fits(tmp_path_factory) -> Path:
             lines.append(f"u{i:02d},00{j},{np.clip(round(3 + 0.8 * U[i] @ V[j] + 0.7 * rng.normal()), 1, 5):.0f}")
     (folder / "ratings.csv").write_text("\n".join(lines))
     words = ["--ratings", folder / "ratings.csv", "--scale", "1,5", "--split", "0.8,0.05,0.15", "--bare"]
-    assert door("--problem", 3, *words, "--model", "noise+hierarchical+biases", "--sweeps", 40, "--out",
-                folder / "chain") == 0
+    assert door("--problem", 3, *words, "--model", "noise+hierarchical+biases", "--sweeps", 40, "--chains", 1,
+                "--out", folder / "chain") == 0
     assert door("--problem", 2, *words, "--clip", "--method", "coordinate_ascent", "--method", "maximum_likelihood",
                 "--out", folder / "others") == 0
     return folder
@@ -165,8 +165,8 @@ def test_a_fit_with_features_and_what_is_known_of_new_users(fits, tmp_path, caps
     (tmp_path / "users.csv").write_text("user,age\n" + "\n".join(f"u{i:02d},{rng.integers(20, 60)}" for i in range(40)
                                                                    ))
     assert door("--problem", 3, "--ratings", fits / "ratings.csv", "--scale", "1,5", "--split", "0.8,0.05,0.15",
-                "--bare", "--model", "noise+hierarchical+biases+features", "--sweeps", 40, "--user-features",
-                tmp_path / "users.csv", "--out", tmp_path / "fit") == 0
+                "--bare", "--model", "noise+hierarchical+biases+features", "--sweeps", 40, "--chains", 1,
+                "--user-features", tmp_path / "users.csv", "--out", tmp_path / "fit") == 0
     result = Result.load(tmp_path / "fit" / "ladder_gibbs.nc")
     users, items = (result.coords[f"test_{side}"][1] for side in ("user", "item"))
     (tmp_path / "pairs.csv").write_text("\n".join(["item,user", *map(",".join, zip(items, users, strict=True))]))

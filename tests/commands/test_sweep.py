@@ -201,7 +201,7 @@ def test_a_sweep_that_is_killed_leaves_no_process_behind(tmp_path):
             break
         time.sleep(0.1)
     assert not left()
-    assert len(list(out.glob("method=*/*.checkpoint.npz"))) == 2
+    assert list(out.glob("method=*/*.checkpoint.npz"))  # of both, unless one has not taken a step yet
 
 
 def test_a_signal_keeps_what_is_done_and_resume_gives_the_same_bytes(tmp_path):

@@ -88,11 +88,11 @@ def test_a_sweep_leaves_the_joint_distribution_alone():
 
 
 def test_a_sweep_inside_pyro_leaves_the_joint_distribution_alone():
-    """`composite_gibbs_pyro` moves every site, and as above: 400 replicates, 6 standard errors: 2e-9 each."""
+    """`composite_gibbs_pyro` moves every site, and as above: 150 replicates, 6 standard errors: 2e-9 each."""
     model, _, _, rng = problem(K=1, users=4, items=3)
     assert {site for _, sites in composite_gibbs_pyro.blocks(model) for site in list(sites)} == set(model.sites)  # type: ignore[arg-type]
     changes = []
-    for _ in range(400):
+    for _ in range(150):
         old = model.prior(rng)
         data = model.simulate(rng, old)
         state = composite_gibbs_pyro.start(rng, model, data, old)

@@ -120,13 +120,13 @@ def bounded(latents, model, data):
     ("hierarchical+features+ordinal", (1.0, 2.0, 4.0, 5.0), False),
     ("hierarchical+biases+ordinal", (1.0, 2.0, 3.0), True)])
 def test_a_sweep_leaves_the_joint_distribution_alone(name, levels, pyro):
-    """Geweke 2004: 500 replicates (250 inside Pyro), bounded functions, 6 standard errors: false alarm 2e-9 each."""
+    """Geweke 2004: 500 replicates (150 inside Pyro), bounded functions, 6 standard errors: false alarm 2e-9 each."""
     model, _, _, rng = problem(name, K=1, users=5, items=4, levels=levels)
     method = composite_gibbs_pyro if pyro else ladder_gibbs
     if pyro:
         assert {site for _, sites in method.blocks(model) for site in list(sites)} == set(model.sites)
     changes = []
-    for _ in range(250 if pyro else 500):
+    for _ in range(150 if pyro else 500):
         old = model.prior(rng)
         data = model.simulate(rng, old)
         state, _ = method.step(rng, method.start(rng, model, data, old), model, data)

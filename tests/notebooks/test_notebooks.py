@@ -73,6 +73,7 @@ def test_every_notebook_has_its_claims_tested():
     assert sorted(CLAIMS) == NAMES
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_and_what_it_says_is_so(name):
     outputs, found = import_file(FOLDER / f"{name}.py").app.run()

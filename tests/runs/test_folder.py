@@ -11,6 +11,7 @@ from errors import InputError
 from runs import folder
 
 PROCESSES = 12
+TIMES = [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 5))]
 
 if os.name != "posix":
     pytest.skip("the processes are forked", allow_module_level=True)
@@ -43,7 +44,7 @@ def at_once(work) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("again", range(5))
+@pytest.mark.parametrize("again", TIMES)
 def test_without_out_every_run_makes_its_own(again, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = at_once(lambda number: folder.create(None, "1", ["--seed", str(number)]))
@@ -53,7 +54,7 @@ def test_without_out_every_run_makes_its_own(again, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("there", [False, True])
-@pytest.mark.parametrize("again", range(5))
+@pytest.mark.parametrize("again", TIMES)
 def test_of_one_out_one_run_has_it(again, there, tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "PATIENCE", 60.0)  # a busy machine may leave a process waiting
     out = tmp_path / "out"

@@ -131,7 +131,8 @@ def draw(rng, state, model):
     assert verdict.outcome is Outcome.WRONG and "is not what `expect` says" in verdict.headline
 
 
-@pytest.mark.parametrize(("name", "poor"), [("mean_field", False), ("one_scale", True), ("score_gradient", False)])
+@pytest.mark.parametrize(("name", "poor"), [("mean_field", False), ("one_scale", True),
+                                            pytest.param("score_gradient", False, marks=pytest.mark.slow)])
 def test_a_small_family_is_poor_and_right(name, poor):
     """A bound of its own is what a family is held to; a gradient may be right and too noisy to fit by."""
     verdict = judge_guide(guide(CHECKS / "right" / "guides" / f"{name}.py"), "factorization", seed=0)

@@ -54,7 +54,7 @@ def bound(said):
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("share", "kl"), [(1.0, 0.0), (0.3, math.log(1 / 0.3) + 0.3**2 / 2 - 0.5),
-                                           (3.0, math.log(1 / 3) + 9 / 2 - 0.5)])
+                                           pytest.param(3.0, math.log(1 / 3) + 9 / 2 - 0.5, marks=pytest.mark.slow)])
 def test_an_sd_that_is_fixed(tmp_path, share, kl):
     """The posterior is normal: KL(N(m, c^2 s^2) | N(m, s^2)) = -log c + c^2 / 2 - 1/2. Of the posterior itself nothing
     is said, but with probability 3e-6; the bound is none with probability 1e-6."""
@@ -70,7 +70,7 @@ def test_an_sd_that_is_fixed(tmp_path, share, kl):
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("name", ["AutoNormal", "AutoMultivariateNormal"])
+@pytest.mark.parametrize("name", ["AutoNormal", pytest.param("AutoMultivariateNormal", marks=pytest.mark.slow)])
 def test_a_dependence_that_is_lacking(tmp_path, name):
     said = quality(tmp_path, PAIR.format(name=name))
     if name == "AutoNormal":
@@ -103,6 +103,19 @@ def test_the_bound_is_below_the_kl_of_two_normals():
     log_w = -0.5 * (x / 2) ** 2 - math.log(2) + 0.5 * x**2
     assert 0 < kl_bound(log_w, 1e-3) < math.log(2) + 1 / 8 - 1 / 2
     assert kl_bound(torch.zeros(64, 400), 1e-3) == pytest.approx(-math.log(2000) / 64)
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.3, "small"), (3.0, "large")])
+def test_what_is_said_of_draws_of_another_width(share, word):
+    """q = N(0, c^2), p = N(0, 1), whose KL is -log c + c^2 / 2 - 1/2."""
+    rng = torch.Generator().manual_seed(4)
+    u = share * torch.randn(64, 400, 1, generator=rng, dtype=torch.float64)
+    true = torch.randn(64, 1, generator=rng, dtype=torch.float64)
+    log_w = (-0.5 * u**2 + 0.5 * (u / share) ** 2)[..., 0] + math.log(share)
+    said = poor(Fits(["mu"], u, -u, log_w, true), LEVEL)
+    assert word in " ".join(said) and bound(said) <= -math.log(share) + share**2 / 2 - 0.5
+    sd = next(float(line.partition("q's sd were ")[2].split()[0]) for line in said if "q's sd were" in line)
+    assert share / 1.6 < sd < 1.6 * share, said  # as above
 
 
 def test_nothing_is_said_of_draws_of_the_posterior_itself():

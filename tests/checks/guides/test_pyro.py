@@ -19,7 +19,7 @@ from tests.support import ROOT
 
 CHECKS = ROOT / "checks"
 FORM = {"items_not_drawn"}  # it cannot be judged
-LONG = {"one_number_for_all_entries", "scale_half_detached"}
+LONG = {"draws_detached", "one_number_for_all_entries", "scale_half_detached"}
 FEW = (150, 40)
 
 
@@ -37,7 +37,7 @@ def files(folder: str) -> list[Path]:
     return sorted((CHECKS / folder / "pyro").glob("[a-z]*.py"))
 
 
-@pytest.mark.parametrize("name", ["normals", "together"])
+@pytest.mark.parametrize("name", ["normals", pytest.param("together", marks=pytest.mark.slow)])
 def test_right_guides_pass(name):
     verdict = judge_guide(guide(CHECKS / "right" / "pyro" / f"{name}.py"), "factorization", seed=1, fits=0)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline
