@@ -34,7 +34,7 @@ from tests.support.mutants import OWN, json_changed
 from tests.support.readers import MATRIX, READERS, a_job
 
 CASES = OUTSIDE.parent / "cases" / "readers"
-EXAMPLES = {"nc": 60, "ckpt": 60, "journal": 60, "png": 120}  # of the others 150: they are faster
+EXAMPLES = {"nc": 30, "ckpt": 30, "journal": 30}  # of the others 50: they are faster; `bench/fuzz` tries far more
 EXTREMES = (0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 2**64 - 1)
 WORDS = (b"-1", b"nan", b"1e999", b"99999999999999999999", b"9" * 5000, b"\0", b"\x1b[2J", b"\xff", b"[" * 3000, b"()")
 
@@ -96,7 +96,7 @@ def test_a_whole_file_is_read(folder, name):
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_mutant_is_a_value_or_one_sentence(folder, name):
-    @settings(derandomize=True, deadline=None, database=None, max_examples=EXAMPLES.get(name, 150),
+    @settings(derandomize=True, deadline=None, database=None, max_examples=EXAMPLES.get(name, 50),
               suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 99), st.lists(edit, min_size=1, max_size=4))
     def never_fails(number, edits):
@@ -183,7 +183,8 @@ WRONG = {
     "labels of 300 digits": ("npy", described("'<f8'", "(1, 1)")[:-48] + struct.pack("<d", 1e300), "a label 1e+300"),
     "12,000 x 12,000 in nothing": ("png", png(12000, 12000, SMALL), "12000 x 12000 pixels, in a file of"),
     "20,000 x 20,000 in nothing": ("png", png(20000, 20000, SMALL), "400000000 pixels"),
-    "a bomb": ("png", png(12000, 12000, zlib.compress(bytes(12000 * 1501), 9), 1), "give so large an image as .npy"),
+    "a bomb": ("png", lambda: png(12000, 12000, zlib.compress(bytes(12000 * 1501)), 1),
+               "give so large an image as .npy"),
     "a chunk of 4 GB": ("png", png(2, 2, SMALL)[:33] + b"\xff\xff\xff\x22IDAT" + SMALL[:3], "cannot be read as"),
     "EPS, which runs a program": ("png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
     "3,000,000,000 states": ("uai", b"MARKOV 1 3000000000 0", "1 variables of 3000000000 states"),
@@ -195,12 +196,12 @@ WRONG = {
     "3,000,000,000 states, two of them listed": ("fg", b"1 1 0 3000000000 2 0 1 1 2", "so empty is not read"),
     "a marginal of 4,000 states": ("mar", b"MAR 1 4000" + b" 7.25" * 4000, "not a distribution"),
     "a chunk of pixels of 4 GB": ("png", png(2, 2, SMALL)[:33] + b"\xff\xff\xff\0IDAT" + SMALL, "damaged or cut short"),
-    "16 labels, a million times": ("png", sixteen(1000), "1000 x 1000 pixels, in a file of"),
+    "16 labels, a million times": ("png", lambda: sixteen(1000), "1000 x 1000 pixels, in a file of"),
     "an id of 5,000 digits": ("csv", b"user,item,rating\n" + b"9" * 5000 + b",1,x\n", "stands where a number belongs"),
-    "300 MB of noughts, by gzip": ("gz", gzip.compress(b"0" * 3 * 10**8, 1), "times its size or more"),
-    "and by bzip2": ("bz2", bz2.compress(b"0" * 10**8), "times its size or more"),
-    "and by xz": ("xz", lzma.compress(b"0" * 10**8), "times its size or more"),
-    "5,000,000 rows of nothing": ("parquet", rows(5 * 10**6), "5000000 rows of 3 columns, in a file of"),
+    "300 MB of noughts, by gzip": ("gz", lambda: gzip.compress(b"0" * 3 * 10**8, 1), "times its size or more"),
+    "and by bzip2": ("bz2", lambda: bz2.compress(b"0" * 10**8), "times its size or more"),
+    "and by xz": ("xz", lambda: lzma.compress(b"0" * 10**7), "times its size or more"),
+    "5,000,000 rows of nothing": ("parquet", lambda: rows(5 * 10**6), "5000000 rows of 3 columns, in a file of"),
     "entries of 5,000 digits": ("mtx", MATRIX.replace(b"5\n", b"9" * 5000 + b"\n", 1), "rows, columns and entries"),
     "JSON for ratings": ("csv", b'[{"user": 1, "item": 2, "rating": 3}]', "is JSON: save it as CSV"),
     "JSON by lines": ("csv", b'{"user": 1, "item": 2, "rating": 3}\n' * 2, "is JSON: save it as CSV"),
@@ -229,6 +230,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name, raw, words", WRONG.values(), ids=WRONG)
 def test_what_once_failed(folder, name, raw, words):
+    raw = raw() if callable(raw) else raw  # large ones are made when they are asked for
     assert judged(folder, name, raw) == ""
     path = folder / f"a{READERS[name].suffix}"
     path.write_bytes(raw)

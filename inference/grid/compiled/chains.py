@@ -14,6 +14,7 @@ from numba import njit
 from torch import Tensor
 
 from inference.bits import exp, log
+from inference.njit_later import njit_later
 from inference.threads import over_rows
 
 SUM, MAX, FACTORS = 0, 1, 2  # log sum exp and max of logs; log sum exp with a table that is no logarithm
@@ -38,7 +39,7 @@ def run(which: str, phi: Tensor, pair: Tensor, take_max: bool) -> Tensor:
 
 
 @compiled
-def send(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool, rule: int) -> None:
+def send(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool | np.bool_, rule: int) -> None:
     """sent(l) = log sum_k exp(b(k) + table(k, l)), or max_k, or log sum_k exp(b(k)) table(k, l), or with table(l, k);
     of chains from `first`. FACTORS, where b is used up, takes K exponentials in place of K^2."""
     if rule == FACTORS:
@@ -69,7 +70,7 @@ def send(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned:
 
 
 @compiled
-def mixed(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool) -> None:
+def mixed(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool | np.bool_) -> None:
     """sent(l) = sum_k b(k) table(k, l), or table(l, k), of chains from `first`."""
     K, n = b.shape
     start = np.uint64(first)
@@ -117,7 +118,7 @@ def forward(first: int, last: int, phi: np.ndarray, pair: np.ndarray, rule: int,
                 b[k, r] = phi[j, k, r + start] + sent[k, r]
                 a[j, k, r + start] = b[k, r]
         if j + 1 < sites:
-            send(sent, b, pair[j], first, False, rule)
+            send(sent, b, pair[j], first, np.bool_(False), rule)  # a constant would have it compiled anew
 
 
 @compiled
@@ -133,7 +134,7 @@ def backward(first: int, last: int, phi: np.ndarray, pair: np.ndarray, rule: int
                 b[j, k, r + start] = sent[k, r]
                 h[k, r] = phi[j, k, r + start] + sent[k, r]
         if j > 0:
-            send(sent, h, pair[j - 1], first, True, rule)
+            send(sent, h, pair[j - 1], first, np.bool_(True), rule)
 
 
 @njit(inline="always")
@@ -148,7 +149,7 @@ def reduced(terms: np.ndarray) -> float:
     return top + math.log(total)
 
 
-@njit("float64(int64[::1], int64[::1], float64[:,::1], float64[:,:,::1])", cache=True, nogil=True)
+@njit_later("float64(int64[::1], int64[::1], float64[:,::1], float64[:,:,::1])", cache=True, nogil=True)
 def tree(order: np.ndarray, parent: np.ndarray, total: np.ndarray, psi: np.ndarray) -> float:
     """log Z of a tree, every pixel in `order` after those that hang on it; `total` is b, and used up."""
     K = total.shape[1]

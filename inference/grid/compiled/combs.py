@@ -55,7 +55,7 @@ def of_rows(first: int, last: int, logs: np.ndarray, p: np.ndarray, b: np.ndarra
             turn(own[k], b[k], start, n)
             turn(ahead[k], messages[0, k + 1], start, n)
             turn(back[k], messages[1, k + 1], start, n)
-        sums(logs, own, ahead, back, 0, start, n, tables, rule, inner)
+        sums(logs, own, ahead, back, np.int64(0), start, n, tables, rule, inner)
         if inner:
             for k in range(M):
                 turn_back(p[k], own[k], start, n)
@@ -74,8 +74,8 @@ def of_columns(first: int, last: int, logs: np.ndarray, p: np.ndarray, b: np.nda
 
 
 @compiled
-def sums(logs: np.ndarray, b: np.ndarray, ahead: np.ndarray, back: np.ndarray, place: int, first: int, n: int,
-         tables: np.ndarray, rule: int, inner: bool) -> None:
+def sums(logs: np.ndarray, b: np.ndarray, ahead: np.ndarray, back: np.ndarray, place: int | np.int64, first: int,
+         n: int, tables: np.ndarray, rule: int, inner: bool) -> None:
     """log Z of n lines, (labels, sites, lines); `inner`: b becomes the log odds of their marginals, otherwise b is
     log odds of probabilities, whose logarithms the lines have as potentials."""
     M, sites, _ = b.shape
@@ -92,7 +92,7 @@ def sums(logs: np.ndarray, b: np.ndarray, ahead: np.ndarray, back: np.ndarray, p
             break
         for k in range(M):
             take(h[k + 1], back[k, j], place)
-        odds(sent, h, tables[min(j, len(tables) - 1)], first, False, rule)
+        odds(sent, h, tables[min(j, len(tables) - 1)], first, np.bool_(False), rule)
         for r in range(n):
             total[r] += log(sent[0, r]) + sent[K, r] if rule == FACTORS else sent[0, r]
         for k in range(M):
@@ -111,14 +111,14 @@ def sums(logs: np.ndarray, b: np.ndarray, ahead: np.ndarray, back: np.ndarray, p
         if j > 0:
             for k in range(M):
                 take(h[k + 1], ahead[k, j], place)
-            odds(sent, h, tables[min(j - 1, len(tables) - 1)], first, True, rule)
+            odds(sent, h, tables[min(j - 1, len(tables) - 1)], first, np.bool_(True), rule)
             for k in range(M):
                 x[k + 1] = sent[k + 1]
                 take(x[k + 1], back[k, j - 1], place)
 
 
 @compiled
-def fill(h: np.ndarray, b: np.ndarray, x: np.ndarray, j: int, place: int) -> None:
+def fill(h: np.ndarray, b: np.ndarray, x: np.ndarray, j: int, place: int | np.int64) -> None:
     """h = b + x of a site, 0 for label 0."""
     at = np.uint64(place)
     h[0] = 0.0
@@ -129,7 +129,7 @@ def fill(h: np.ndarray, b: np.ndarray, x: np.ndarray, j: int, place: int) -> Non
 
 
 @compiled
-def take(h: np.ndarray, message: np.ndarray, place: int) -> None:
+def take(h: np.ndarray, message: np.ndarray, place: int | np.int64) -> None:
     at = np.uint64(place)
     for r in range(len(h)):
         h[r] -= message[r + at]

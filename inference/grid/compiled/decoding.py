@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from inference.njit_later import njit_later
 
 TABLES = "float64[:,:,:,:]"  # any strides
 
 
-@njit(f"void(int64[:,::1], float64[:,:,:], {TABLES}, {TABLES})", cache=True)
+@njit_later(f"void(int64[:,::1], float64[:,:,:], {TABLES}, {TABLES})", cache=True)
 def decode(labels: np.ndarray, ahead: np.ndarray, right: np.ndarray, down: np.ndarray) -> None:
     """y_s = argmax_k(ahead_s(k) + right(y_left, k) + down(y_above, k)); the lowest of equals."""
     H, W, K = ahead.shape

@@ -16,6 +16,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from inference.njit_later import njit_later
+
 TABLES = "float64[:,:,:,:]"  # any strides
 Q = "float64[:,:,::1]"
 UPDATE = f"float64({Q}, {TABLES}, {TABLES}, {Q}, {Q}, {Q}, int64, float64)"
@@ -112,7 +114,7 @@ def _update(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarra
     return change
 
 
-@njit(f"float64({Q}, {TABLES}, {TABLES}, {Q}, {Q})", cache=True)
+@njit_later(f"float64({Q}, {TABLES}, {TABLES}, {Q}, {Q})", cache=True)
 def _elbo(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, log_q: np.ndarray) -> float:
     """Equation 3, summed row by row."""
     H, W, K = field.shape

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from inference.grid.compiled.single_site import normalise, pick
+from inference.njit_later import njit_later
 
 LABELS = "uint8[:,::1]"
 TABLES = "float64[:,:,:,:]"  # any strides
@@ -26,7 +27,7 @@ def _chain(phi: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     normalise(phi[W - 1])
 
 
-@njit(f"void({LABELS}, float64[:,:,::1], float64[:,:,:], {TABLES}, {TABLES}, float64[:,:])", cache=True)
+@njit_later(f"void({LABELS}, float64[:,:,::1], float64[:,:,:], {TABLES}, {TABLES}, float64[:,:])", cache=True)
 def sweep(y: np.ndarray, marginals: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
           uniform: np.ndarray) -> None:
     """Even rows, then odd ones; writes `y` and `marginals`."""

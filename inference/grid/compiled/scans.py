@@ -86,7 +86,7 @@ def along_rows(first: int, last: int, new: np.ndarray, local: np.ndarray, tables
             turn(still[k], rows, 0, n)
             turn(ahead[k], new[0, base + k], start, n)
             turn(back[k], new[1, base + k], start, n)
-        scan(ahead, back, still, 0, start, n, tables, along, rule, damping, largest)
+        scan(ahead, back, still, np.int64(0), start, n, tables, along, rule, damping, largest)
         for k in range(M):
             turn_back(new[0, base + k], ahead[k], start, n)
             turn_back(new[1, base + k], back[k], start, n)
@@ -134,8 +134,8 @@ def turn_back(plane: np.ndarray, turned: np.ndarray, first: int, n: int) -> None
 
 
 @compiled
-def scan(ahead: np.ndarray, back: np.ndarray, still: np.ndarray, place: int, first: int, n: int, tables: np.ndarray,
-         along: np.ndarray, rule: int, damping: float, largest: np.ndarray) -> None:
+def scan(ahead: np.ndarray, back: np.ndarray, still: np.ndarray, place: int | np.int64, first: int, n: int,
+         tables: np.ndarray, along: np.ndarray, rule: int, damping: float, largest: np.ndarray) -> None:
     """n lines, (labels, sites, lines): from site to site into `ahead`, then against it into `back`.
 
     Messages are those of lines from `place`, tables and weights those of lines from `first`.
@@ -161,7 +161,7 @@ def scan(ahead: np.ndarray, back: np.ndarray, still: np.ndarray, place: int, fir
 
 @compiled
 def outgoing(h: np.ndarray, still: np.ndarray, along: np.ndarray, against: np.ndarray, own: np.ndarray,
-             other: np.ndarray, place: int, first: int) -> None:
+             other: np.ndarray, place: int | np.int64, first: int) -> None:
     """h = b - lambda_ts, of one label."""
     start, at = np.uint64(first), np.uint64(place)
     for r in range(len(h)):
@@ -169,7 +169,7 @@ def outgoing(h: np.ndarray, still: np.ndarray, along: np.ndarray, against: np.nd
 
 
 @compiled
-def odds(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool, rule: int) -> None:
+def odds(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool | np.bool_, rule: int) -> None:
     """`chains.send`, against label 0, whose own is left as it is, a sum under FACTORS; one logarithm a label less."""
     K = len(b)
     if rule == FACTORS:
@@ -189,7 +189,7 @@ def odds(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned:
 
 
 @compiled
-def write(kept: np.ndarray, sent: np.ndarray, place: int, damping: float, largest: np.ndarray) -> None:
+def write(kept: np.ndarray, sent: np.ndarray, place: int | np.int64, damping: float, largest: np.ndarray) -> None:
     """Damp and keep a message; how far its log odds were from the old one's."""
     at, share = np.uint64(place), 1.0 - damping
     for r in range(len(sent)):

@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from inference.njit_later import njit_later
+
 LABELS = "uint8[:,::1]"
 FIELD = "float64[:,:,::1]"
 TABLES = "float64[:,:,:,:]"  # any strides
@@ -66,7 +68,7 @@ def pick(p: np.ndarray, uniform: float) -> int:
     return len(p) - 1
 
 
-@njit(f"float64({LABELS}, {FIELD}, {TABLES}, {TABLES})", cache=True)
+@njit
 def log_joint(y: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray) -> float:
     """log p~(y), in nats."""
     H, W, _ = field.shape
@@ -83,7 +85,7 @@ def log_joint(y: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndar
     return total
 
 
-@njit(f"int64({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,::1], float64)", cache=True)
+@njit_later(f"int64({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,::1], float64)", cache=True)
 def metropolised_sweep(y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
                        uniform: np.ndarray, gibbs: float) -> int:
     """`metropolised_gibbs.sweep`: moves `y`, adds pi(k) to `sums`; returns how many pixels changed."""
@@ -106,7 +108,7 @@ def metropolised_sweep(y: np.ndarray, sums: np.ndarray, field: np.ndarray, right
     return moved
 
 
-@njit(f"void(uint8[:,:,::1], {FIELD}, float64[::1], {FIELD}, {TABLES}, {TABLES}, float64[::1], float64[:,:,::1])",
+@njit_later(f"void(uint8[:,:,::1], {FIELD}, float64[::1], {FIELD}, {TABLES}, {TABLES}, float64[::1], float64[:,:,::1])",
       cache=True)
 def tempered_sweep(y: np.ndarray, marginals: np.ndarray, log_joints: np.ndarray, field: np.ndarray, right: np.ndarray,
                    down: np.ndarray, betas: np.ndarray, uniform: np.ndarray) -> None:

@@ -21,11 +21,12 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from inference.grid.compiled.strip_groups import backward_group, forward_group, group_size
+from inference.grid.compiled.strip_groups import Labels, backward_group, forward_group, group_size
 
 TOP = 490  # log2 of the largest entry of a linear vector
 MAX_RANGE = 1000.0  # nats, of a and b together
 MAX_SITE = 700.0  # nats, of one site's T
+UNROLLED = 4  # labels, up to which the compiler is told their number
 FAST = {"reassoc", "contract", "nsz", "nnan"}
 LOG2 = math.log(2.0)
 
@@ -65,7 +66,7 @@ class Linear:
     def forward(self, log_a: Tensor, T: Tensor, out: Tensor) -> float:
         t, nats = _tables(T)
         _fill(self.b[0], log_a)
-        power = TOP + linear_forward(self.b, self.scales, t, self.size, tuple(range(t.shape[3])))
+        power = TOP + linear_forward(self.b, self.scales, t, self.size, _labels(t.shape[3]))
         a = self.b[len(self.starts) % 2]
         total = math.log(a.sum())
         np.log(a, out=out.numpy())
@@ -74,7 +75,7 @@ class Linear:
 
     def backward(self, log_a: Tensor, b: Tensor | None, T: Tensor) -> tuple[Tensor, Tensor]:
         t, _ = _tables(T)
-        labels = tuple(range(t.shape[3]))
+        labels = _labels(t.shape[3])
         _fill(self.a[0], log_a)
         linear_forward(self.a, self.scales, t[: self.starts[-1]], self.size, labels)
         if b is None:
@@ -84,6 +85,11 @@ class Linear:
         joint = np.zeros_like(t)
         self.top = linear_backward(self.a, self.scales, self.b, t, joint, self.size, labels)
         return torch.from_numpy(self.b[len(self.starts) % 2]), torch.from_numpy(joint * t)
+
+
+def _labels(K: int) -> Labels:
+    """0, .. K-1: a tuple has its length in its type, by which loops over it are unrolled, and compiled for each K."""
+    return tuple(range(K)) if K <= UNROLLED else np.arange(K)
 
 
 def _tables(T: Tensor) -> tuple[np.ndarray, float]:
@@ -98,11 +104,11 @@ def _fill(vector: np.ndarray, log_vector: Tensor) -> None:
 
 
 @njit(cache=True, fastmath=FAST)
-def linear_forward(a: np.ndarray, scales: np.ndarray, t: np.ndarray, size: int, labels: tuple[int, ...]) -> int:
+def linear_forward(a: np.ndarray, scales: np.ndarray, t: np.ndarray, size: int, labels: Labels) -> int:
     """Fill a[(i+1) % n] from a[i % n] for every group i of `size` sites, and scales[i], by which a[i] is to be
     multiplied; returns log2 of the factor put into the last.
 
-    `labels` is (0, .. K-1): its length is known to the compiler, which unrolls the loops over it.
+    `labels` are 0, .. K-1, as `_labels` gives them.
     """
     n, power = a.shape[0], 0
     scales[0] = 1.0
@@ -117,7 +123,7 @@ def linear_forward(a: np.ndarray, scales: np.ndarray, t: np.ndarray, size: int, 
 
 @njit(cache=True, fastmath=FAST)
 def linear_backward(a: np.ndarray, scales: np.ndarray, b: np.ndarray, t: np.ndarray, joint: np.ndarray, size: int,
-                    labels: tuple[int, ...]) -> float:
+                    labels: Labels) -> float:
     """From the last group to the first: b in turns in b[0] and b[1], sums of a b added to joint[j]; returns the largest
     entry of the last b."""
     scale, top, groups = 1.0, 0.0, -(-len(t) // size)
@@ -133,7 +139,7 @@ def maxima(log_a: Tensor, T: Tensor, out: Tensor) -> float:
     """As `Linear.forward` with the largest in place of the sum, all in logs: no range is too much."""
     a = np.empty((2, len(log_a)))
     a[0] = log_a.numpy()
-    max_forward(a, T.numpy(), tuple(range(T.shape[3])))
+    max_forward(a, T.numpy(), _labels(T.shape[3]))
     end = a[len(T) % 2]
     top = end.max()
     np.subtract(end, top, out=out.numpy())
@@ -141,7 +147,7 @@ def maxima(log_a: Tensor, T: Tensor, out: Tensor) -> float:
 
 
 @njit(cache=True, fastmath={"nnan", "nsz"})
-def max_forward(a: np.ndarray, T: np.ndarray, labels: tuple[int, ...]) -> None:
+def max_forward(a: np.ndarray, T: np.ndarray, labels: Labels) -> None:
     """a'(k, p, rest) = max_l a(p, rest, l) + T[p, l, k] for every site, in turns in a[0] and a[1]."""
     S, P, K = T.shape[0], T.shape[1], len(labels)
     M = a.shape[1] // K

@@ -21,6 +21,7 @@ LANES = 64  # eight vectors
 CELLS = 32  # K^g at most
 BESIDE = 16  # lanes beside each other are worth it from so many
 FAST = {"contract", "nsz", "nnan"}
+Labels = tuple[int, ...] | np.ndarray  # 0, .. K-1
 
 
 def group_size(K: int) -> int:
@@ -92,7 +93,7 @@ def put(x: np.ndarray, begin: int, start: int, low: int, step: int, lanes: int, 
 
 @njit(cache=True, fastmath=FAST)
 def forward_site(x: np.ndarray, begin: int, y: np.ndarray, end: int, t: np.ndarray, cells: int, stride: int, own: int,
-                 width: int, labels: tuple[int, ...]) -> None:
+                 width: int, labels: Labels) -> None:
     """a' of one site of a tile, from x[begin:] to y[end:]. Its label's cells lie `stride` apart, below them those of
     its left neighbour's p; where `stride` is 1, p is `own` in all of them."""
     K, D, size = len(labels), stride * width, cells * width
@@ -118,7 +119,7 @@ def forward_site(x: np.ndarray, begin: int, y: np.ndarray, end: int, t: np.ndarr
 
 @njit(cache=True, fastmath=FAST)
 def backward_site(a: np.ndarray, at: int, x: np.ndarray, begin: int, y: np.ndarray, end: int, t: np.ndarray,
-                  joint: np.ndarray, cells: int, stride: int, own: int, width: int, labels: tuple[int, ...]) -> None:
+                  joint: np.ndarray, cells: int, stride: int, own: int, width: int, labels: Labels) -> None:
     """b of one site from b' in x[begin:] to y[end:], and a(l) b'(k) added to joint[p, l, k], a from a[at:]."""
     K, D, size = len(labels), stride * width, cells * width
     P, below = (1, width) if stride == 1 else (K, D // K)
@@ -157,7 +158,7 @@ def backward_site(a: np.ndarray, at: int, x: np.ndarray, begin: int, y: np.ndarr
 
 @njit(cache=True, fastmath=FAST)
 def forward_group(x: np.ndarray, scale: float, y: np.ndarray, t: np.ndarray, j: int,
-                  labels: tuple[int, ...]) -> float:
+                  labels: Labels) -> float:
     """scale a' after sites j .. j+g-1 in y, from a in x; t is (g, P, K, K). Returns its largest entry."""
     K, g = len(labels), len(t)
     cells, low, top = K**g, K**j, 0.0
@@ -177,7 +178,7 @@ def forward_group(x: np.ndarray, scale: float, y: np.ndarray, t: np.ndarray, j: 
 
 @njit(cache=True, fastmath=FAST)
 def backward_group(x: np.ndarray, scale_x: float, y: np.ndarray, scale_y: float, z: np.ndarray, t: np.ndarray,
-                   joint: np.ndarray, j: int, labels: tuple[int, ...]) -> float:
+                   joint: np.ndarray, j: int, labels: Labels) -> float:
     """scale_y b before sites j .. j+g-1 in z, from a before them in x and b' after them in y; sums of a b', both with
     their scales, added to joint, (g, P, K, K). a is worked out again in the tile. Returns the largest entry of z."""
     K, g = len(labels), len(t)

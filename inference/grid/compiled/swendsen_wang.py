@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
+from inference.njit_later import njit_later
+
 LABELS = "uint8[:,::1]"
 FIELD = "float64[:,:,::1]"
 TABLES = "float64[:,:,:,:]"  # any strides
@@ -99,7 +101,7 @@ def _draw(p: np.ndarray, uniform: float) -> int:
     return len(p) - 1
 
 
-@njit(f"void({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,:,::1])", cache=True)
+@njit_later(f"void({LABELS}, {FIELD}, {FIELD}, {TABLES}, {TABLES}, float64[:,:,::1])", cache=True)
 def sweep(y: np.ndarray, sums: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
           uniform: np.ndarray) -> None:
     """Moves `y`, adds each pixel's label probabilities to `sums`."""

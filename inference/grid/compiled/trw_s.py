@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from inference.njit_later import njit_later
+
 FIELD = "float64[:,:,::1]"
 TABLES = "float64[:,:,:,:]"  # any strides
 LEFT, RIGHT, ABOVE, BELOW = 0, 1, 2, 3  # sides that a message comes from
@@ -35,7 +37,7 @@ def send(place: np.ndarray, b: np.ndarray, back: np.ndarray, table: np.ndarray, 
         place[l] -= top
 
 
-@njit(f"void(float64[:,:,:,::1], int64[:,::1], {FIELD}, {TABLES}, {TABLES}, float64)", cache=True)
+@njit_later(f"void(float64[:,:,:,::1], int64[:,::1], {FIELD}, {TABLES}, {TABLES}, float64)", cache=True)
 def sweep(messages: np.ndarray, labels: np.ndarray, field: np.ndarray, right: np.ndarray, down: np.ndarray,
           share: float) -> None:
     """Messages to the right and below in raster order, with labels chosen on the way; then backwards."""
