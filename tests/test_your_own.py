@@ -31,7 +31,7 @@ KERNEL, *MENDED, _, SHORT = re.findall(r"```python\n(.*?)```", LESSON, re.S)  # 
 MENDS = tuple(zip(("torch.randn_like(old)", "-squares / model.noise_variance"), map(str.strip, MENDED), strict=True))
 
 
-pytestmark = pytest.mark.usefixtures("one_thread", "undrawn")
+pytestmark = pytest.mark.usefixtures("one_reference", "one_thread", "undrawn")
 
 
 @pytest.fixture

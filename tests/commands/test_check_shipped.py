@@ -20,7 +20,8 @@ def verdict(asked, budget=1000.0):
         return door.judged(asked, {}, seed=0, level=1e-3, budget=budget)
 
 
-COSTLY = ("annealed_importance_sampling", "brute_force", "sgld")  # sgld's bias is too small for 500 to see
+COSTLY = ("annealed_importance_sampling", "brute_force", "score_function",
+          "sgld")  # its bias is too small for 500 to see
 
 
 def accepted(asked, found) -> bool:
@@ -48,6 +49,7 @@ def test_everything_is_judged():
     assert all(isinstance(asked.what, Method) and asked.what.family is not Family.POINT for asked in SHIPPED)
 
 
+@pytest.mark.usefixtures("one_reference")
 @pytest.mark.parametrize("asked", names(slow=False))
 def test_by_hand(asked, monkeypatch):
     exact = asked.what.family is Family.EXACT

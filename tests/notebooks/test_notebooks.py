@@ -75,7 +75,9 @@ def test_every_notebook_has_its_claims_tested():
 
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_and_what_it_says_is_so(name):
+def test_it_runs_and_what_it_says_is_so(name, monkeypatch):
+    """Verdicts after one look, of 500 replicates."""
+    monkeypatch.setattr("checks.kernels.judge.LOOKS", (500,))
     outputs, found = import_file(FOLDER / f"{name}.py").app.run()
     CLAIMS[name](found)
     assert sum("<details>" in getattr(out, "text", "") for out in outputs) == 1  # the exercises, answers hidden

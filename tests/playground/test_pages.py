@@ -103,7 +103,7 @@ def page(address, browser):
 
 
 def opened(page, address, name, until):
-    page.goto(f"{address}/?file={name}.py&access_token={TOKEN}")
+    page.goto(f"{address}/?file={name}.py&access_token={TOKEN}", timeout=120_000)
     page.get_by_text(until).first.wait_for(timeout=120_000)
 
 

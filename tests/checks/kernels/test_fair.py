@@ -23,7 +23,7 @@ from inference.user_file import import_file
 from models.factorization import Factorization
 from tests.support import ROOT
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_reference", "one_thread")
 
 CHECKS = ROOT / "checks"
 GIBBS = """

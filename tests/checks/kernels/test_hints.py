@@ -18,6 +18,7 @@ from tests.support import ROOT
 
 CHECKS = ROOT / "checks"
 ALLOWED = 0.01
+pytestmark = pytest.mark.usefixtures("one_reference")
 
 GIBBS = '''"""Row Gibbs with something added: {what}."""
 import torch

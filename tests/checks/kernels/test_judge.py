@@ -4,7 +4,6 @@ Right kernels are called wrong with probability 1e-3 at the default level; every
 """
 
 import dataclasses
-import functools
 import json
 import math
 import re
@@ -14,13 +13,12 @@ import pytest
 import torch
 
 from checks.contract.faults import blind
-from checks.kernels import trial
 from checks.kernels.judge import judge
 from checks.kernels.kernel import Kernel
-from checks.kernels.score import Scale, learn
+from checks.kernels.score import learn
 from checks.kernels.statistic import compare
 from checks.kernels.trial import Trial, suspects
-from checks.problems.load import problem_set, sets
+from checks.problems.load import problem_set
 from checks.verdict import Outcome
 from errors import InputError
 from inference import load
@@ -62,18 +60,6 @@ def quickly():
     """Many small tensors: other threads would only wait."""
     with one_thread():
         yield
-
-
-@functools.cache
-def learned(problem: str, draws: int) -> Scale:
-    """One reference a problem for all tests here: most of a short run's time is making it."""
-    found = next(p for s in sets().values() for p in s.problems() if p.name == problem)
-    return learn(torch.Generator().manual_seed(0), found, draws)
-
-
-@pytest.fixture
-def one_reference(monkeypatch):
-    monkeypatch.setattr(trial, "learn", lambda rng, problem, draws: learned(problem.name, draws))
 
 
 @pytest.mark.usefixtures("one_reference")

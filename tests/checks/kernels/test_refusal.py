@@ -22,6 +22,7 @@ from inference import load
 from inference.engine import one_thread
 from tests.support import ROOT
 
+pytestmark = pytest.mark.usefixtures("one_reference")
 ISING = '''"""Gibbs for two labels, by the log-odds."""
 import torch
 from checks.right.grid.pieces import logits, sites, uniforms
