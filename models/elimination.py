@@ -73,6 +73,16 @@ def summed(factors: Collection[Factor], plates: Mapping[int, frozenset[Plate]]) 
     return functools.reduce(torch.add, (f.log_f.sum() for f in left)), products
 
 
+def marginals(factors: Collection[Factor], plates: Mapping[int, frozenset[Plate]],
+              sizes: Mapping[int, tuple[int, ...]]) -> dict[int, Tensor]:
+    """p(v = k) of every entry of every variable, of its size (K, *plates): the derivative of the log of the sum by
+    log-potentials that are 0."""
+    def log_z(h: dict[int, Tensor]) -> Tensor:
+        return summed([*factors, *(Factor(x, (v,), plates[v]) for v, x in h.items())], plates)[0]
+
+    return torch.func.grad(log_z)({v: torch.zeros(size, dtype=torch.float64) for v, size in sizes.items()})
+
+
 def drawn(products: Collection[Factor]) -> dict[int, Tensor]:
     """The numbers of the variables' values, drawn together from torch's generator."""
     values: dict[int, Tensor] = {}

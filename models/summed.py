@@ -45,12 +45,12 @@ def summed(program: Program, name: str) -> Program:
     if not program.known.discrete:
         return program
     if not program.known.continuous:
-        raise InputError(f"{name} moves continuous sites, and every site here is discrete: use enumeration, or "
+        raise InputError(f"{name} is for continuous sites, and every site here is discrete: use enumeration, or "
                          f"composite_gibbs_pyro")
     found = of(program)
     if isinstance(found, str):
-        raise InputError(f"{name} moves continuous sites with the discrete ones summed out, which they cannot be here: "
-                         f"{found}; or use composite_gibbs_pyro, which draws them given all others")
+        raise InputError(f"{name} is for continuous sites, the discrete ones being summed out, which they cannot be "
+                         f"here: {found}; or use composite_gibbs_pyro, which draws them given all others")
     return found
 
 
@@ -63,6 +63,11 @@ def of(program: Program) -> Summed | str:
         known[KEPT] = found.fault() or found
     kept: Summed | str = known[KEPT]
     return kept
+
+
+def completed(rng: torch.Generator, program: Program, latents: Latents, data: Data) -> Latents:
+    """With a draw of the sites that are summed out of the program, if any are."""
+    return program.completed(rng, latents, data) if isinstance(program, Summed) else latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +112,17 @@ class Summed(Program):
                 return {**latents, **self.rest(latents, data)}
             assert len(lead) == 1
             return {**latents, **batched.over(lambda x: self.rest(x, data), [latents], self.vectorised)}
+
+    def mean(self, latents: Latents, data: Data, power: int = 1) -> Latents:
+        """E z^power of the discrete sites given the continuous ones; a leading axis of replicates."""
+        def of_one(x: Latents, y: Data) -> Latents:
+            factors, numbers, plates = self._enumerated(x, Observed(y))
+            sites = self.whole.known.discrete
+            p = elimination.marginals(factors.values(), plates, {
+                number: _size(sites[name], self.levels) for name, number in numbers.items()})
+            return {name: _mean(site, p.get(numbers.get(name, -1)), power) for name, site in sites.items()}
+
+        return self.over(of_one, latents, data)  # type: ignore[no-any-return]
 
     def fault(self) -> str | None:
         """Why it cannot be summed out."""
@@ -219,10 +235,31 @@ def _number(site: Site, value: Tensor, levels: int) -> Tensor:
     return number[(None,) * (levels - number.ndim)]
 
 
+def _batch(site: Site) -> tuple[int, ...]:
+    """The shape of its entries, each with a choice of its own."""
+    assert site.choices is not None
+    return site.shape[:len(site.shape) - site.choices.ndim + 1]
+
+
+def _size(site: Site, levels: int) -> tuple[int, ...]:
+    """Of a probability for each choice of each entry, with an axis for each level of plates."""
+    assert site.choices is not None
+    return (len(site.choices), *[1] * (levels - len(_batch(site))), *_batch(site))
+
+
+def _mean(site: Site, p: Tensor | None, power: int) -> Tensor:
+    """E z^power of every entry, in the site's shape, of the probabilities p; of one choice alone that."""
+    assert site.choices is not None
+    K, batch, event = len(site.choices), _batch(site), site.choices.shape[1:]
+    p = torch.ones(K, *batch) if p is None else p
+    values = site.choices.double() ** power
+    return (p.reshape(K, *batch, *[1] * len(event)) * values.reshape(K, *[1] * len(batch), *event)).sum(0)
+
+
 def _valued(site: Site, number: Tensor | None) -> Tensor:
     """The choices of these numbers, in the site's shape; of one choice alone that."""
     assert site.choices is not None
-    batch = site.shape[:len(site.shape) - site.choices.ndim + 1]
+    batch = _batch(site)
     return site.choices[torch.zeros(batch, dtype=torch.int64) if number is None else number.reshape(batch)]
 
 

@@ -18,6 +18,7 @@ from views.figures import save, shades, styles, title
 
 PANELS, ROWS, SHOWN = 12, 16, 3  # numbers in the marginals, in the forest, and of chains
 WIDE = (0.001, 0.999)  # quantiles that a panel shows
+NEEDLE = 3.0  # times the reference's peak, or the median one: what a panel shows of a narrower density
 FEW = 12  # distinct values, up to which a number is drawn as bars
 BINS = 20  # of ranks
 POINTS = 1000  # of a cloud
@@ -53,6 +54,7 @@ def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | 
     values = np.unique(np.concatenate(list(spread.values())))
     bars = len(values) <= FEW and bool((values == values.round()).all())
     low, high = limits(spread, reference)
+    peaks: dict[str, float] = {}
     for n, (name, x) in enumerate(draws.items()):
         look = styles([name])[name]
         if len(x) == 1:
@@ -62,6 +64,7 @@ def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | 
                      0.8 / len(draws), color=look["color"], label=title(name))
         else:
             grid, density = _density(x, low, high)
+            peaks[name] = float(density.max())
             axis.plot(grid, density, color=look["color"], ls=look["linestyle"], lw=1.6, label=title(name))
             if name == reference:
                 axis.fill_between(grid, density, color=look["color"], alpha=0.15, lw=0)
@@ -72,6 +75,9 @@ def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | 
         axis.set_xticks(values)
     elif high > low:
         axis.set_xlim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+        usual = peaks.get(reference or "", float(np.median(list(peaks.values() or [0.0]))))
+        if usual > 0:
+            axis.set_ylim(0, 1.05 * min(max(peaks.values()), NEEDLE * usual))
 
 
 def limits(draws: Draws, reference: str | None, ends: tuple[float, float] = WIDE) -> tuple[float, float]:
@@ -166,7 +172,7 @@ def chains(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int
         right.axhline(x.shape[1] / BINS, color="0.4", ls=":", lw=1)
         left.set_ylabel(names[k])
         left.set_title(title(name), fontsize=8)
-        right.set(yticks=[])
+        right.set(yticks=[], ylim=(0, None))
     axes[-1, 0].set_xlabel("draw")
     axes[-1, 1].set_xlabel("rank among all chains")
     axes[0, 0].legend(fontsize=6, ncols=4, loc="upper right")

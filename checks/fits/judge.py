@@ -7,7 +7,7 @@
 
 Run on three data sets; wrong if most of them say so. A bound that is not one (Bethe) cannot be told.
 A method with learning rate and minibatches has them for thousands of ratings: here it gets all ratings at once,
-its own rate and twice that, and the better fit counts.
+its own rate and twice that, and the better fit counts. One that chooses its kind of steps is judged by its choice.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def tied(claimed: Mapping[str, Tensor]) -> bool:
 
 def fit(rng: Generator, method: Method, model: Model, data: Data, options: dict[str, object]) -> tuple[object, Info]:
     """Its state at the end, and the last Info."""
-    stochastic = {"lr", "batch_size"} <= method.options.keys() and not {"lr", "batch_size"} & options.keys()
+    stochastic = minibatches(method, options)
     tried: list[dict[str, object]] = [{}]
     if stochastic:
         tried = [{"batch_size": len(data)}, {"batch_size": len(data), "lr": 2 * RATE}]
@@ -124,6 +124,14 @@ def fit(rng: Generator, method: Method, model: Model, data: Data, options: dict[
                 break
         ends.append((state, info))
     return max(ends, key=lambda end: -math.inf if end[1].elbo is None else end[1].elbo)
+
+
+def minibatches(method: Method, options: Mapping[str, object]) -> bool:
+    """Whether it takes gradient steps on minibatches whose size and rate nobody has said; with steps of its own choice,
+    where that is Adam's."""
+    adams = {"lr", "batch_size"}
+    chooses = "steps" in method.options and options.get("steps") != "adam" and "recipe" not in options
+    return adams <= method.options.keys() and not adams & options.keys() and not chooses
 
 
 def moments(claimed: Moments, drawn: dict[str, Tensor], level: float) -> list[str]:

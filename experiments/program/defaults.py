@@ -16,16 +16,13 @@ from models.summed import Summed
 
 SAMPLER, INSTEAD = "nuts_pyro", "composite_gibbs_pyro"
 GUIDES = ("guide_normal_pyro", "guide_multivariate_normal_pyro")
-KERNELS = ("nuts_pyro", "hmc_pyro", "random_walk_pyro")
+SUM_OUT = ("nuts_pyro", "hmc_pyro", "random_walk_pyro", "laplace", "importance_sampling")
 MANY = 50  # sites, above which it is not looked for on which a support depends
 
 
 def methods(program: Program) -> list[str]:
     """An exact answer where that is cheap, chains, and where NUTS can be had two guides and Laplace's approximation."""
-    known = program.known
-    if why_not(program):
-        return [*_exact(program), INSTEAD]
-    return [*_exact(program), SAMPLER, *(() if known.discrete else ("laplace",)), *GUIDES]
+    return [*_exact(program), *([INSTEAD] if why_not(program) else [SAMPLER, "laplace", *GUIDES])]
 
 
 def why_not(program: Program) -> str | None:
@@ -47,7 +44,8 @@ def said(program: Program, chosen: Sequence[Method], asked: bool) -> list[str]:
     names = [method.name for method in chosen]
     if not asked and INSTEAD in names:
         return [f"{INSTEAD} in place of {SAMPLER}: {why_not(program)}."]
-    mine = [m.name for m in chosen if m.by == "pyro" and (m.guide or m.name.partition("_warmup")[0] in KERNELS)]
+    mine = [m.name for m in chosen if (m.by == "pyro" and m.guide) or m.name.partition("_warmup")[0] in SUM_OUT
+            or (m.name == "quadrature" and not states.few(program, quadrature.STATES))]
     if not (program.known.discrete and mine and isinstance(summed.of(program), Summed)):
         return []
     return [f"Discrete sites ({summed.named(program)}) are summed out by {', '.join(mine)}, and drawn afterwards given "
@@ -71,9 +69,10 @@ def bounds(program: Program, name: str) -> list[str]:
 
 def _exact(program: Program) -> list[str]:
     known = program.known
-    if any(site.choices is None for site in known.discrete.values()) or any(s.moves for s in known.latent.values()):
-        return []
     D = program.coordinates.size
-    if D == 0 and states.count(program) <= enumeration.LARGEST:
-        return ["enumeration"]
-    return ["quadrature"] if 1 <= D <= quadrature.LARGEST and states.count(program) <= quadrature.STATES else []
+    if any(site.moves for site in known.latent.values()):
+        return []
+    if D == 0:
+        return ["enumeration"] if states.few(program, enumeration.LARGEST) else []
+    fits = states.few(program, quadrature.STATES) or isinstance(summed.of(program), Summed)
+    return ["quadrature"] if D <= quadrature.LARGEST and fits else []

@@ -44,14 +44,15 @@ class Numbers:
     def of(cls, result: Result, quantities: Quantities) -> Numbers:
         draws, sites = flat(quantities), shapes(quantities)
         chains = result.family == "mcmc"
-        exact = result.family == "exact" and all(sd_of(site) in result.expected for site in sites)
         count = float(draws.shape[0] * draws.shape[1])
-        if exact:
-            mean, sd = (np.concatenate([result.expected[called(site)].ravel() for site in sites])
-                        for called in (str, sd_of))
-            return cls(names(sites), mean, sd, np.full(len(mean), np.inf))
         found = ess(draws, "mean", still=count) if chains else np.full(draws.shape[-1], count)
-        return cls(names(sites), draws.mean((0, 1)), draws.std((0, 1)), found)
+        mean, sd, first = draws.mean((0, 1)), draws.std((0, 1)), 0
+        for site, shape in sites.items():
+            here = slice(first, first := first + int(np.prod(shape)))
+            if result.family == "exact" and sd_of(site) in result.expected:
+                mean[here], sd[here] = result.expected[site].ravel(), result.expected[sd_of(site)].ravel()
+                found[here] = np.inf
+        return cls(names(sites), mean, sd, found)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pyro.infer.autoguide import AutoGuide, AutoMultivariateNormal
+from pyro.infer.autoguide import AutoGuide, AutoMultivariateNormal, init_to_median
 
+from inference.program.parts.guided import Start
 from models.program import Program
 
 
-def guide(model: Program) -> AutoGuide:
+def guide(model: Program, start: Start = init_to_median) -> AutoGuide:
     """Parameters: D (D + 3) / 2 numbers."""
-    return AutoMultivariateNormal(model)
+    return AutoMultivariateNormal(model, init_loc_fn=start)

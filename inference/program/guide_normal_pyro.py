@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pyro.infer.autoguide import AutoGuide, AutoNormal
+from pyro.infer.autoguide import AutoGuide, AutoNormal, init_to_median
 
+from inference.program.parts.guided import Start
 from models.program import Program
 
 
-def guide(model: Program) -> AutoGuide:
+def guide(model: Program, start: Start = init_to_median) -> AutoGuide:
     """Parameters: 2 D numbers."""
-    return AutoNormal(model)
+    return AutoNormal(model, init_loc_fn=start)

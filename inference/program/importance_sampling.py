@@ -4,7 +4,8 @@
 
 q is Student's t of 5 degrees of freedom about the highest mode with Laplace's covariance, or the prior. The largest
 weights are replaced by quantiles of a generalised Pareto fitted to them, whose shape k-hat says whether to trust the
-answer: above 0.7 it is not to be used (Vehtari et al. 2024). Cost of a step: the log joint 1,000 times.
+answer: above 0.7 it is not to be used (Vehtari et al. 2024). Discrete sites are summed out, and drawn given the others
+(`models/summed.py`). Cost of a step: the log joint 1,000 times.
 
 Options:
 
@@ -20,44 +21,47 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Quantities
-from inference.program.parts import density, psis
+from inference.program.parts import density, peaks, psis
 from inference.program.parts.moments import WEIGHTS, weighted
 from models.model import Data
 from models.program import Program
+from models.summed import completed, summed
 
 FAMILY = Family.VARIATIONAL
+NAME = "importance_sampling"
 BATCH = 1000
 NU = 5.0
 
 
 @dataclass(frozen=True)
 class State:
-    """The proposal, N(mean, L L') before its tails are made heavy; draws of it, (n, D), and log weights, (n,)."""
+    """The proposal, N(mean, L L') before its tails are made heavy; draws of it, (n, D), and log weights, (n,). The data
+    are what discrete sites are drawn given."""
 
     mean: Tensor
     L: Tensor
     u: Tensor
     weights: Tensor
     proposal: str
+    data: Data
 
 
 def init(rng: torch.Generator, model: Program, data: Data, *, proposal: Literal["laplace", "prior"] = "laplace"
          ) -> State:
-    if model.known.discrete:
-        raise InputError(f"importance_sampling is for continuous sites, and {next(iter(model.known.discrete))} is "
-                         f"discrete: use nuts_pyro, which sums it out, or enumeration where every site is discrete")
+    """Errors: InputError for discrete sites that cannot be summed out."""
+    model = summed(model, NAME)
     D = model.coordinates.size
     if proposal == "prior":
         mean, L = torch.zeros(D, dtype=torch.float64), torch.eye(D, dtype=torch.float64)
     else:
-        mean = density.modes(rng, model, data)[0]
-        L = density.half(density.curvature(model, data, mean))
-    return State(mean, L, mean.new_zeros(0, D), mean.new_zeros(0), proposal)
+        mean = peaks.modes(rng, model, data)[0]
+        L = peaks.half(peaks.curvature(model, data, mean))
+    return State(mean, L, mean.new_zeros(0, D), mean.new_zeros(0), proposal, data)
 
 
 def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tuple[State, Info]:
+    model = summed(model, NAME)
     if state.proposal == "prior":
         latents, _ = model.joint(rng, BATCH)
         u = torch.func.vmap(model.coordinates.free)(latents)
@@ -85,11 +89,14 @@ def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
     """One of the draws, chosen by weight."""
     smooth, _ = psis.smoothed(state.weights)
     chosen = torch.multinomial((smooth - smooth.max()).exp(), 1, generator=rng)[0]
-    return model.coordinates.latents(state.u[chosen])[0]
+    latents, _ = model.coordinates.latents(state.u[chosen])
+    return completed(rng, summed(model, NAME), latents, state.data)
 
 
 def expect(state: State, model: Program) -> Quantities:
     w = torch.softmax(psis.smoothed(state.weights)[0], 0)
-    found = model.quantities(density.latents_at(model, state.u))
+    latents = completed(torch.Generator().manual_seed(0), summed(model, NAME), density.latents_at(model, state.u),
+                        state.data)
+    found = model.quantities(latents)
     return weighted(w, found) | {WEIGHTS: state.weights}
 

@@ -2,7 +2,8 @@
 
     Z = int p(u, data) du ~ h^D sum_grid p(u, data),   E[f] ~ sum_grid f p / sum_grid p
 
-For every value of the discrete sites, if they are few. For smooth densities that vanish at the border the error falls
+For every value of the discrete sites, if they are few; else these are summed out (`models/summed.py`), and their means
+follow from p(z | u, data) at every point. For smooth densities that vanish at the border the error falls
 faster than any power of h (Trefethen and Weideman 2014): the grid is made finer until halving it changes log Z by less
 than 1e-8 nats. It covers the modes that climbs from draws of the prior find. Cost: the log joint at every point.
 """
@@ -17,10 +18,11 @@ from torch import Tensor
 
 from errors import InputError
 from inference.method import Family, Info, Kind, Latents, Quantities
-from inference.program.parts import density, states
-from inference.program.parts.moments import weighted
+from inference.program.parts import density, peaks, states
+from inference.program.parts.moments import sd_of, weighted
 from models.model import Data
 from models.program import Program
+from models.summed import Summed, completed, summed
 
 FAMILY = Family.EXACT
 LARGEST = 3  # numbers without constraints
@@ -37,12 +39,14 @@ NEGLIGIBLE = 1e-20  # probability of a point
 
 @dataclass(frozen=True)
 class State:
-    """Points u (n, D), the number of the discrete sites' value at each (n,), and log p(u, z, data) + D log h (n,)."""
+    """Points u (n, D), the number of the discrete sites' value at each (n,), and log p(u, z, data) + D log h (n,). The
+    data are what discrete sites are drawn given, where they are summed out."""
 
     u: Tensor
     number: Tensor
     log_p: Tensor
     width: Tensor  # h, (D,)
+    data: Data
 
 
 def init(rng: torch.Generator, model: Program, data: Data) -> State:
@@ -50,14 +54,19 @@ def init(rng: torch.Generator, model: Program, data: Data) -> State:
     D = model.coordinates.size
     if not 1 <= D <= LARGEST:
         raise InputError(f"quadrature is for one to three continuous numbers, and these are {D}: use "
-                         + ("enumeration" if D == 0 else "nuts_pyro" if not model.known.discrete
-                            else "composite_gibbs_pyro"))
-    states.check(model, "quadrature", STATES)
+                         + ("enumeration" if D == 0 else "nuts_pyro"))
+    easier(model)
     empty = torch.zeros(0, dtype=torch.float64)
-    return State(empty.reshape(0, D), empty.long(), empty, torch.zeros(D, dtype=torch.float64))
+    return State(empty.reshape(0, D), empty.long(), empty, torch.zeros(D, dtype=torch.float64), data)
+
+
+def easier(model: Program) -> Program:
+    """With its discrete sites summed out, unless they have few values. Errors: InputError where they cannot be."""
+    return model if states.few(model, STATES) else summed(model, "quadrature")
 
 
 def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tuple[State, Info]:
+    model = easier(model)
     low, high = box(rng, model, data)
     D = len(low)
     n = FIRST[D]
@@ -78,8 +87,8 @@ def box(rng: torch.Generator, model: Program, data: Data) -> tuple[Tensor, Tenso
     low, high = [], []
     for number in range(states.count(model)):
         labels = one(states.at(model, torch.tensor([number])))
-        for u in density.modes(rng, model, data, labels):
-            sd = density.curvature(model, data, u, labels).diagonal().clamp(min=1e-4).rsqrt()
+        for u in peaks.modes(rng, model, data, labels):
+            sd = peaks.curvature(model, data, u, labels).diagonal().clamp(min=1e-4).rsqrt()
             low.append(u - REACH * sd)
             high.append(u + REACH * sd)
     left, right = torch.stack(low).amin(0), torch.stack(high).amax(0)
@@ -112,7 +121,7 @@ def grid(model: Program, data: Data, low: Tensor, high: Tensor, n: int) -> State
     u, width = torch.cartesian_prod(*axes).reshape(-1, len(axes)), (high - low) / (n - 1)
     parts = [density.at(model, data, u, one(states.at(model, torch.tensor([k])))) for k in range(states.count(model))]
     log_p = torch.cat(parts).nan_to_num(nan=-math.inf, posinf=-math.inf) + float(width.log().sum())
-    return State(u.repeat(len(parts), 1), torch.arange(len(parts)).repeat_interleave(len(u)), log_p, width)
+    return State(u.repeat(len(parts), 1), torch.arange(len(parts)).repeat_interleave(len(u)), log_p, width, data)
 
 
 def one(values: Latents) -> Latents:
@@ -121,15 +130,22 @@ def one(values: Latents) -> Latents:
 
 def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
     """A point by its probability, and uniformly within its cell."""
+    model = easier(model)
     chosen = torch.multinomial(state.log_p.softmax(0), 1, generator=rng)
     jitter = torch.rand(len(state.width), generator=rng, dtype=torch.float64) - 0.5
     latents, _ = model.coordinates.latents(state.u[chosen[0]] + jitter * state.width)
-    return latents | one(states.at(model, state.number[chosen]))
+    return completed(rng, model, latents | one(states.at(model, state.number[chosen])), state.data)
 
 
 def expect(state: State, model: Program) -> Quantities:
-    """Means and standard deviations, from the points that count."""
-    p = state.log_p.softmax(0)
+    """Means and standard deviations, from the points that count; not of deterministic sites beside sites that are
+    summed out, which may depend on them."""
+    p, model = state.log_p.softmax(0), easier(model)
     kept = p > NEGLIGIBLE
     latents = density.latents_at(model, state.u[kept]) | states.at(model, state.number[kept])
-    return weighted(p[kept], model.quantities(latents))
+    found = weighted(p[kept], model.quantities(latents))
+    if not isinstance(model, Summed):
+        return found
+    first, second = (weighted(p[kept], model.mean(latents, state.data, power)) for power in (1, 2))
+    return found | {name: first[name] for name in model.whole.known.discrete} | {
+        sd_of(name): (second[name] - first[name] ** 2).clamp(min=0).sqrt() for name in model.whole.known.discrete}

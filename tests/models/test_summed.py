@@ -105,6 +105,18 @@ def test_discrete_sites_are_drawn_given_the_others(both):
     assert {n: v.shape[1:] for n, v in drawn.items()} == {n: torch.Size(s) for n, s in model.sites.items()}
 
 
+def test_means_of_discrete_sites_are_those_over_every_value(both):
+    model, found = both
+    x = found.prior(torch.Generator().manual_seed(3))
+    log_p, every = listed(model, x)
+    two = {n: v.expand(2, *v.shape) for n, v in x.items()}
+    for power in (1, 2):
+        means = found.mean(two, model.data, power)
+        for name, z in every.items():
+            exact = torch.tensordot(log_p.softmax(0), z.double() ** power, 1)
+            assert torch.allclose(means[name], exact.expand(2, *exact.shape), rtol=1e-9)
+
+
 def of(body: str) -> str:
     lines = "".join(f"    {line}\n" for line in body.splitlines())
     return f'{HEAD}\ndef model(y):\n    m = pyro.sample("m", dist.HalfNormal(1.))\n{lines}{DATA}'
@@ -130,7 +142,7 @@ def test_what_cannot_be_summed_out_is_said(tmp_path, text, words):
     model = program(tmp_path, text)
     found = summed.of(model)
     assert isinstance(found, str) and words in found
-    with pytest.raises(InputError, match="nuts_pyro moves continuous sites with the discrete ones summed out"):
+    with pytest.raises(InputError, match="nuts_pyro is for continuous sites, the discrete ones being summed out"):
         summed.summed(model, "nuts_pyro")
 
 

@@ -91,6 +91,18 @@ def test_a_method_that_failed_stretches_no_axis(drawn, tmp_path):
     assert program.limits({"a": np.linspace(0, 1, 9), "b": np.linspace(-1, 2, 9)}, "a", (0.0, 1.0)) == (-1.0, 2.0)
 
 
+def test_a_needle_flattens_no_panel(drawn, tmp_path):
+    """Of sds 1, 1 and 1/1000: the last one's peak is a thousand times the others'."""
+    wide = np.random.default_rng(0).normal(size=(1, 500, 1))
+    draws = {"a": wide, "b": wide + 0.1, "needle": wide / 1000}
+    for reference in ("a", None):
+        program.marginals(tmp_path, draws, ["x"], [0], reference, None)
+    for figure in drawn:
+        axis = figure.axes[0]
+        peak = max(line.get_ydata().max() for line in axis.get_lines() if line.get_label() == "a")
+        assert peak < axis.get_ylim()[1] < 4 * peak
+
+
 def test_pairs_are_the_two_numbers_over_the_references(drawn, tmp_path):
     judge, other = np.arange(12.0).reshape(1, 4, 3), 20 + np.arange(12.0).reshape(1, 4, 3)
     program.pairs(tmp_path, {"judge": judge, "other": other}, ["a", "b", "c"], [2, 0], "judge")

@@ -5,7 +5,8 @@
 Discrete sites that the guide leaves out are summed out, and drawn given the others (`models/summed.py`). q is reported
 at the average of the parameters on their way (Shamir and Zhang 2013), whose dance around the optimum is smaller than
 their own. The ELBO is the mean of log p - log q over draws of q kept from the last steps; from the same draws comes
-k-hat, which says how far q is from the posterior in its tails (Vehtari et al. 2024: above 0.7, too far).
+k-hat, which says how far q is from the posterior in its tails (Vehtari et al. 2024: above 0.7, too far). Our normal
+guides begin where chains do (`parts/pathfinder.py`), others where they say.
 
 Options:
 
@@ -33,7 +34,7 @@ from inference.program.parts.guided import Guide, in_pyro
 from inference.program.parts.moments import WEIGHTS
 from models.model import Data
 from models.program import Program
-from models.summed import Summed
+from models.summed import completed
 
 LR = 0.1
 GRADIENTS = 10  # a step
@@ -75,7 +76,8 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         if not 0 < lr < math.inf:
             raise InputError(f"the learning rate must be a positive finite number, not {lr}")
         with in_pyro(rng):
-            fresh = guided.make(what, guided.fitted(what, model, name), data, name, {})
+            program = guided.fitted(what, model, name)
+            fresh = guided.make(what, program, data, name, guided.begun(what, program))
         params = {n: x.detach().clone() for n, x in fresh.store["params"].items()}
         if not params:
             raise InputError(f"{name} has no parameters, so there is nothing to fit: make them with pyro.param, or "
@@ -93,25 +95,19 @@ def as_method(module: ModuleType, what: Callable[..., Any], name: str, by: str) 
         now = of(model)
         with now.held(rng, state.average):
             found = now.drawn()
-        return completed(rng, found, now)
+        return completed(rng, now.model, found, now.data)
 
     def expect(state: State, model: Program) -> Quantities:
         rng, now = torch.Generator().manual_seed(0), of(model)
         with now.held(rng, state.average):
             each = [now.drawn() for _ in range(DRAWS)]
-        drawn = completed(rng, {site: torch.stack([x[site] for x in each]) for site in each[0]}, now)
-        found = model.quantities(drawn)
+        drawn = {site: torch.stack([x[site] for x in each]) for site in each[0]}
+        found = model.quantities(completed(rng, now.model, drawn, now.data))
         means = {n: x.mean(0) for n, x in found.items()}
         return means if made[0].point else means | {WEIGHTS: state.weights}
 
     family = getattr(module, "FAMILY", Family.VARIATIONAL)
     return Method(name, family, by, module, init, step, draw, expect, states=(State,), guide=what)
-
-
-def completed(rng: torch.Generator, latents: Latents, guide: Guide) -> Latents:
-    """With draws of the sites that are summed out of what the guide is fitted to."""
-    program = guide.model
-    return program.completed(rng, latents, guide.data) if isinstance(program, Summed) else latents
 
 
 def climb(rng: torch.Generator, state: State, guide: Guide) -> tuple[State, Info]:

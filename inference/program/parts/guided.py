@@ -14,25 +14,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyro
 import torch
 from pyro import poutine
 from pyro.distributions import Delta
-from pyro.infer.autoguide import AutoGuide
+from pyro.infer.autoguide import AutoGuide, init_to_value
 from pyro.params.param_store import StateDict
 from torch import Tensor
 
 from errors import InputError
 from inference.engine import one_thread
+from inference.program.parts import pathfinder
+from inference.program.parts.potential import log_density
 from inference.pyro.globals import borrowed
 from models.batched import double
 from models.model import Data, Latents
 from models.program import Program
-from models.sites import base, kind
+from models.sites import Message, base, kind
 from models.summed import summed
 
 Call = Callable[[Data], Any]
-MODEL = "model"
+Start = Callable[[Message], Tensor]  # a site's first value, as Pyro's init_loc_fn
+MODEL, START = "model", "start"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +116,19 @@ def fitted(what: Any, model: Program, name: str) -> Program:
     except (NotImplementedError, ValueError, RuntimeError):  # an AutoGuide of all sites, which wants continuous ones
         draws_them = False
     return model if draws_them else summed(model, name)
+
+
+def begun(what: Any, model: Program) -> dict[str, Start]:
+    """The option `start` of a guide that takes it: where a chain would begin, so that a mixture's components are apart
+    and a climb from far away does not end beside the posterior. Within `in_pyro`."""
+    taken = list(inspect.signature(what).parameters)
+    if taken[:1] != [MODEL] or START not in taken or model.known.discrete:
+        return {}
+    rng = np.random.default_rng(int(torch.randint(2**62, ())))
+    found = pathfinder.begin(log_density(model), model.coordinates.size, rng)
+    if found is None:
+        return {}
+    return {START: init_to_value(values=model.coordinates.latents(torch.from_numpy(found.u))[0])}
 
 
 def called(what: Any, model: Program, options: Mapping[str, Any]) -> Call:

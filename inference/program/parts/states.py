@@ -22,6 +22,11 @@ def check(model: Program, name: str, largest: int) -> None:
                          f"to {largest:,} would do; use composite_gibbs_pyro")
 
 
+def few(model: Program, largest: int) -> bool:
+    """Whether they can be listed, and are up to `largest`."""
+    return all(site.choices is not None for site in model.known.discrete.values()) and count(model) <= largest
+
+
 def count(model: Program) -> int:
     """How many values they have together; 1 where there are none."""
     total = 1

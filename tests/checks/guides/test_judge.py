@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from checks.fits import judge as judge_fits
 from checks.fits.judge import judge_fit
 from checks.guides.guide import Guide
 from checks.guides.judge import judge_guide, quality
@@ -97,6 +98,17 @@ def test_fits_of_the_contract():
     assert judge_fit(load.method("grid", "mean_field"), "grid").outcome is Outcome.RIGHT
     verdict = judge_fit(load.method("grid", "loopy_bp"), "grid")
     assert verdict.outcome is Outcome.UNKNOWN and "no lower bound" in verdict.why
+
+
+@pytest.mark.parametrize(("options", "natural"), [({}, True), ({"steps": "adam"}, False)])
+def test_a_method_is_judged_by_the_steps_that_it_takes(monkeypatch, options, natural):
+    monkeypatch.setattr(judge_fits, "STEPS", 1)
+    monkeypatch.setattr(judge_fits, "GRADIENT_STEPS", 1)
+    where = fitting()
+    data = where.one(where.joint(torch.Generator().manual_seed(0), 1)[1], 0)
+    state, _ = judge_fits.fit(torch.Generator().manual_seed(0), load.method("factorization", "guide_mean_field_pyro"),
+                              where.model, data, options)
+    assert state.natural == natural  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("change", "says"), [

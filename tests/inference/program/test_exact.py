@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from errors import InputError
 from inference import load
@@ -69,6 +70,60 @@ def data():
     assert abs(found.log_evidence - math.log(sum(w) / math.sqrt(2 * math.pi))) < 1e-6
 
 
+LABELS = HEAD + '''
+def model(y):
+    p = pyro.sample("p", dist.Beta(2., 1.))
+    with pyro.plate("n", len(y)):
+        z = pyro.sample("z", dist.Bernoulli(p))
+        pyro.sample("y", dist.Normal(2 * z, 1.), obs=y)
+def data():
+    return torch.tensor([-.4, .3, 1.2, 2.5, 1.9, .9, 2.2])
+'''
+ENDLESS = HEAD + '''
+def model(y):
+    rate = pyro.sample("rate", dist.Gamma(2., 1.))
+    k = pyro.sample("k", dist.Poisson(rate))
+    pyro.sample("y", dist.Normal(k, 1.), obs=y)
+def data():
+    return torch.tensor(0.7)
+'''
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    """A program of 128 values of z, the log of p(u, y) on a fine grid of u = logit p, and p(z = 1 | u, y) there."""
+    model = program(tmp_path_factory.mktemp("labels"), LABELS)
+    u, y = np.linspace(-20, 40, 20_001), model.data["y"].numpy()
+    p = 1 / (1 + np.exp(-u))
+    one, none = p[:, None] * stats.norm(2).pdf(y), (1 - p[:, None]) * stats.norm(0).pdf(y)
+    return model, u, np.log(2 * p * p * (1 - p)) + np.log(one + none).sum(1), one / (one + none)
+
+
+@pytest.mark.parametrize("name", ["quadrature", "importance_sampling"])
+def test_discrete_sites_of_many_values_are_summed_out(labels, name):
+    """6 standard errors of 5,000 draws, whose weights have an sd below 1."""
+    model, u, log_p, share = labels
+    found = run(name, model, 5)
+    slack = 1e-6 if name == "quadrature" else 6 / math.sqrt(5000)
+    weights = np.exp(log_p) / np.exp(log_p).sum()
+    assert abs(found.log_evidence - math.log(np.exp(log_p).sum() * (u[1] - u[0]))) < slack
+    z, p = weights @ share, 1 / (1 + np.exp(-u))
+    assert np.allclose(found.expected["z"], z, atol=slack) and abs(found.expected["p"] - weights @ p) < slack
+    assert np.allclose(found.expected[sd_of("z")], np.sqrt(z * (1 - z)), atol=slack)
+    assert np.abs(found.draws["z"].mean((0, 1)) - z).max() < 3 / math.sqrt(500)
+
+
+def test_laplace_sums_discrete_sites_out(labels):
+    """About the highest point of the grid, with the curvature there by differences."""
+    model, u, log_p, share = labels
+    k, h = int(log_p.argmax()), u[1] - u[0]
+    curvature = -(log_p[k + 20] - 2 * log_p[k] + log_p[k - 20]) / (20 * h) ** 2
+    found = run("laplace", model)
+    assert abs(found.log_evidence - (log_p[k] + 0.5 * math.log(2 * math.pi / curvature))) < 1e-3
+    q = np.exp(-0.5 * curvature * (u - u[k]) ** 2)
+    assert np.allclose(found.expected["z"], q @ share / q.sum(), atol=3 / math.sqrt(2000))
+
+
 @pytest.mark.parametrize("name", ["laplace", "importance_sampling"])
 def test_of_a_gaussian_posterior_they_are_right(tmp_path, name):
     model = program(tmp_path, CHAIN)
@@ -90,9 +145,11 @@ def test_of_a_gaussian_posterior_they_are_right(tmp_path, name):
     ("enumeration", NORMAL, "enumeration is for discrete sites, and mu is continuous"),
     ("quadrature", SWITCH, "one to three continuous numbers, and these are 0: use enumeration"),
     ("quadrature", SCHOOLS, "one to three continuous numbers, and these are 5: use nuts_pyro"),
-    ("laplace", SWITCH, "is discrete: use nuts_pyro or a guide, which sum it out"),
+    ("laplace", SWITCH, "laplace is for continuous sites, and every site here is discrete"),
+    ("importance_sampling", ENDLESS, "the discrete ones being summed out, which they cannot be here: the site k has"),
+    ("quadrature", ENDLESS, "the discrete ones being summed out, which they cannot be here: the site k has"),
     ("laplace", SCHOOLS, "the log density has no peak"),
-    ("nuts_pyro", SWITCH, "nuts_pyro moves continuous sites, and every site here is discrete"),
+    ("nuts_pyro", SWITCH, "nuts_pyro is for continuous sites, and every site here is discrete"),
     ("composite_gibbs_pyro", NORMAL, "has none: use nuts_pyro"),
 ])
 def test_what_a_method_is_not_for_it_says(tmp_path, name, text, words):

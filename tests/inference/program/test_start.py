@@ -8,8 +8,10 @@ from inference import load
 from inference.diagnostics import ess, worst_rhat
 from inference.drive import drive
 from inference.job import Plan
-from inference.program.parts import density, pathfinder, potential
+from inference.program import guide_normal_pyro
+from inference.program.parts import density, guided, pathfinder, potential
 from models.batched import seeded
+from models.summed import summed
 from tests.support.programs import HEAD, NORMAL, SCHOOLS, program
 
 SURE = 5.5  # standard errors: a false alarm in 2.6e7 for one number
@@ -107,3 +109,27 @@ def test_divergences_are_in_the_trace(tmp_path):
     found = drive(load.method("program", "nuts_pyro"), model, model.data, Plan(80, 1, 20, seed=1),
                   {"warmup": 20, "max_tree_depth": 5})
     assert found.trace["diverging"][:, :20].sum() == 0 < found.trace["diverging"].sum()
+
+
+TWO = HEAD + '''
+def model(y):
+    with pyro.plate("components", 2):
+        mu = pyro.sample("mu", dist.Normal(0., 5.))
+    with pyro.plate("numbers", len(y)):
+        z = pyro.sample("z", dist.Bernoulli(0.5))
+        pyro.sample("y", dist.Normal(mu[z.long()], 0.5), obs=y)
+
+def data():
+    return torch.tensor([-3.2, -2.7, -3.1, 2.8, 3.3, 3.0])
+'''
+
+
+def test_a_guide_of_a_mixture_begins_with_its_components_apart(tmp_path):
+    """By the data one is at -3 and one at 3, each with an sd of 0.3; the median of the prior has both at about 0."""
+    found = summed(program(tmp_path, TWO), "a guide")
+    with guided.in_pyro(torch.Generator().manual_seed(0)):
+        start = guided.begun(guide_normal_pyro.guide, found)["start"]
+        made = guided.make(guide_normal_pyro.guide, found, found.data, "a guide", {"start": start})
+    locations, = (x for name, x in made.store["params"].items() if name.endswith("locs.mu"))
+    assert sorted(locations.tolist()) == pytest.approx([-3.0, 3.0], abs=6 * 0.3)
+    assert guided.begun(lambda start, y: None, found) == {}  # an argument of the model's own
