@@ -50,9 +50,14 @@ def held(file: UserFile, wanted: ProblemSet | None, module: ModuleType | None = 
         raise InputError(f"{file.path} holds a model and nothing to check: add a function `kernel(model)` that makes a "
                          f"Pyro kernel, or a function `transition(latents, *arguments)`, or a guide; or name a "
                          f"method of ours, as in --check nuts_pyro --problem {file.path}")
-    meant = load.in_file(Program.kind, file) if file.wanted or len(methods) == 1 else None
-    if meant and meant.guide and problems.problems()[0].model.known.discrete:
-        return meant, without_discrete(meant, problems)
     kernels = [method for method in methods if method.family is Family.MCMC]
     alone = not file.wanted and len(kernels) == 1
-    return at_once(kernels[0] if alone else load.in_file(Program.kind, file), problems.problems()[0]), problems
+    return posed(kernels[0] if alone else load.in_file(Program.kind, file), problems)
+
+
+def posed(method: Method, problems: ProblemSet) -> tuple[Method, ProblemSet]:
+    """A kernel that moves many replicates at once, where its code allows that; a guide on what it is a guide of."""
+    problem = problems.problems()[0]
+    if method.guide and problem.model.known.discrete:
+        return method, without_discrete(method, problems)
+    return at_once(method, problem), problems

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from checks.verdict import Verdict
 from comparison.compare import Comparison, compare
 from crosscheck.api import check, methods, run, split
-from crosscheck.asserted import assert_right, judge
+from crosscheck.asserted import assert_right
 from crosscheck.own import numbers, program
 from crosscheck.predicted import predict
 from crosscheck.source import code
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison", "Factorization", "Family", "GridMRF", "Info", "InputError", "Ladder", "Method", "Model", "Plan",
     "Ratings", "Result", "Split", "Verdict", "assert_right", "check", "code", "compare", "factorization", "figures",
-    "fitted", "judge", "load_image", "load_ratings", "methods", "numbers", "predict", "program", "read_grid", "run",
+    "fitted", "load_image", "load_ratings", "methods", "numbers", "predict", "program", "read_grid", "run",
     "split", "story", "subsample", "write_grid", "write_image",
 ]
 

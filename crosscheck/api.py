@@ -98,13 +98,14 @@ def check(what: What, problems: Model | str | None = None, *, seed: int = 0, lev
 
 
 def _on_program(what: What, program: Model) -> door.Asked:
-    """What is judged on a Pyro model of the user's own; many replicates are moved at once where it allows that."""
-    from checks.problems.program.from_program import at_once, problems_of  # imports Pyro
+    """What is judged on a Pyro model of the user's own."""
+    from checks.own_model import posed  # imports Pyro
+    from checks.problems.program.from_program import problems_of
     from models.program import Program
 
     assert isinstance(program, Program)
-    problems = problems_of(program)
-    return door.found(at_once(found(what, PROGRAM), problems.problems()[0]), problems=problems)
+    method, problems = posed(found(what, PROGRAM), problems_of(program))
+    return door.found(method, problems=problems)
 
 
 def methods(kind: str | None = None) -> dict[str, str]:

@@ -18,33 +18,30 @@ def assert_right(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[s
                  kernel: Callable[..., Any] | None = None, guide: Any = None,
                  simulate: Callable[..., Any] | None = None, budget: float = 60.0, level: float = 1e-3, seed: int = 0
                  ) -> Verdict:
-    """The verdict of `judge`, if it is that the kernel or the guide is right.
+    """The verdict on a kernel or a guide of a Pyro model of one's own, if it is that it is right.
+
+    model     Pyro's; what is observed is written obs=
+    example   its arguments, few; the values of the data do not matter
+    kernel    transition(latents, *arguments), or kernel(model) -> MCMCKernel; else
+    guide     of the model's arguments, or guide(model) -> AutoGuide
+    simulate  simulate(rng, latents) -> the data by site, where the model cannot draw them
+    budget    processor seconds
+    level     the probability that a right one is called wrong
 
     Errors: AssertionError with the verdict's words for any other verdict, *cannot tell* too; InputError for what
     cannot be judged.
     """
-    verdict = judge(model, example, kernel=kernel, guide=guide, simulate=simulate, budget=budget, level=level,
-                    seed=seed)
+    verdict = _judged(model, example, kernel, guide, simulate, budget=budget, level=level, seed=seed)
     if verdict.outcome is not Outcome.RIGHT:
         more = [str(x) for x in (*verdict.faults, *verdict.findings)][1:4]
         raise AssertionError("\n  ".join([verdict.headline, *more]))
     return verdict
 
 
-def judge(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[str, Any], *,
-          kernel: Callable[..., Any] | None = None, guide: Any = None, simulate: Callable[..., Any] | None = None,
-          budget: float = 60.0, level: float = 1e-3, seed: int = 0) -> Verdict:
-    """The verdict on a kernel or a guide of a Pyro model of one's own.
-
-    model     Pyro's; what is observed is written obs=
-    example   its arguments, few; the values of the data do not matter
-    kernel    transition(latents, *arguments), or kernel(model) -> MCMCKernel; else
-    guide     of the model's arguments, or guide(model) -> AutoGuide
-    budget    processor seconds
-    level     the probability that a right one is called wrong
-
-    Errors: InputError for what cannot be judged.
-    """
+def _judged(model: Callable[..., Any], example: tuple[Any, ...] | Mapping[str, Any],
+            kernel: Callable[..., Any] | None, guide: Any, simulate: Callable[..., Any] | None, *, budget: float,
+            level: float, seed: int) -> Verdict:
+    """The verdict, whose kind the keyword tells and not the name. Errors: InputError for what cannot be judged."""
     from checks.own_model import held  # imports Pyro
 
     if (kernel is None) == (guide is None):

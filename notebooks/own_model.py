@@ -143,7 +143,7 @@ def _(mo):
 
 
 @app.cell
-def _(cc, model, observed, torch):
+def _(bioassay, cc, torch):
     def log_p(alpha, beta, dose, died, prior):
         eta = alpha[..., None] + beta[..., None] * dose
         likelihood = (died * eta - torch.nn.functional.softplus(eta)).sum(-1)
@@ -162,7 +162,7 @@ def _(cc, model, observed, torch):
     def forgetful(latents, dose, died):
         return moved(latents, dose, died, prior=0)
 
-    verdicts = [cc.judge(model, observed, kernel=kernel, budget=4) for kernel in (transition, forgetful)]
+    verdicts = [cc.check(kernel, bioassay, budget=4) for kernel in (transition, forgetful)]
     verdicts[0]
     return (verdicts,)
 

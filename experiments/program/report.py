@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from experiments.program import captions, measures, words
 from experiments.program.study import Study
 from models.program import Program
+from models.sites import Site, families
 from runs.records import Entry
 from runs.run import Run
 from views import program as views
@@ -42,9 +43,18 @@ class ProgramEntry(Entry):
 def about(program: Program, folder: str) -> list[str]:
     """What was understood of the file."""
     known = program.known
-    sites = ", ".join(f"{name}{list(s.shape) if s.shape else ''}" for name, s in known.latent.items())
-    data = ", ".join(f"{name}{list(s.shape) if s.shape else ''}" for name, s in known.observed.items()) or "a factor"
-    return [f"{program.name}: latent {sites}; observed {data} -> {folder}"]
+    return [f"{program.name}: latent {listed(known.latent)}; observed {listed(known.observed) or 'a factor'} -> "
+            f"{folder}"]
+
+
+def listed(sites: Mapping[str, Site]) -> str:
+    """Their names and shapes; of a loop's the first, the last, and how many."""
+    words = {name: f"{name}{list(site.shape) if site.shape else ''}" for name, site in sites.items()}
+    for names in families(list(sites)).values():
+        words[names[0]] += f" to {words[names[-1]]} ({len(names)})"
+        for name in names[1:]:
+            del words[name]
+    return ", ".join(words.values())
 
 
 def show(this: Run, study: Study) -> list[ProgramEntry]:

@@ -48,7 +48,7 @@ def methods(file: UserFile) -> dict[str, Method]:
         here = getattr(thing, "__module__", None) == file.module.__name__ or isinstance(thing, torch.nn.Module)
         if not callable(thing) or name.startswith("_") or not here:
             continue
-        called = f"{file.path.stem}_{name}"
+        called = name if name == file.path.stem else f"{file.path.stem}_{name}"  # one that is at hand is its own file
         if name == file.wanted and _first(thing) == LATENTS:
             found[name] = transition(file.module, thing, called)
         elif "guide" in name.lower() and name != "kernel":
