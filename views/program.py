@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from inference.result import import_arviz
 from views.figures import save, shades, styles, title
@@ -20,6 +21,7 @@ PANELS, ROWS, SHOWN = 12, 16, 3  # numbers in the marginals, in the forest, and 
 WIDE = (0.001, 0.999)  # quantiles that a panel shows
 NEEDLE = 3.0  # times the reference's peak, or the median one: what a panel shows of a narrower density
 FEW = 12  # distinct values, up to which a number is drawn as bars
+MOST = 100  # up to which whole numbers have each its share, and beyond it a density
 BINS = 20  # of ranks
 POINTS = 1000  # of a cloud
 REPLICATES = 50  # lines
@@ -52,7 +54,9 @@ def marginals(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[
 def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | None, prior: np.ndarray | None) -> None:
     spread = {name: x for name, x in draws.items() if len(x) > 1} or dict(draws)
     values = np.unique(np.concatenate(list(spread.values())))
-    bars = len(values) <= FEW and bool((values == values.round()).all())
+    whole = bool((values == values.round()).all())
+    bars = whole and len(values) <= FEW
+    shape = _shares_of if whole and np.ptp(values) <= MOST else _density
     low, high = limits(spread, reference)
     peaks: dict[str, float] = {}
     for n, (name, x) in enumerate(draws.items()):
@@ -63,14 +67,16 @@ def _marginal(axis: plt.Axes, draws: Mapping[str, np.ndarray], reference: str | 
             axis.bar(values + 0.8 * (n + 0.5) / len(draws) - 0.4, [(x == v).mean() for v in values],
                      0.8 / len(draws), color=look["color"], label=title(name))
         else:
-            grid, density = _density(x, low, high)
+            grid, density = shape(x, low, high)
             peaks[name] = float(density.max())
             axis.plot(grid, density, color=look["color"], ls=look["linestyle"], lw=1.6, label=title(name))
             if name == reference:
                 axis.fill_between(grid, density, color=look["color"], alpha=0.15, lw=0)
     if prior is not None and not bars:
-        grid, density = _density(prior, low, high)
+        grid, density = shape(prior, low, high)
         axis.plot(grid, density, color="0.5", ls="--", lw=1, label="prior")
+    if whole:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if bars:
         axis.set_xticks(values)
     elif high > low:
@@ -97,6 +103,12 @@ def _density(x: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.nda
         return np.array([low, high]), np.zeros(2)
     grid, density = import_arviz().kde(near)
     return grid, density * len(near) / len(x)
+
+
+def _shares_of(x: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """The share of each whole number."""
+    grid = np.arange(np.floor(low), np.ceil(high) + 1)
+    return grid, np.array([(x == value).mean() for value in grid])
 
 
 def forest(folder: Path, draws: Draws, names: Sequence[str], order: Sequence[int], reference: str | None) -> Path:

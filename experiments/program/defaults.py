@@ -44,9 +44,11 @@ def said(program: Program, chosen: Sequence[Method], asked: bool) -> list[str]:
     names = [method.name for method in chosen]
     if not asked and INSTEAD in names:
         return [f"{INSTEAD} in place of {SAMPLER}: {why_not(program)}."]
+    if not (program.known.discrete and isinstance(summed.of(program), Summed)):
+        return []
     mine = [m.name for m in chosen if (m.by == "pyro" and m.guide) or m.name.partition("_warmup")[0] in SUM_OUT
-            or (m.name == "quadrature" and not states.few(program, quadrature.STATES))]
-    if not (program.known.discrete and mine and isinstance(summed.of(program), Summed)):
+            or (m.name == "quadrature" and isinstance(quadrature.easier(program), Summed))]
+    if not mine:
         return []
     return [f"Discrete sites ({summed.named(program)}) are summed out by {', '.join(mine)}, and drawn afterwards given "
             f"the others."]
@@ -69,9 +71,9 @@ def bounds(program: Program, name: str) -> list[str]:
 
 def _exact(program: Program) -> list[str]:
     known = program.known
-    D = program.coordinates.size
     if any(site.moves for site in known.latent.values()):
         return []
+    D = program.coordinates.size
     if D == 0:
         return ["enumeration"] if states.few(program, enumeration.LARGEST) else []
     fits = states.few(program, quadrature.STATES) or isinstance(summed.of(program), Summed)

@@ -2,10 +2,10 @@
 
     Z = int p(u, data) du ~ h^D sum_grid p(u, data),   E[f] ~ sum_grid f p / sum_grid p
 
-For every value of the discrete sites, if they are few; else these are summed out (`models/summed.py`), and their means
-follow from p(z | u, data) at every point. For smooth densities that vanish at the border the error falls
-faster than any power of h (Trefethen and Weideman 2014): the grid is made finer until halving it changes log Z by less
-than 1e-8 nats. It covers the modes that climbs from draws of the prior find. Cost: the log joint at every point.
+Discrete sites are summed out (`models/summed.py`), and their means follow from p(z | u, data) at every point; where
+they cannot be, every value is gone through, if there are few. For smooth densities that vanish at the border the error
+falls faster than any power of h (Trefethen and Weideman 2014): the grid is made finer until halving it changes log Z by
+less than 1e-8 nats. It covers the modes that climbs from draws of the prior find. Cost: the log joint at every point.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inference.program.parts import density, peaks, states
 from inference.program.parts.moments import sd_of, weighted
 from models.model import Data
 from models.program import Program
-from models.summed import Summed, completed, summed
+from models.summed import Summed, completed, of, summed
 
 FAMILY = Family.EXACT
 LARGEST = 3  # numbers without constraints
@@ -61,8 +61,10 @@ def init(rng: torch.Generator, model: Program, data: Data) -> State:
 
 
 def easier(model: Program) -> Program:
-    """With its discrete sites summed out, unless they have few values. Errors: InputError where they cannot be."""
-    return model if states.few(model, STATES) else summed(model, "quadrature")
+    """With its discrete sites summed out; where they cannot be, or deterministic sites may depend on them, as it is if
+    they have few values. Errors: InputError where they have many."""
+    listed = bool(model.known.deterministic) or (model.known.discrete and isinstance(of(model), str))
+    return model if listed and states.few(model, STATES) else summed(model, "quadrature")
 
 
 def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tuple[State, Info]:

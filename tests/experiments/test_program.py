@@ -153,7 +153,7 @@ def data():
      "the discrete sites cannot be summed out: the site x has values without end"),
     (HEAD + MOVING.replace("Uniform(0., high)", "Bernoulli(torch.exp(-high))"),
      ["quadrature", "nuts_pyro", "laplace", "guide_normal_pyro", "guide_multivariate_normal_pyro"],
-     "Discrete sites (x) are summed out by nuts_pyro, laplace, guide_normal_pyro, guide_multivariate_normal_pyro, and"),
+     "Discrete sites (x) are summed out by quadrature, nuts_pyro, laplace, guide_normal_pyro,"),
     (SWITCH, ["enumeration", "composite_gibbs_pyro"], "every site is discrete, and NUTS moves continuous ones"),
     (NORMAL, ["quadrature", "nuts_pyro", "laplace", "guide_normal_pyro", "guide_multivariate_normal_pyro"], ""),
 ])

@@ -61,6 +61,15 @@ def test_marginals_of_whole_numbers_are_bars_of_their_shares(drawn, tmp_path):
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["enumeration", "gibbs"]
 
 
+def test_many_whole_numbers_have_their_shares(drawn, tmp_path):
+    """0, 1, .. 20, each once, and 20 three times more."""
+    draws = np.append(np.arange(21.0), [20.0] * 3).reshape(1, -1, 1)
+    program.marginals(tmp_path, {"gibbs": draws}, ["when"], [0], None, None)
+    line, = drawn[0].axes[0].get_lines()
+    assert list(line.get_ydata()[-2:]) == pytest.approx([1 / 24, 4 / 24])
+    assert list(line.get_xdata()[-2:]) == [19.0, 20.0]
+
+
 def test_densities_are_where_the_draws_are_and_a_point_is_a_line(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(program, "PANELS", 1)
     rng = np.random.default_rng(0)
