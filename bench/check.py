@@ -7,7 +7,8 @@
     python bench/check.py --peers             # Geweke's test and SBC on the same zoo at the same budget
     python bench/check.py --signatures        # writes checks/kernels/signatures.json anew
 
-`--seeds` repeats the detection with other seeds, `--only` picks those whose name holds a word.
+`--seeds` repeats the detection with other seeds, `--only` picks those whose set and name, time/periods_of_stale_days,
+hold a word.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from checks.guides.judge import judge_guide
 from checks.kernels import trial as trials
 from checks.kernels.judge import LOOKS, judge
 from checks.kernels.kernel import Broken, Kernel
-from checks.kernels.nearest import FILE, PROBLEMS, Signature, nearest, signature
+from checks.kernels.nearest import FILE, PROBLEMS, Signature, known, nearest, signature
 from checks.kernels.score import Scale, learn
 from checks.kernels.trial import REFERENCE, Trial
 from checks.planted import ZOO
@@ -56,7 +57,7 @@ def kernels(folder: Path, only: str = "") -> Iterator[tuple[str, Kernel]]:
     """By the name of the set of test problems."""
     for problems in sets().values():
         for path in sorted((folder / problems.name).glob("[a-z]*.py")):
-            if path.stem != "pieces" and only in path.stem:
+            if path.stem != "pieces" and only in f"{problems.name}/{path.stem}":
                 yield problems.name, Kernel(load.method(problems.kind, str(path)))
 
 
@@ -192,13 +193,14 @@ def count(runs: list[list[str]]) -> None:
         print(f"  {name}, seed {seed}: {headline}")
 
 
-def signatures(replicates: int = 2000) -> None:
-    """Every mistake's z's on every problem, as `checks/kernels/nearest.py` compares them."""
-    written: dict[str, dict[str, Signature]] = {}
+def signatures(only: str, replicates: int = 2000) -> None:
+    """Mistakes' z's on every problem, as `checks/kernels/nearest.py` compares them; the others' stay as they are."""
+    written: dict[str, dict[str, Signature]] = {problem: dict(of) for problem, of in known().items()} if only else {}
     for kind, of_kind in sets().items():
-        for problem in of_kind.problems():
+        mistakes = [kernel for name, kernel in kernels(ZOO, only) if name == kind]
+        for problem in of_kind.problems() if mistakes else ():
             scale = learn(torch.Generator().manual_seed(1), problem, REFERENCE * replicates)
-            for _, kernel in (k for k in kernels(ZOO) if k[0] == kind):
+            for kernel in mistakes:
                 trial = Trial(torch.Generator().manual_seed(2), kernel, problem)
                 trial.scale = scale
                 try:
@@ -224,7 +226,7 @@ def main() -> None:
     args = parser.parse_args()
     with one_thread():
         if args.signatures:
-            signatures()
+            signatures(args.only)
         elif args.false_alarms:
             false_alarms(args.false_alarms, args.log, args.only, args.budget)
         elif args.program is not None:

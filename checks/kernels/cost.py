@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Generator
@@ -24,15 +25,21 @@ BY_VMAP = ("a transition that asks no `if` of a tensor and calls no .item() is m
 
 @dataclass
 class Cost:
-    """What replicates have cost so far, within a budget; `each` is a guess before there are any."""
+    """What replicates have cost so far, those of all trials; `guessed` is for one before there are any."""
 
     clock: Budget
-    each: float = 0.0
+    guessed: float = 0.0
+    tried: Sequence[Trial] = ()
+
+    @property
+    def each(self) -> float:
+        """Seconds a replicate."""
+        have = sum(trial.n for trial in self.tried)
+        return self.clock.spent / have if have else self.guessed
 
     def of(self, trials: list[Trial], n: int) -> float:
-        """Seconds that it takes to bring all trials to n replicates, at the cost a replicate has had."""
-        have = sum(trial.n for trial in trials)
-        return (self.clock.spent / have if have else self.each) * sum(max(0, n - trial.n) for trial in trials)
+        """Seconds that it takes to bring these trials to n replicates."""
+        return self.each * sum(max(0, n - trial.n) for trial in trials)
 
     def allows(self, trials: list[Trial], n: int) -> bool:
         return self.clock.spent + self.of(trials, n) <= self.clock.until
@@ -44,11 +51,10 @@ class Cost:
     def _room(self, trials: list[Trial], n: int) -> int:
         if self.allows(trials, n):
             return n
-        have = [trial.n for trial in trials]
-        each = self.clock.spent / sum(have) if sum(have) else self.each
-        if not each:  # nothing is known of the cost, and the budget is spent
+        if not self.each:  # nothing is known of the cost, and the budget is spent
             return 0
-        return int(((self.clock.until - self.clock.spent) / each + sum(have)) / (len(trials) + 1))
+        more = (self.clock.until - self.clock.spent) / self.each
+        return int((more + sum(trial.n for trial in trials)) / (len(trials) + 1))
 
     def whole(self, trials: list[Trial], looks: tuple[int, ...]) -> float:
         """Seconds that all looks would take, and half as many again for what is not replicates."""
@@ -63,7 +69,7 @@ class Cost:
         began = self.clock.spent
         for problem in chosen:
             kernel.move(rng, problem, *problem.joint(rng, GUESSED), STEPS)
-        self.each = (self.clock.spent - began) / (GUESSED * len(chosen))
+        self.guessed = (self.clock.spent - began) / (GUESSED * len(chosen))
 
 
 def longest(trials: list[Trial]) -> list[Trial]:

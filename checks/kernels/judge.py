@@ -65,7 +65,7 @@ def judge(kernel: Kernel, problems: str | ProblemSet, *, seed: int = 0, level: f
                     verdict.excluded = sensitivity.excluded(rng, kernel, longest(trials), allowed)
                 elif off and verdict.outcome is Outcome.WRONG:
                     verdict.nearest = nearest(trials)
-                    if Cost(clock).allows(trials, told[0].n):
+                    if Cost(clock, tried=trials).allows(trials, told[0].n):
                         verdict.warnings += where.only(wanted, trials, told[0], allowed)
                         verdict.warnings += hints(trials, told[0], allowed)
             except Spent:
@@ -88,7 +88,7 @@ def _judged(rng: Generator, kernel: Kernel, problems: ProblemSet, level: float, 
     except Broken as error:
         verdict.faults.append(str(error))
         return verdict, trials
-    trials = [Trial(rng, kernel, problem) for problem in chosen]
+    cost.tried = trials = [Trial(rng, kernel, problem) for problem in chosen]
     if verdict.faults:
         verdict.outcome = Outcome.UNFIT
         return verdict, []

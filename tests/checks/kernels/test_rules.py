@@ -64,7 +64,16 @@ def batched():
 def test_a_look_is_as_large_as_the_budget_allows(monkeypatch, seconds, spare, of, fits):
     spent(monkeypatch, spare)
     clock = Budget(seconds, started=0.0)
-    assert Cost(clock, each=0.05).room(tried(*of), 2000 if sum(of) else 500) == fits
+    trials = tried(*of)
+    assert Cost(clock, 0.05, trials).room(trials, 2000 if sum(of) else 500) == fits
+
+
+def test_a_replicate_costs_what_those_of_all_problems_have_cost(monkeypatch):
+    """5 x 2,000 in 80 s: 2 x 6,000 more take 96 s, though brief problems take no part in the last look."""
+    spent(monkeypatch, 80)
+    trials = tried(*[2000] * 5)
+    assert Cost(Budget(180.0, started=0.0), tried=trials).room(trials[:2], 8000) == 8000
+    assert Cost(Budget(170.0, started=0.0), tried=trials).room(trials[:2], 8000) < 8000
 
 
 @pytest.mark.parametrize(("of", "outcome", "said"), [
