@@ -16,7 +16,8 @@ HINT = "name them, --columns user=...,item=...,rating=... (names, or numbers fro
 NAMES: Mapping[str, tuple[str, ...]] = {
     "user": ("userid", "uid", "reviewerid", "customerid", "profileid", "memberid", "viewerid", "listenerid", "readerid",
              "personid", "visitorid", "authorid", "playerid", "accountid", "raterid", "user", "username", "reviewer",
-             "customer", "reviewername", "profilename", "member", "nickname", "login", "rater", "u"),
+             "customer", "reviewername", "profilename", "reviewprofilename", "member", "nickname", "login", "rater",
+             "u"),
     "item": ("itemid", "iid", "movieid", "asin", "parentasin", "productid", "isbn", "animeid", "artistid", "bookid",
              "jokeid", "goodreadsbookid", "workid", "songid", "trackid", "albumid", "gameid", "appid", "businessid",
              "restaurantid", "placeid", "venueid", "recipeid", "beerid", "beerbeerid", "wineid", "articleid", "showid",

@@ -79,7 +79,7 @@ def _is_one_thing(sheet: Sheet, found: Triples) -> None:
 
 
 def _without_marks(sheet: Sheet, places: dict[str, int], found: Triples, say: Say) -> Triples:
-    """Anime's -1 and Book-Crossing's 0 say that somebody watched or read, and did not rate."""
+    """Anime's -1 and the 0 of Book-Crossing and Goodreads say that somebody watched or read, and did not rate."""
     mark = mark_of(sheet.header or [], places)
     if mark is None:
         return found
@@ -94,4 +94,5 @@ def _without_marks(sheet: Sheet, places: dict[str, int], found: Triples, say: Sa
 def mark_of(header: Sequence[str], places: Mapping[str, int]) -> float | None:
     """The rating that may say that nothing was rated."""
     named = {role: simple(header[place]) for role, place in places.items()}
-    return -1.0 if named["item"] == "animeid" else 0.0 if named["rating"] == "bookrating" else None
+    of_books = named["rating"] == "bookrating" or "isread" in map(simple, header)
+    return -1.0 if named["item"] == "animeid" else 0.0 if of_books else None

@@ -142,7 +142,10 @@ def cut(name: str, text: str) -> TextSheet:
         body, line = body[past:], line + first[0]
         rows = read(body, separator)
     sample = [row for _, row in itertools.islice(read(body, separator), SAMPLE)]
-    return TextSheet(name, header, body.encode(), separator, len(fields), line, sample)
+    if header and sample and all(len(row) == len(header) + 1 for row in sample):
+        header = ["", *header]  # R's write.table names its rows, and not the column of these names
+    width = len(header or fields)
+    return TextSheet(name, header, body.encode(), separator, width, line, sample)
 
 
 def filled(sheet: Sheet, what: str) -> Sheet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,8 @@ from data.rating_sheet import DECIMAL_COMMA, NOT_RATED, Words, number, plain
 from models.side_information import Column, Encoding
 
 LEVELS = 50  # words of a column that become features, the most frequent
+LISTS = {"|": 1, ";": 2, ",": 2}  # what words of a list are apart by, and in how many cells each is, on average
+QUOTES = " '\"[]{}"  # about a list, or about one of its words
 MISSING = tuple(word for word in NOT_RATED if word != "none")  # of words: none may be one, as an occupation
 
 
@@ -41,18 +44,44 @@ def _column(name: str, words: Words, commas: bool) -> tuple[Column | None, str]:
             return None, "it is empty" if not len(kept) else "it is the same number everywhere"
         return Column(name, largest * float((kept / largest).mean()), sd), _missing(missing, "its mean in their place")
     counts = np.bincount(words.codes, minlength=len(words.words))
-    kept_words = [(int(n), w) for n, w in zip(counts, words.words.to_pylist(), strict=True)
-                  if n and w.lower() not in MISSING]
-    if len(kept_words) < 2:
+    cells = [(int(n), w) for n, w in zip(counts, words.words.to_pylist(), strict=True)
+             if n and w.lower() not in MISSING]
+    separator = separator_of([word for _, word in cells])
+    rows, found = sum(n for n, _ in cells), Counter[str]()
+    for n, cell in cells:
+        found.update(dict.fromkeys(listed(cell, separator), n))
+    if len(found) < 2:
         return None, "it is the same word everywhere"
-    rows = sum(n for n, _ in kept_words)
-    if len(kept_words) > 2 and 2 * len(kept_words) > rows:
-        return None, f"it has {len(kept_words):,} words in {rows:,} rows"
-    kept_words.sort(key=lambda pair: (-pair[0], pair[1]))
-    levels = tuple(sorted(w for _, w in kept_words[:LEVELS]))
-    more = len(kept_words) - len(levels)
-    of_all = f" of {len(kept_words):,}, the most frequent" if more else ""
-    return Column(name, words=levels), of_all + _missing(len(words) - rows, "none of the words")
+    if not separator and len(found) > 2 and 2 * len(found) > rows:
+        return None, f"it has {len(found):,} words in {rows:,} rows"
+    kept = sorted(found, key=lambda word: (-found[word], word))[:LEVELS]
+    more = f" of {len(found):,}, the most frequent" if len(found) > len(kept) else ""
+    apart = f" in lists, apart by '{separator}'" if separator else ""
+    return (Column(name, words=tuple(sorted(kept)), separator=separator),
+            apart + more + _missing(len(words) - rows, "none of the words"))
+
+
+def separator_of(cells: Sequence[str]) -> str:
+    """What the words of a list are apart by, where cells are such: whole ones differ, and their words are the same.
+
+    >>> separator_of(["Action|Comedy", "Action", "Drama"]), separator_of(["Smith, John", "Doe, Jane"])
+    ('|', '')
+    """
+    for separator, least in LISTS.items():
+        if any(separator in cell for cell in cells):
+            found = Counter(word for cell in cells for word in dict.fromkeys(listed(cell, separator)))
+            if found.total() > len(found) and found.total() >= least * len(found):
+                return separator
+    return ""
+
+
+def listed(cell: str, separator: str) -> list[str]:
+    """The words of a list; without a separator the one that a cell is.
+
+    >>> listed("['War', 'Film noir']", ","), listed("War|", "|")
+    (['War', 'Film noir'], ['War'])
+    """
+    return [word for part in cell.split(separator) if (word := part.strip(QUOTES))] if separator else [cell]
 
 
 def _missing(count: int, meaning: str) -> str:
@@ -97,7 +126,7 @@ def _table(column: Column, words: Sequence[str], commas: bool) -> tuple[np.ndarr
         return np.nan_to_num((values - column.mean) / column.sd)[:, None], ~np.isnan(values)
     place = {word: k for k, word in enumerate(column.words)}
     table = np.zeros((len(words), column.width))
-    known = np.array([word in place for word in words], dtype=bool)
-    for code in np.flatnonzero(known).tolist():
-        table[code, place[words[code]]] = 1.0
-    return table, known
+    cells = [listed(word, column.separator) for word in words]
+    for code, cell in enumerate(cells):
+        table[code, [place[word] for word in cell if word in place]] = 1.0
+    return table, np.array([bool(cell) and all(word in place for word in cell) for cell in cells], dtype=bool)

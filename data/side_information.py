@@ -1,8 +1,9 @@
 """Files about users or items -> features: CSV, TSV, `|` as MovieLens' u.user and u.item, Parquet; packed or not.
 
 Which column holds the ids is known by the names that these columns have in files of ratings, or `id`; without a header
-it is the first. Columns of numbers are standardised; others are one-hot, their 50 most frequent words; a column in
-which most words occur once (names, addresses of pages) says nothing of others, and is left out.
+it is the first. Columns of numbers are standardised; others are one-hot, their 50 most frequent words, those of lists
+(`Action|Comedy`) each by itself; a column in which most words occur once (names, addresses of pages) says nothing of
+others, and is left out.
 """
 
 from __future__ import annotations

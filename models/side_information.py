@@ -2,6 +2,7 @@
 
     number   (x - mean) / sd;  0 where it is missing
     word     1 for the one of `words` that it is, 0 for the others; all 0 where it is none of them, or missing
+    list     the same for several words at once, apart by `separator`
 
 and all of it times `scale`, so that a row has squared length 1 on average, as one of implicit feedback has.
 """
@@ -24,6 +25,7 @@ class Column:
     mean: float = 0.0
     sd: float = 1.0
     words: tuple[str, ...] = ()
+    separator: str = ""
 
     @property
     def width(self) -> int:

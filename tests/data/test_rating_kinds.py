@@ -32,6 +32,7 @@ BYTES = {
     "decimal commas, tabs": FRAME.to_csv(index=False, sep="\t", decimal=",", float_format="%.1f").encode(),
     "decimal commas, quoted": FRAME.to_csv(index=False, decimal=",", float_format="%.2f").encode(),
     "floats for ids": FRAME.astype(float).to_csv(index=False).encode(),
+    "rows with names, of R": (CSV.partition("\n")[0] + "\n" + FRAME.to_csv(header=False)).encode(),
     "an index": FRAME.to_csv().encode(), "blank last lines": (CSV + "   \n,,\n\n").encode(),
     "a blank line between": (CSV[:40] + CSV[40:].replace("\n", "\n \n", 1)).encode(),
     "line ends in quotes": FRAME.assign(text='a "b"\nc, d').to_csv(index=False).encode(),
@@ -122,6 +123,10 @@ REFUSED = {
     "a time for the rating": ("".join(f"{u},{i},{964982703 + k}\n" for k, (u, i, _) in enumerate(FORTY)),
                               "line 1: the rating 964982703 looks like a time; taken were .* rating = column 3"),
     "a date for the rating": ("1,2,2005-09-06\n", "line 1: '2005-09-06' in column 3 stands where .* --columns"),
+    "thumbs in words": ("user,item,rating\n1,7,like\n1,8,dislike\n", "'like' in column 3 'rating' stands where a "
+                        "number belongs; the column holds dislike, like: write a number in the place of each"),
+    "school grades": ("1,7,B\n1,8,A\n2,8,C\n", "holds A, B, C: write a number in the place of each, the better the "
+                      "higher; if another column is meant"),
     "a name before the plays": ("ab,x1,Muse,7\nab,x2,U2,8\n", "line 1: 'Muse' in column 3 stands where a number"),
     "JSON": (json.dumps([{"user": 1}]), "is JSON: save it as CSV"), "HTML": ("<!DOCTYPE html><p>", "is HTML"),
     "XML": ("<?xml version='1.0'?>", "is XML"),
@@ -170,6 +175,8 @@ def test_what_says_that_nothing_was_rated(tmp_path):
     (tmp_path / "anime.csv").write_text("user_id,anime_id,rating\n1,20,-1\n1,24,7\n2,20,8\n2,24,9\n")
     assert read_ratings(tmp_path / "anime.csv", how=Reading(say=said.append)).rating.tolist() == [7, 8, 9]
     assert "1 rows with a rating of -1 are left out" in said[0]
+    (tmp_path / "goodreads.csv").write_text("user_id,book_id,is_read,rating\n1,20,1,0\n1,24,1,3\n2,20,1,4\n2,24,1,5\n")
+    assert read_ratings(tmp_path / "goodreads.csv", how=Reading(say=said.append)).rating.tolist() == [3, 4, 5]
     kept = read_ratings(tmp_path / "anime.csv", how=Reading("user=user_id,item=anime_id,rating=rating"))
     assert kept.rating.tolist() == [-1, 7, 8, 9]
 

@@ -93,3 +93,29 @@ def test_parquet(tmp_path):
     known = read_known(tmp_path / "u.parquet", "user", USERS, None, lambda line: None)
     assert [(c.name, c.words) for c in known.encoding.columns] == [("age", ()), ("sex", ("F", "M"))]
     assert (known.values[:, 1:] / known.encoding.scale).tolist() == [[0, 1], [1, 0], [1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(("separator", "rows"), [
+    ("|", ["Action|Comedy", "Action", "Drama"]),
+    (",", ["\"['Action', 'Comedy']\"", "\"['Action', 'Drama', 'Comedy']\"", "\"['Drama']\""]),
+])
+def test_words_in_lists_are_features_each_by_itself(tmp_path, separator, rows):
+    """As the genres of MovieLens' movies.csv, and of tables written by Python."""
+    text = "movieId,genres\n" + "".join(f"{k},{row}\n" for k, row in enumerate(rows))
+    said: list[str] = []
+    known = read_known(write(tmp_path, "movies.csv", text), "item", np.arange(3), None, said.append)
+    assert known.encoding.columns[0].words == ("Action", "Comedy", "Drama")
+    hot = [[float(word in row) for word in ("Action", "Comedy", "Drama")] for row in rows]
+    assert np.allclose(known.values.numpy() / known.encoding.scale, hot)
+    assert f"genres (3 words in lists, apart by '{separator}')" in "\n".join(said)
+    more = write(tmp_path, "more.csv", f"movieId,genres\n7,\"Drama{separator}War\"\n")
+    again = read_more(more, "item", np.array(["7"], object), None, known.encoding, said.append)
+    assert np.allclose(again / known.encoding.scale, [[0, 0, 1]]) and "1 values are missing" in said[-1]
+
+
+@pytest.mark.parametrize("rows", [
+    ["Smith, John", "Doe, Jane", "Smith, John", "Doe, Jane"], ["http://x/1", "http://x/2", "http://x/1", "http://x/2"]])
+def test_words_that_only_hold_a_comma_or_a_slash_are_whole(tmp_path, rows):
+    text = "user,who\n" + "".join(f'{k},"{row}"\n' for k, row in enumerate(rows))
+    known = read_known(write(tmp_path, "who.csv", text), "user", np.arange(4), None, lambda line: None)
+    assert known.encoding.columns[0].words == tuple(sorted(set(rows)))
