@@ -10,6 +10,7 @@ from errors import InputError
 from tests.support import ROOT
 
 CHECKS = ROOT / "checks"
+pytestmark = pytest.mark.usefixtures("one_reference")
 
 
 def door(*argv) -> int:

@@ -115,7 +115,7 @@ def test_noise_per_user_satisfies_steins_identity(site):
     assert float((table.mean(0) / (table.std(0) / math.sqrt(len(table)))).abs().max()) < 6
 
 
-@pytest.mark.parametrize("name", ["hierarchical", "hierarchical+biases"])
+@pytest.mark.parametrize("name", [pytest.param("hierarchical", marks=pytest.mark.slow), "hierarchical+biases"])
 def test_hyperparameters_satisfy_steins_identity(name):
     """For x ~ p: E[slope of log p] = 0 and E[x . slope] = - (number of free entries); here p is the log joint itself.
 
