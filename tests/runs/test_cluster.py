@@ -82,7 +82,7 @@ def test_a_run_there_is_the_run_here_a_failed_one_a_sentence_and_a_resumed_sweep
 
 
 @pytest.mark.slow
-def test_the_results_of_workers_in_processes_of_their_own_are_those_of_processes_here(tmp_path, capsys):
+def test_the_results_of_workers_in_processes_of_their_own_are_those_of_processes_here(cluster, tmp_path, capsys):
     there, here = tmp_path / "there", tmp_path / "here"
     argv = [*BASE, "--sweep", "method=gibbs,mean_field"]
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **QUIET) as own:
