@@ -55,8 +55,17 @@ def over(function: Callable[..., Tree], given: Sequence[Tree], vectorised: bool,
     with drawing():
         for first in range(0, count, chunk):
             some = _take(given, slice(first, first + chunk))
-            parts.append(torch.func.vmap(function, randomness="different")(*some))
+            parts.append(torch.func.vmap(_writable(function), randomness="different")(*some))
     return parts[0] if len(parts) == 1 else trees.tree_map(lambda *found: torch.cat(found), *parts)
+
+
+def _writable(function: Callable[..., Tree]) -> Callable[..., Tree]:
+    """The function of one replicate, which may make a tensor and write into it: p = torch.zeros(3); p[0] = x."""
+    def found(*given: Tree) -> Tree:
+        with _Fresh(torch.zeros_like(trees.tree_leaves(given)[0], dtype=torch.float64).sum()):
+            return function(*given)
+
+    return found
 
 
 def _take(given: Sequence[Tree], index: int | slice) -> Sequence[Tree]:
@@ -81,6 +90,20 @@ class _Draws(TorchFunctionMode):
                 args[1].dtype in (torch.int64, torch.int32):
             return args[0].index_select(0, args[1][None]).squeeze(0)
         return function(*args, **kwargs)
+
+
+class _Fresh(TorchFunctionMode):
+    """New tensors are each replicate's own, and not one for all, into which none could write. zero is each's own."""
+
+    def __init__(self, zero: Tensor) -> None:
+        super().__init__()
+        self.zero = zero
+
+    def __torch_function__(self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        own = getattr(function, "__name__", "") in MADE and made.is_floating_point()
+        return made + self.zero.to(made.dtype) if own else made
 
 
 def _normal(x: Tensor, mean: float = 0.0, std: float = 1.0, **_: object) -> Tensor:
@@ -118,6 +141,8 @@ def _log_multinomial(self: Any, value: Tensor) -> Tensor:
     return (value.sum(-1) + 1).lgamma() + terms.sum(-1)
 
 
+MADE = ("zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones",
+        "new_full", "new_empty")
 DATA = Tensor.data.__get__  # type: ignore[attr-defined]
 FACTORS = ("cholesky", "linalg_cholesky")
 DRAWS: dict[str, Callable[..., Tensor]] = {

@@ -73,3 +73,16 @@ def test_multinomial_counts_under_vmap():
                                ).pvalue > 1e-6
     together = batched.over(lambda v: law.log_prob(v), [x[:20]], vectorised=True)
     assert torch.allclose(together, law.log_prob(x[:20]))
+
+
+def test_what_is_written_into_is_each_replicates_own():
+    """The exponentials of a number's multiples, written one by one into a new tensor, as OrderedLogistic does."""
+    def function(x):
+        p = torch.zeros(3)
+        for k in range(3):
+            p[k] = (k * x).exp()
+        return p
+
+    x = torch.tensor([0.5, -1.0])
+    found = batched.over(function, [x], vectorised=True)
+    assert torch.allclose(found, (torch.arange(3.0) * x[:, None]).exp())
