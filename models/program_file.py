@@ -22,7 +22,8 @@ def program_of(module: ModuleType, name: str, code: str = "") -> Program:
             raise InputError(f"{name} has no function `{wanted}`: a file of a model has `model(...)`, Pyro's, and "
                              f"`data()`, which returns the model's arguments")
     shown = _called(module, "example", name) if hasattr(module, "example") else None
-    return Program(name, module.model, _called(module, "data", name), code, shown, getattr(module, "simulate", None))
+    return Program(name, module.model, _called(module, "data", name), code, shown=shown,
+                   simulator=getattr(module, "simulate", None))
 
 
 def _called(module: ModuleType, function: str, name: str) -> Arguments:

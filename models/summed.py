@@ -29,8 +29,9 @@ from errors import InputError
 from models import batched, elimination, supports
 from models.batched import seeded
 from models.elimination import Entangled, Factor, Plate
+from models.held import Observed
 from models.model import Data, Latents
-from models.program import Observed, Program
+from models.program import Program
 from models.sites import Message, Site, Sites, kind, log_prob, stems
 
 DRAWS = 5  # of all sites, at which factors are compared

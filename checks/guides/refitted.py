@@ -30,8 +30,9 @@ from checks.problems.problem import Problem, join
 from inference.method import Latents
 from models import batched
 from models.batched import seeded
+from models.held import Observed
 from models.model import Data
-from models.program import Observed, Program
+from models.program import Program
 from models.sites import Message, kind, log_prob
 
 SETS, FEW = 64, 6  # data sets: at once, and one by one

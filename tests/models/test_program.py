@@ -8,7 +8,7 @@ from torch.distributions import Categorical, HalfNormal, Normal
 
 from errors import InputError
 from models.batched import double
-from models.program import Observed
+from models.held import Observed
 from tests.support.programs import CHAIN, HEAD, NORMAL, SCHOOLS, SWITCH, program
 
 NONE = "\ndef data():\n    return torch.zeros(3)\n"

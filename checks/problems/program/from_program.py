@@ -22,8 +22,9 @@ from checks.problems.program.informed import informed
 from errors import InputError
 from inference.job import generator
 from inference.method import Family, Latents, Method
+from models.held import Observed
 from models.model import Data
-from models.program import Observed, Program
+from models.program import Program
 from models.sites import stems
 
 LARGEST, ROWS = 200, 400  # numbers, and observed numbers, of an example
