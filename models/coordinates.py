@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,8 +57,8 @@ class Coordinates:
     @property
     def names(self) -> list[str]:
         """Of the entries of u, as theta[3]."""
-        return [name if not shape else f"{name}[{', '.join(str(int(i)) for i in at)}]"
-                for name, shape in self.shapes.items() for at in torch.ones(shape).nonzero().tolist() or [[]]]
+        return [name if not shape else f"{name}[{', '.join(map(str, at))}]"
+                for name, shape in self.shapes.items() for at in itertools.product(*map(range, shape))]
 
     def free(self, latents: Latents) -> Tensor:
         """u of the latents."""
