@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import arviz
 
 PREVIEW = "arviz.preview"
+SMALL = 2**20  # bytes, up to which a result is not compressed: that takes longer than all the rest of saving it
 SAID = 0.05  # seconds of loading that are worth a word
 HEADER = {"name": str, "family": str, "by": str, "seed": int, "options": dict, "log_evidence": float | int | None,
           "log_evidence_kind": str | None, "converged": bool | None, "steps": int, "seconds": float | int,
@@ -175,7 +176,7 @@ class Result:
         idata, beside = self.to_arviz(), path.with_suffix(".json")
         try:
             with whole(path) as arrays, whole(beside) as words:
-                idata.to_netcdf(str(arrays), engine="h5netcdf", compress=True)
+                idata.to_netcdf(str(arrays), engine="h5netcdf", compress=_size(idata) > SMALL)
                 seal(arrays)  # what can fail has failed before the first of the two appears
                 words.write_text(self._words())
         except BaseException:
@@ -233,6 +234,11 @@ def _read(path: Path) -> tuple[Any, dict[str, dict[str, np.ndarray]], dict[str, 
     arrays = {g: {str(n): v.values for n, v in idata[g].data_vars.items()} if g in ours else {}
               for g in (*OWN, *FURTHER)}
     return json.loads(idata.attrs["header"]), arrays, coords
+
+
+def _size(idata: arviz.InferenceData) -> int:
+    """In bytes."""
+    return sum(int(idata[group].nbytes) for group in idata.groups())
 
 
 def _fault(header: Any, groups: Mapping[str, Mapping[str, np.ndarray]]) -> str:
