@@ -6,6 +6,9 @@ Linux grants what it does not have and kills later; so what a large run will tak
 from __future__ import annotations
 
 import os
+import sys
+from bisect import bisect_right
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,8 +35,32 @@ def refuse_beyond(what: str, need: int, count: int = 1, things: str = "", power:
     if need <= has:
         return
     most = int(count * Fraction(has, need)) if power == 1 else int(count * (has / need) ** (1 / power))
-    fits = f": at most {most:,} {things} fit" if things and most else f": {has / need:.1%} of that would fit"
-    raise InputError(f"{what} would take {size(need)} of memory, and {size(has)} are free{fits}")
+    fits = f"at most {most:,} {things} fit" if things and most else f"that is {times(need, has)} too much"
+    raise InputError(f"{what} would take {size(need)} of memory, and {size(has)} are free: {fits}")
+
+
+def refuse_count(what: str, need: Callable[[int], int], count: int, things: str) -> None:
+    """Errors: InputError where so many things need more than is free, and fewer would fit: how many.
+
+    need    bytes of that many, which rise
+    >>> refuse_count("3 copies", lambda count: 0, 3, "copies")
+    """
+    has = free()
+    if need(count) > has >= need(1):
+        most = bisect_right(range(1, min(count, sys.maxsize)), has, key=need)
+        raise InputError(f"{what} would take {size(need(count))} of memory, and {size(has)} are free: at most {most:,} "
+                         f"{things} fit")
+
+
+def times(need: int, has: int) -> str:
+    """
+    >>> times(3, 2), times(10**9, 10**5), times(10**40, 10**9), times(1, 0)
+    ('1.5 times', '10,000 times', '10^31 times', '1.0 times')
+    """
+    ratio = Fraction(need, max(has, 1))
+    if ratio >= 10**9:
+        return f"10^{len(str(int(ratio))) - 1} times"
+    return f"{float(ratio):.1f} times" if ratio < 10 else f"{int(ratio):,} times"
 
 
 def size(count: float) -> str:

@@ -1,6 +1,7 @@
 """Does a run survive a power cut, whenever it comes? Every family of runs is killed (SIGKILL, with its workers) at
 random moments, goes on by --resume, is killed again, until it ends; then every array is compared to the bit with those
-of a run that was left alone, and the names of the files too: nothing may be missing, nothing left over.
+of a run that was left alone, all that a verdict says but its seconds, and the names of the files: nothing may be
+missing, nothing left over.
 
     python bench/kills.py                            # 20 kills a family; exit status 1 if anything differs
     python bench/kills.py problem2 sweep --kills 5 --seed 1 --keep DIR
@@ -11,6 +12,7 @@ Nothing is saved more often than usual, which is every 5 seconds; a run takes a 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -51,8 +53,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "sweep": ("--problem", "3", "--kernel", "row_gibbs", "--sweep", "seed=0-1", "rank=2,5", "--sweeps", "15",
               "--jobs", "2"),
     "all": ("--problem", "all"),
+    "check": ("--check", "collapsed_gibbs"),
 }
 EARLIEST, WHOLE = 2.0, 900.0  # seconds
+OFTEN = 3  # kills in the time that a run takes, on average
 MOST = 8  # kills of one run
 
 
@@ -74,7 +78,7 @@ def children(pid: int) -> list[int]:
 def started(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with open(log, "ab") as file:
         return subprocess.Popen([sys.executable, str(ROOT / "run.py"), *words], cwd=log.parent, stdout=file,
-                                stderr=file, start_new_session=True)
+                                stderr=file, process_group=0)  # of this one's priority
 
 
 def killed(process: subprocess.Popen[bytes], after: float) -> bool:
@@ -107,14 +111,20 @@ def survived(words: Sequence[str], out: Path, rng: random.Random, seconds: float
     """How often it was killed until it ended, and what it said wrong; after so many it is left alone."""
     kills, log = 0, out.with_suffix(".log")
     while True:
-        process = started(again(words, out), log)
-        if not killed(process, rng.uniform(EARLIEST, max(2 * EARLIEST, seconds)) if kills < MOST else WHOLE):
+        process, latest = started(again(words, out), log), max(2 * EARLIEST, 2 * seconds / OFTEN)
+        if not killed(process, rng.uniform(EARLIEST, latest) if kills < MOST else WHOLE):
             return kills, [f"exit status {process.returncode}, see {log}"] * (process.returncode not in (0, 1))
         kills += 1
 
 
+def verdicts(folder: Path) -> dict[str, dict[str, object]]:
+    """What was found of every method that was judged."""
+    found = {path.name: json.loads(path.read_text()) for path in folder.glob("check*.json")}
+    return {name: {what: value for what, value in said.items() if what != "seconds"} for name, said in found.items()}
+
+
 def family(name: str, base: Path, kills: int, rng: random.Random) -> tuple[int, int, list[str]]:
-    """How many kills, how many arrays were compared, and what differs."""
+    """How many kills, how many arrays and verdicts were compared, and what differs."""
     words, alone = FAMILIES[name], base / name / "alone"
     alone.parent.mkdir(parents=True)
     (alone.parent / MINE).write_text(PROGRAM)
@@ -130,7 +140,9 @@ def family(name: str, base: Path, kills: int, rng: random.Random) -> tuple[int, 
         count, said = survived(words, out, rng, seconds)
         arrays, differ = differences(alone, out)
         litter = names(alone) ^ names(out)
-        total, compared = total + count, compared + arrays
+        judged = verdicts(alone)
+        differ += [] if judged == verdicts(out) else ["another verdict"]
+        total, compared = total + count, compared + arrays + len(judged)
         wrong += [f"{out}: {line}" for line in (*said, *differ, *(f"{n} is in one of the two" for n in sorted(litter)))]
     return total, compared, wrong
 
@@ -149,7 +161,7 @@ def main() -> int:
         for name in args.families or FAMILIES:
             kills, arrays, wrong = family(name, (args.keep or Path(temporary)).resolve(), args.kills,
                                           random.Random(f"{name}/{args.seed}"))
-            print(f"{name:10} {kills} kills, {arrays} arrays compared, {len(wrong)} wrong", flush=True)
+            print(f"{name:10} {kills} kills, {arrays} arrays and verdicts compared, {len(wrong)} wrong", flush=True)
             print("".join(f"    {line}\n" for line in wrong), end="", flush=True)
             failed |= bool(wrong) or kills < args.kills
     return int(failed)

@@ -1,6 +1,6 @@
 """What saving on the way costs: large states, driven for a while and saved as a run saves them, each time with the
 seconds that the saves took beside those of the whole. A run saves every 5 seconds, or every twenty times what the last
-save took: less than 5%, but for the first.
+save took, and the first is measured by the writing of a part: less than 5%.
 
     python bench/saving.py [--seconds 60]
 """

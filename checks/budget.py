@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from inference.interrupt import PATIENCE, ended
+
 TELL = 0.5  # seconds between two words of progress
 BATCHED = "BATCHED = True in its file, for a kernel that moves all replicates at once, makes it a hundred times faster"
 
@@ -67,6 +69,14 @@ def limited(budget: Budget) -> Iterator[Budget]:
         yield budget
     finally:
         _NOW.reset(token)
+
+
+@contextmanager
+def overseen() -> Iterator[None]:
+    """One call of what is judged, which an option may have made endless: it may go on a little beyond the budget, and
+    no more. Errors: Spent."""
+    with ended(max(current().until - current().spent, 0.0) + PATIENCE, Spent):
+        yield
 
 
 def tick(doing: str = "") -> None:

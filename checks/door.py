@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
-import room
 from checks.asked import PROGRAM, Asked, What, everything, found
 from checks.fits.judge import judge_fit
 from checks.guides.guide import Guide
@@ -64,7 +63,7 @@ def judged(asked: Asked, options: Mapping[str, object], *, seed: int, level: flo
 def refuse_beyond(method: Method, problems: ProblemSet, options: Mapping[str, object]) -> None:
     """Errors: InputError for options by which a small test problem takes more memory than is free."""
     problem = problems.problems()[0]
-    room.refuse_beyond(f"{method.name} on the {problem.name}", footprint.at_work(method, problem.model, None, options))
+    footprint.check_work(method, problem.model, None, options)
 
 
 def chosen_options(asked: Asked, given: Mapping[str, object]) -> dict[str, object]:

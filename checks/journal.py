@@ -3,7 +3,8 @@
 Such work is asked for through `kept`, in an order that the seed decides. Its value is written down, with the state of
 the random numbers and the processor seconds after it. A check that goes on asks for the same again: it is handed what
 is written, and works from where that ends. Where it asks for something else, for the clock has a say in how much is
-asked for, what was written from there on is forgotten.
+asked for, what was written from there on is forgotten. All of it is where the check then fails: a fault of ours is met
+again without, and what somebody else has put into the file is not.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from checks.verdict import Finding, Verdict
 from errors import InputError
 from inference import checkpoint, identity
 
+FAULTS = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)  # but InputError
 EVERY = 5.0  # seconds between two saves, or twenty times what the last one took
 OURS = "checks"  # the folder whose code makes verdicts, beside that of the methods
 T = TypeVar("T")
@@ -47,18 +49,32 @@ class Journal:
     entries: list[Entry] = field(default_factory=list)
     read: int = 0  # of the entries, again
     given: int = 0  # of the verdicts
-    again: bool = False  # some of it is of an earlier process
+    again: bool = False  # some of it is of an earlier process:
+    finished: int = 0  # so many verdicts
+    old: int = 0  # and so many entries
     saves: list[float] = field(default_factory=list)  # seconds that each took
     saved: float = field(default_factory=time.monotonic)
 
     def verdict(self, make: Callable[[], Verdict]) -> Verdict:
         """The next one."""
         if self.given == len(self.verdicts):
-            self.verdicts.append(make())
+            self.verdicts.append(self._made(make))
             self.entries, self.read = [], 0
             self._save()
         self.given += 1
         return self.verdicts[self.given - 1]
+
+    def _made(self, make: Callable[[], Verdict]) -> Verdict:
+        try:
+            return make()
+        except InputError:
+            raise
+        except FAULTS:
+            old, self.old, self.finished = self.old, 0, 0
+            if not old:
+                raise
+        self.entries, self.read = [], 0
+        return make()
 
     def kept(self, asked: str, make: Callable[[], T], rng: Generator | None) -> T:
         entry = self._written(asked)
@@ -120,8 +136,8 @@ def written(path: Path) -> Iterator[Journal]:
         if not journal.again and not journal.verdicts:  # what an earlier process did stays
             path.unlink(missing_ok=True)
         raise
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        if journal.again:  # somebody else's hand, or a fault of ours, which will then be met again
+    except FAULTS as error:
+        if journal.finished:  # by a verdict that somebody else put there
             raise _foreign(path) from error
         raise
     finally:
@@ -131,7 +147,8 @@ def written(path: Path) -> Iterator[Journal]:
 def _read(path: Path) -> Journal:
     try:
         saved = checkpoint.load(path, (Verdict, Finding, Entry))
-        journal = Journal(path, saved["verdicts"], saved["entries"], again=True)
+        verdicts, entries = saved["verdicts"], saved["entries"]
+        journal = Journal(path, verdicts, entries, again=True, finished=len(verdicts), old=len(entries))
         sound = all(isinstance(verdict, Verdict) for verdict in journal.verdicts) and all(
             isinstance(entry, Entry) and isinstance(entry.spent, float) for entry in journal.entries)
         sound &= saved["code"] == identity.code(OURS)

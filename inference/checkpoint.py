@@ -8,6 +8,7 @@ has the fingerprint of what is before, so that a damaged one is known before it 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -24,6 +25,7 @@ from errors import InputError, short
 from files import seal, sealed, whole
 
 TREE = "__tree__"
+PART = 2**24  # bytes that are written to see how fast a disk is
 
 
 def save(path: Path, value: object) -> None:
@@ -31,9 +33,25 @@ def save(path: Path, value: object) -> None:
     arrays: dict[str, np.ndarray] = {}
     tree = json.dumps(_pack(value, arrays)).encode()
     with whole(path) as aside:
-        with open(aside, "wb") as file:
-            np.savez(file, **{TREE: np.frombuffer(tree, np.uint8)}, **arrays)  # type: ignore[arg-type]
-        seal(aside)
+        _write(aside, {TREE: np.frombuffer(tree, np.uint8)} | arrays)
+
+
+def _write(aside: Path, arrays: dict[str, np.ndarray]) -> None:
+    with open(aside, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    seal(aside)
+
+
+def seconds(path: Path, size: int) -> float:
+    """That `save` will take for so many bytes, by those of writing a part of them there; 0 if they are few."""
+    if size <= PART:
+        return 0.0
+    began, aside = time.monotonic(), whole(path).aside
+    try:
+        _write(aside, {"part": np.arange(PART // 8)})
+        return (time.monotonic() - began) * size / PART
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def load(path: Path, classes: Iterable[type] = (), device: torch.device | str = "cpu") -> Any:

@@ -6,6 +6,7 @@ depends on (states, generators, draws kept, trace) is in the checkpoint.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
@@ -18,9 +19,9 @@ import torch
 from torch import Tensor
 
 from errors import Interrupted
-from inference import finite, shards
+from inference import checkpoint, finite, shards
 from inference import latents as kept_latents
-from inference.interrupt import finish_step_first
+from inference.interrupt import PATIENCE, finish_step_first
 from inference.job import Job, Observer, Plan, Run, generator
 from inference.latents import Keeper
 from inference.method import Family, Kind, Latents, Method
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from inference.loading import Loading
 
 KEPT_BYTES = 2**26  # of draws, all chains together; longer runs are thinned
-WRITTEN = 1e8  # bytes a second: what the first save is taken to cost, of which it may be a twentieth of the time
 CONVERGED = 1e-8  # a residual that counts as a fixed point
 
 
@@ -47,11 +47,13 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
           keeper: Keeper | None = None, over: int = 1) -> Result:
     """Run `method` to the end of `plan` and return its Result.
 
-    save_to   a file to save to every `save_every` seconds, and to go on from when it exists; `on_save` is told how long
+    save_to   a file to save to every `save_every` seconds, or so seldom that it is a twentieth of the time, and to go
+              on from when it exists; `on_save` is told how long it took
     record    what to keep of a draw
     keeper    somebody for whom all of it is kept, thinned as `inference/latents.py` says
     over      so many ranks, all of which call this; the first has the result (inference/shards.py)
-    Errors: Interrupted after Ctrl-C; InputError for options or inputs that the method refuses.
+    Errors: Interrupted after Ctrl-C, KeyboardInterrupt where the step did not end; InputError for options and inputs
+    that the method refuses.
     """
     from inference.loading import rehearse, watched  # imports numba, which listing has no use for
 
@@ -65,11 +67,13 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
         job = shards.divided(job)
     run = shards.begun(save_to, job, device) or _start(job)
     steps = 1 if method.family is Family.EXACT else plan.steps
-    saved, cost = time.monotonic(), sum(_bytes(x) for state in run.states for _, x in finite.tensors(state)) / WRITTEN
+    size = sum(_bytes(x) for state in run.states for _, x in finite.tensors(state))
+    saved, cost = time.monotonic(), checkpoint.seconds(save_to, size) if save_to else 0.0
     run.loading += rehearse(method, model, job.options)
     with finish_step_first() as stop, watched() as loading:
         while run.step < steps and not run.words.get("fixed"):
-            _advance(run, job, loading)
+            with stop.within(_grace(run, over)):
+                _advance(run, job, loading)
             if on_step:
                 on_step(run.step, run.trace[-1][0])
             if run.step == steps:
@@ -86,6 +90,11 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
             if signum:
                 raise Interrupted(f"{method.name} stopped after sweep {run.step} of {steps}", signum)
     return _finish(run, job)
+
+
+def _grace(run: Run, over: int) -> float:
+    """Seconds that a step may take after Ctrl-C: twice what the last one took. Ranks wait for one another."""
+    return math.inf if over > 1 else PATIENCE + 2 * sum(run.seconds[-1] if run.seconds else [])
 
 
 def _agreed(due: bool, signum: int, over: int) -> tuple[bool, int]:

@@ -37,13 +37,25 @@ def check(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
     """Errors: InputError where less is free than the run will take, with how many chains or steps would fit."""
     if torch.device(model.device).type != "cpu":
         return  # its allocator refuses at once, and the machine's memory is not touched
-    room.refuse_beyond(f"{method.name} on {described(model)}", at_work(method, model, data, options))
+    check_work(method, model, data, options)
     each, chains, steps = state(model, observer), plan.chains, plan.steps
     room.refuse_beyond(f"{method.name} with {chains:,} chains", each * chains, chains, "chains")
     trace = TRACE * steps * chains if method.family is Family.MCMC else 0  # the others may end before `steps`
     room.refuse_beyond(f"{method.name} for {steps:,} steps", trace, steps, "steps")
     room.refuse_beyond(f"{method.name} with {chains:,} chains of {steps:,} steps",
                        whole(method, model, data, plan, options, observer))
+
+
+def check_work(method: Method, model: Model, data: Data, options: Mapping[str, Any]) -> None:
+    """The same of the chain at work, whose options may ask for it. Errors: InputError, with how much of an option would
+    fit."""
+    for name, value in options.items():
+        def need(count: int, name: str = name) -> int:
+            return at_work(method, model, data, {**options, name: count})
+
+        if isinstance(value, int) and value > 1 and need(1) < need(value):
+            room.refuse_count(f"{method.name} with {short(f'{value:,} {name}')}", need, value, name)
+    room.refuse_beyond(f"{method.name} on {described(model)}", at_work(method, model, data, options))
 
 
 def check_state(method: Method, model: Model, plan: Plan, first: object) -> None:

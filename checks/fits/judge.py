@@ -19,7 +19,7 @@ import torch
 from scipy import stats
 from torch import Generator, Tensor
 
-from checks.budget import Budget, Spent, limited, tick
+from checks.budget import Budget, Spent, limited, overseen, tick
 from checks.guides.judge import FITS
 from checks.journal import kept
 from checks.kernels.judge import SUSPICION, Watch
@@ -54,7 +54,7 @@ def judge_fit(method: Method, problems: str | ProblemSet, options: Mapping[str, 
                 if max(bad, len(said) - bad) > fits / 2:
                     break  # most have said so
                 tick(f"fit {len(said) + 1}")
-                with blaming(method.name):
+                with overseen(), blaming(method.name):
                     faults, why, warnings = kept("a fit", lambda: _faults(
                         rng, method, problem, dict(options or {}), level), rng)
                 said.append(faults)

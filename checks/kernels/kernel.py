@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.budget import Spent, tick
+from checks.budget import Spent, overseen, tick
 from checks.journal import kept
 from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, join, take
@@ -126,7 +126,7 @@ class Kernel:
 
     def _from(self, rng: torch.Generator, model: Model, data: Data, latents: Latents, steps: int) -> Latents:
         tick()
-        with blaming(self.method.name):
+        with overseen(), blaming(self.method.name):
             state = self.start(rng, model, data, latents)
             for _ in range(steps):
                 state, _ = self.method.step(rng, state, model, data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from inference.result import Result
@@ -57,7 +59,7 @@ def scales(model: Factorization, train: Ratings) -> list[str]:
            f"{train.variance:.3g} about their mean, {train.mean:.4g}"
     if "precision_U" in model.sites:
         return [said + ". --model noise learns it, in any units."]
-    sd = (model.rank * model.prior_variance**2 + model.noise_variance) ** 0.5
+    sd = math.hypot(model.rank**0.5 * model.prior_variance, model.noise_variance**0.5)
     return [f"{said}; with the prior variance {model.prior_variance:g} a rating is 0 +- {sd:.3g} before any is seen. "
             f"--noise-variance and --prior-variance set them; Problem 3's --model noise+hierarchical learns both, in "
             f"any units."]

@@ -29,13 +29,20 @@ from torch import Tensor
 from errors import InputError
 from inference.factorization.guides import parts as guide_parts
 from inference.factorization.guides.parts import mean_and_scale, plain, plates, started, users_given
+from inference.footprint import PYRO, latents, tensors
 from models.factorization import Factorization
 from models.ratings import Ratings
 
-__all__ = ["RATES", "guide", "start"]
+__all__ = ["RATES", "footprint", "guide", "start"]
 
 RATES = guide_parts.RATES | {"flow": 0.05}
 MAX_ENTRIES = 2048  # of V: the network has 3 x width numbers for every pair of them
+
+
+def footprint(model: Factorization, data: Ratings, *, width: int = 1, **_: object) -> int:
+    """A chain at work, bytes: the network, its mask, its gradient and two averages of this, and it all as it is made."""
+    entries = model.sites["V"][0] * model.sites["V"][1]
+    return PYRO * (latents(model) + tensors(data)) + 6 * 3 * 8 * width * entries**2
 
 
 def guide(model: Factorization, data: Ratings, *, width: int = 1) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """A check that is stopped and goes on says what an unbroken one says."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -171,13 +172,29 @@ def test_a_journal_of_another_hand_is_refused(change, tmp_path):
         pass
 
 
-def test_what_a_forged_entry_breaks_is_no_fault_of_ours(tmp_path):
+@pytest.mark.parametrize("ours", [False, True])
+def test_what_a_forged_entry_breaks_is_made_without_it_and_a_fault_of_ours_is_met_again(ours, tmp_path):
     path = tmp_path / "journal.npz"
-    with pytest.raises(KeyboardInterrupt), written(path):
-        kept("a", lambda: "a word")
+    with pytest.raises(KeyboardInterrupt), written(path) as book:
+        book.verdict(lambda: Verdict("first", Outcome.RIGHT, 1e-3))
+        kept("a", lambda: 1.0 if ours else "a word")
         raise KeyboardInterrupt
-    with pytest.raises(InputError, match="not as this version writes it"), written(path):
-        kept("a", lambda: torch.ones(1)).sum()
+
+    def make() -> Verdict:
+        found = kept("a", lambda: 2.0) / 2
+        return Verdict("mine", Outcome.RIGHT, 1e-3, excluded={"a": found}, why=[][1] if ours else "")
+
+    with pytest.raises(IndexError) if ours else nullcontext(), written(path) as book:
+        assert [book.verdict(make).method for _ in range(2)] == ["first", "mine"]
+        assert book.verdicts[1].excluded == {"a": 1.0}
+
+
+def test_a_forged_verdict_is_no_fault_of_ours(tmp_path):
+    path = tmp_path / "journal.npz"
+    with written(path) as book:
+        book.verdict(lambda: Verdict("first", Outcome.RIGHT, 1e-3, excluded={"a": "a word"}))
+    with pytest.raises(InputError, match="not as this version writes it"), written(path) as book:
+        book.verdict(lambda: pytest.fail("it is there")).exclusion.strip()
 
 
 def test_a_refusal_of_a_check_that_goes_on_loses_nothing(tmp_path):

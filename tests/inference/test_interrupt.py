@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ import run
 from errors import Interrupted
 from inference import load
 from inference.drive import drive
-from inference.interrupt import SIGNALS, Stopped, finish_step_first, stopping
+from inference.interrupt import SIGNALS, Stopped, ended, finish_step_first, stopping
 from inference.job import Plan
 
 
@@ -46,6 +47,47 @@ def test_a_second_one_ends_at_once_and_the_last_checkpoint_is_kept(each, tmp_pat
     with pytest.raises(Stopped) as stopped:
         drive(replace(method, step=step), model, None, Plan(99), save_to=path, save_every=0.0)
     assert stopped.value.signum == each and path.exists() and not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("each", SIGNALS, ids=lambda s: s.name)
+def test_a_step_that_does_not_end_is_ended_and_the_last_checkpoint_is_kept(each, tmp_path, monkeypatch):
+    monkeypatch.setattr("inference.drive.PATIENCE", 0.05)
+    model, path = cc.GridMRF.potts(cc.load_image("small")), tmp_path / "gibbs.checkpoint.npz"
+    method = load.method("grid", "gibbs")
+
+    def step(*given):
+        if path.exists():
+            raised(each)
+            while True:
+                pass
+        return method.step(*given)
+
+    with pytest.raises(Stopped) as stopped:
+        drive(replace(method, step=step), model, None, Plan(99), save_to=path, save_every=0.0)
+    assert stopped.value.signum == each and path.exists() and not list(tmp_path.glob("*.part"))
+
+
+def test_a_step_that_ends_soon_is_finished_and_nothing_comes_later():
+    with finish_step_first() as stop:
+        with stop.within(0.05):
+            raised(signal.SIGINT)
+        time.sleep(0.1)
+    assert stop.asked and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_what_takes_more_processor_time_is_ended_until_it_heeds_it(monkeypatch):
+    monkeypatch.setattr("inference.interrupt.PATIENCE", 0.02)
+    heard = 0
+    with pytest.raises(TimeoutError), ended(0.02, TimeoutError):
+        while True:
+            try:
+                while True:
+                    pass
+            except TimeoutError:
+                heard += 1
+                if heard == 3:
+                    raise
+    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0) and signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
 
 
 def test_handlers_are_given_back_and_what_is_ignored_stays_so():
