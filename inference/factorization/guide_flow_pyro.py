@@ -40,7 +40,7 @@ MAX_ENTRIES = 2048  # of V: the network has 3 x width numbers for every pair of 
 
 
 def footprint(model: Factorization, data: Ratings, *, width: int = 1, **_: object) -> int:
-    """A chain at work, bytes: the network, its mask, its gradient and two averages of this, and it all as it is made."""
+    """A chain at work, bytes: a network, its mask and gradient, two averages of this, and all as it is made."""
     entries = model.sites["V"][0] * model.sites["V"][1]
     return PYRO * (latents(model) + tensors(data)) + 6 * 3 * 8 * width * entries**2
 

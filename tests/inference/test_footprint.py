@@ -152,6 +152,21 @@ def test_what_is_said_to_fit_fits(monkeypatch):
         room.refuse_beyond("chains", footprint.state(model) * (fits + 1), fits + 1, "chains")
 
 
+@pytest.mark.parametrize(("kind", "name", "option"), [
+    ("grid", "parallel_tempering", "copies"), ("factorization", "guide_low_rank_pyro", "columns"),
+    ("factorization", "guide_flow_pyro", "width")])
+def test_an_option_that_asks_for_too_much_is_one_sentence_with_how_much_of_it_fits(kind, name, option, monkeypatch):
+    method, (model, data) = load.method(kind, name), case(kind, large=False)
+    monkeypatch.setattr(room, "free", lambda: 10**9)
+    for asked in (10**12, 10**60):
+        with pytest.raises(InputError, match=rf"at most [\d,]+ {option} fit$") as error:
+            footprint.check(method, model, data, Plan(10, 2 if method.family is Family.MCMC else 1), {option: asked})
+        assert len(str(error.value)) <= 300
+        most = int(str(error.value).split("at most ")[1].split(" ")[0].replace(",", ""))
+        need = [footprint.at_work(method, model, data, {option: count}) for count in (most, most + 1)]
+        assert need[0] <= 10**9 < need[1]
+
+
 def test_the_state_itself_counts_once_it_is_there(monkeypatch):
     method, (model, _) = load.method("grid", "parallel_tempering"), case("grid", large=False)
     state = method.init(torch.Generator(), model, None, copies=50)
