@@ -192,7 +192,7 @@ def test_what_a_forged_entry_breaks_is_made_without_it_and_a_fault_of_ours_is_me
 def test_a_forged_verdict_is_no_fault_of_ours(tmp_path):
     path = tmp_path / "journal.npz"
     with written(path) as book:
-        book.verdict(lambda: Verdict("first", Outcome.RIGHT, 1e-3, excluded={"a": "a word"}))
+        book.verdict(lambda: Verdict("first", Outcome.RIGHT, 1e-3, excluded={"a": "a word"}))  # type: ignore[dict-item]
     with pytest.raises(InputError, match="not as this version writes it"), written(path) as book:
         book.verdict(lambda: pytest.fail("it is there")).exclusion.strip()
 
