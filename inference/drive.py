@@ -246,5 +246,5 @@ def _expected(run: Run, job: Job, draws: Mapping[str, np.ndarray]) -> dict[str, 
         return {k: torch.stack([e[k].detach().cpu() for e in each]).mean(0).numpy() for k in each[0]}
     if set(draws) != set(job.model.sites):
         return {}  # something else was kept of the draws
-    tensors = {site: torch.from_numpy(value).flatten(0, 1) for site, value in draws.items()}
-    return {k: v.mean(0).numpy() for k, v in job.model.quantities(tensors).items()}
+    tensors = {site: torch.from_numpy(value).flatten(0, 1).to(job.model.device) for site, value in draws.items()}
+    return {k: v.mean(0).cpu().numpy() for k, v in job.model.quantities(tensors).items()}

@@ -28,6 +28,12 @@ def choose(method: str, engine: str, device: torch.device) -> str:
     return "torch" if engine == "torch" or device.type != "cpu" else "compiled"
 
 
+def at_once(numbers: int, device: torch.device) -> int:
+    """How many numbers the torch engine works on at a time where a CPU, for its caches, would take so many: elsewhere
+    starting an operation costs more."""
+    return numbers if device.type == "cpu" else 16 * numbers
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """torch, and the compiled kernels too, on one thread; afterwards on as many as before.

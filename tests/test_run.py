@@ -88,12 +88,6 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(argv, words, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="no CUDA device here")
-def test_cuda_gives_the_same_answer(tmp_path):
-    assert door("--problem", "1", "--image", "small", "--method", "mean_field", "--method", "loopy_bp",
-                "--device", "cuda", "--out", tmp_path / "out") == 0
-
-
 def test_cuda_where_there_is_none(capsys):
     import torch
 
@@ -101,6 +95,13 @@ def test_cuda_where_there_is_none(capsys):
         pytest.skip("there is a CUDA device here")
     assert door(*QUICK, "--device", "cuda") == 2
     assert "no CUDA device" in capsys.readouterr().err
+
+
+def test_a_second_cuda_device_where_there_is_one(capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert door(*QUICK, "--device", "cuda:1") == 2
+    assert "there are 1 here, and the last one is cuda:0" in capsys.readouterr().err
 
 
 def test_ctrl_c_saves_and_resume_gives_the_same_bytes(tmp_path):

@@ -36,7 +36,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError, unknown
-from inference.engine import Engine, choose
+from inference.engine import Engine, at_once, choose
 from inference.grid.compiled import loopy_bp as logs
 from inference.grid.compiled import loopy_bp_odds as odds
 from inference.grid.parts.constraints import softened
@@ -161,7 +161,7 @@ def sweep(messages: Tensor, local: Tensor, model: GridMRF, schedule: str, dampin
     """The torch engine: the new log odds (4, K-1, H, W) of all messages, and the residual."""
     new, residual = messages.clone(), messages.new_zeros(())
     for side, table in enumerate((model.right, model.right.mT, model.down, model.down.mT)):
-        for sender, target, edge in _batches(schedule, side, *local.shape[1:]):
+        for sender, target, edge in _batches(schedule, side, local):
             now = messages if schedule == "flooding" else new
             sent = bp_message(cavity(now, local, sender, side ^ 1), table[edge], rule)
             update, old = sent[1:] - sent[0], now[side][:, *target]
@@ -178,7 +178,7 @@ def bethe(messages: Tensor, local: Tensor, model: GridMRF) -> Tensor:
 
     Its derivatives by the messages vanish at a fixed point of sum-product, and on a tree it is log Z there.
     """
-    bands = torch.arange(local.shape[1], device=local.device).split(-(-BAND // local.shape[2]))
+    bands = torch.arange(local.shape[1], device=local.device).split(-(-at_once(BAND, local.device) // local.shape[2]))
     log_z = torch.cat([torch.logsumexp(cavity(messages, local, (rows,)), 0) for rows in bands])
     total = log_z.sum()
     for name, near, far, log_h, log_g in _edges(messages, local):
@@ -203,10 +203,11 @@ def cavity(messages: Tensor, local: Tensor, at: At = (), but: int | None = None)
     return torch.cat((torch.zeros_like(total[:1]), total))
 
 
-def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[At, At, At]]:
+def _batches(schedule: str, side: int, local: Tensor) -> Iterator[tuple[At, At, At]]:
     """Pixels that send at once to the neighbour whose `side` they are on, those neighbours, and their edges."""
+    H, W = local.shape[1:]
     across, last = (H, W - 1) if side < 2 else (W, H - 1)
-    step = 1 if schedule == "sequential" else -(-BAND // across)
+    step = 1 if schedule == "sequential" else -(-at_once(BAND, local.device) // across)
     spans = [slice(n, min(n + step, last)) for n in range(0, last, step)]
     for low in spans[::-1] if side & 1 else spans:
         ends = low, slice(low.start + 1, low.stop + 1)
@@ -217,7 +218,7 @@ def _batches(schedule: str, side: int, H: int, W: int) -> Iterator[tuple[At, At,
 def _edges(messages: Tensor, local: Tensor) -> Iterator[tuple[str, At, At, Tensor, Tensor]]:
     """Of the edges to the right, then of those down: name, the pixels at either end, and the log h of these."""
     for name, side in (("right", 0), ("down", 2)):
-        for near, far, _ in _batches("flooding", side, *local.shape[1:]):
+        for near, far, _ in _batches("flooding", side, local):
             yield name, near, far, cavity(messages, local, near, side ^ 1), cavity(messages, local, far, side)
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from inference.engine import at_once
 from inference.factorization.compiled.predictive import FLOOR
 from inference.method import Latents
 from models.factorization import Factorization
@@ -22,11 +23,12 @@ def score(model: Factorization, ratings: Ratings, total: Float64[Tensor, "N"], s
     the totals after it.
     """
     energy = log_total = 0.0
+    step = at_once(CHUNK, ratings.device)
     for latents in stack:
         energy = log_total = 0.0
-        for first in range(0, len(ratings), CHUNK):
-            part = ratings.take(torch.arange(first, min(first + CHUNK, len(ratings)), device=ratings.device))
-            here, s = total[first : first + CHUNK], variance(model, latents, part)
+        for first in range(0, len(ratings), step):
+            part = ratings.take(torch.arange(first, min(first + step, len(ratings)), device=ratings.device))
+            here, s = total[first : first + step], variance(model, latents, part)
             q = (part.rating - model.expected(latents, part)) ** 2 / (2 * s) + 0.5 * s.log()
             log = torch.logaddexp(decode(here), -q)
             here.copy_(encode(log))
