@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ from models.ladder import Ladder
 
 SWEEPS = 10  # in one measurement, on grids
 GRIDS = ((640, 2), (640, 8), (2048, 2))
-FOLLOWED = {"loopy_bp": {"track": False}, "mean_field": {"schedule": "checkerboard"}, "gibbs": {}}
+FOLLOWED: dict[str, dict[str, Any]] = {"loopy_bp": {"track": False}, "mean_field": {"schedule": "checkerboard"}, "gibbs": {}}
 Say = Callable[..., None]
 
 
@@ -105,7 +105,7 @@ def beside(name: str, model: Any, device: torch.device, options: dict[str, Any])
         wait(device)
         return state
 
-    found = [milliseconds(lambda s=s, m=m: sweeps(s, m)) / SWEEPS for s, m in ((here, model), (there, far))]
+    found = [milliseconds(partial(sweeps, s, m)) / SWEEPS for s, m in ((here, model), (there, far))]
     ends = [marginals(method, sweeps(s, m), m).cpu() for s, m in ((here, model), (there, far))]
     return dict(zip(("cpu", "there"), found, strict=True)) | {"difference": largest(*ends)}
 
@@ -170,7 +170,7 @@ def chain(method: Method, model: Factorization, data: Ratings, state: Any, devic
     """A callable that goes a step on, and scores all ratings where asked for, as a fit does."""
     rng = generator(0, "bench", model.device)
     scorer = Predictive(model, {"train": data}, Family.MCMC) if scored else None
-    memory = scorer.start() if scorer else None
+    memory: Any = scorer.start() if scorer else None
 
     def work() -> Any:
         nonlocal state, memory
@@ -263,4 +263,4 @@ PARTS: dict[str, Callable[[Say, torch.device, bool], None]] = {
     "grid": grid, "ratings": ratings, "svi": svi, "numpyro": numpyro, "pgmax": pgmax}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -180,8 +180,8 @@ def device(name: str) -> torch.device:
         raise InputError(f"--device must be cpu or cuda, not '{short(name)}'")
     if found.type == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: no CUDA device is available here; leave --device out to run on the CPU")
-    if found.type == "cuda" and (found.index or 0) >= (there := torch.cuda.device_count()):
-        raise InputError(f"--device {name}: of CUDA devices there are {there} here, and the last one is cuda:{there - 1}")
+    if found.type == "cuda" and (found.index or 0) >= (count := torch.cuda.device_count()):
+        raise InputError(f"--device {name}: there are {count} CUDA devices here, the last one is cuda:{count - 1}")
     return found
 
 

@@ -35,6 +35,8 @@ class Elsewhere(Tensor):
 class Generator(torch.Generator):
     """torch's, of the CPU or of the device; the same seed gives the same stream on both."""
 
+    place: torch.device
+
     def __new__(cls, device: Any = "cpu") -> Generator:
         made = super().__new__(cls)
         made.place = torch.device(device)
