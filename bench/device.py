@@ -39,7 +39,8 @@ from models.ladder import Ladder
 
 SWEEPS = 10  # in one measurement, on grids
 GRIDS = ((640, 2), (640, 8), (2048, 2))
-FOLLOWED: dict[str, dict[str, Any]] = {"loopy_bp": {"track": False}, "mean_field": {"schedule": "checkerboard"}, "gibbs": {}}
+FOLLOWED: dict[str, dict[str, Any]] = {
+    "loopy_bp": {"track": False}, "mean_field": {"schedule": "checkerboard"}, "gibbs": {}}
 Say = Callable[..., None]
 
 

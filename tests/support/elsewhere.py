@@ -114,7 +114,7 @@ def _put(x: Tensor, target: torch.device, args: Any) -> Tensor:
         return _put(x.clone(), target, ()) if moved else x
     with torch._C.DisableTorchFunctionSubclass():
         if target.type == CPU.type:
-            return x.as_subclass(Tensor)
+            return x.as_subclass(Tensor) if isinstance(x, Elsewhere) else x
         return Tensor._make_subclass(Elsewhere, x.detach(), x.requires_grad) if x.is_leaf else x.as_subclass(Elsewhere)
 
 
