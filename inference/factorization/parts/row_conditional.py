@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from inference.engine import at_once, choose
+from inference.engine import choose
 from inference.factorization.parts.by_row import Rows
 from inference.threads import over_rows
 from models.factorization import Factorization
@@ -134,9 +134,8 @@ def natural_parameters(rows: Rows, other: Tensor, prior: Prior, noise_variance: 
     """P_i = Sigma_i^-1, (n, K, K), and h_i = Sigma_i^-1 mu_i, (n, K), a block of rows after the other."""
     K = other.shape[1]
     a, b = torch.tril_indices(K, K, device=other.device)
-    size = at_once(CHUNK, other.device)
-    step = max(1, size // max(1, len(other)))
-    for here, block in rows.blocks(max(1, size // K**2)):
+    step = max(1, CHUNK // max(1, len(other)))
+    for here, block in rows.blocks(max(1, CHUNK // K**2)):
         rating = block.rating
         if row_offset is not None:
             rating = rating - row_offset[here].repeat_interleave(block.counts)
