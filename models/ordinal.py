@@ -168,7 +168,8 @@ def probabilities(eta: Tensor, cutpoints: Tensor, variance: Tensor | float = 1.0
     >>> probabilities(torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
-    z = (cutpoints[..., None, :] - eta[..., None]) / torch.as_tensor(variance).to(eta)[..., None].sqrt()
+    variance = torch.as_tensor(variance, dtype=eta.dtype, device=eta.device)
+    z = (cutpoints[..., None, :] - eta[..., None]) / variance[..., None].sqrt()
     below = torch.special.ndtr(z)
     one = torch.ones_like(below[..., :1])
     return torch.cat([below, one], -1).diff(dim=-1, prepend=0 * one)

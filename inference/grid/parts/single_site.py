@@ -109,7 +109,7 @@ def pick(probability: Float64[Tensor, "*shape K"], uniform: Float64[Tensor, "*sh
     tensor([0, 1, 2])
     """
     below, label = torch.zeros_like(uniform), torch.zeros_like(uniform, dtype=torch.int64)
-    for p in probability[..., :-1].unbind(-1):  # a cumsum along so few numbers takes a GPU ten times as long
+    for p in probability[..., :-1].unbind(-1):  # as a cumsum it was most of a Gibbs sweep on a GPU
         below = below + p
         label = label + (uniform >= below)
     return label
