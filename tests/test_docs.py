@@ -16,7 +16,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MADE = {"results", "uai", "fg"}  # by a run, or somewhere else
 TORCHRUN = {"--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}
-BENCH = {"--most", "--program", "--signatures"}  # of the benchmarks
+BENCH = {"--most", "--only", "--program", "--signatures"}  # of the benchmarks
 
 
 @cache
