@@ -17,7 +17,7 @@ from models.ladder import Ladder
 from models.model import Latents
 from models.ratings import Ratings
 from models.rungs.rung import Rung
-from models.rungs.time import DAY, Calendar, Time
+from models.rungs.time import DAY, Calendar, Cells, Time
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,14 @@ class Timed(Ladder):
         noise = super().noise_of(latents, at)
         more = None if at is None else self.of_time.unknown(latents, at)
         return noise if more is None else noise + self.unit**2 * more
+
+    def of_strangers(self, latents: Latents, at: Ratings) -> tuple[Tensor, Tensor]:
+        """Effects and noise variances, (N,), of ratings by users whose days nobody knows."""
+        time = Time(Calendar(Cells.none("user", at.num_users, 1), self.of_time.calendar.item))
+        given = latents | {"user_day": torch.zeros_like(latents["precision_day"])[..., None]}
+        unknown = time.unknown(given, at)
+        assert unknown is not None  # their days
+        return self.unit * time.effects(given, at), super().noise_of(latents) + self.unit**2 * unknown
 
     def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
         if self.times is None:

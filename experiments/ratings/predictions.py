@@ -27,6 +27,7 @@ from inference.factorization.fitted.fit import Fit
 from inference.factorization.fitted.fold_in import Rows
 from inference.factorization.fitted.mixture import Predicted
 from inference.factorization.fitted.ranking import best
+from models.ordinal import Ordinal
 from models.ratings import Ratings
 from models.timed import Timed
 
@@ -118,7 +119,8 @@ def of_pairs(fit: Fit, path: Path, columns: str | None, inside: float, new: NewU
         number = places(users, new.ids)
         here = np.flatnonzero((number != NOBODY) & ~fit.known("user", user))
         basis[here] = fit.basis(number[here], item[here], new=True)
-        put(found, here, fit.predict(number[here], item[here], inside, new.rows))
+        put(found, here, fit.predict(number[here], item[here], inside, new.rows,
+                                     None if time is None else time[here]))
     count_in_words(fit, basis, say)
     return table({"user": written(users), "item": written(items)}, found, basis)
 
@@ -155,8 +157,10 @@ def count_in_words(fit: Fit, basis: np.ndarray, say: Say) -> None:
     folded = int((basis == "new user").sum())
     if folded:
         of = {"mcmc": "draw of the items", "variational": "draw of the items from q"}.get(fit.family, "point")
+        how = "drawn" if isinstance(fit.model, Ordinal) else "exact"
+        days = "; their days unknown, each rating as if of a day of its own" if isinstance(fit.model, Timed) else ""
         say(f"{folded:,} of {len(basis):,} predictions {'is' if folded == 1 else 'are'} of new users, their factors "
-            f"exact given each {of}, which their ratings do not change")
+            f"{how} given each {of}, which their ratings do not change{days}")
 
 
 def recommended(fit: Fit, who: str, columns: str | None, top: int, inside: float, new: NewUsers | None, say: Say

@@ -57,6 +57,11 @@ class Cells:
         key, count = torch.unique(row * span + period - first, return_counts=True)
         return cls(side, rows, days, key.div(span, rounding_mode="floor"), first + key % span, count)
 
+    @classmethod
+    def none(cls, side: str, rows: int, days: int) -> Cells:
+        """Of rows without ratings: the one cell is of a row beyond them."""
+        return cls(side, rows + 1, days, torch.tensor([rows]), torch.tensor([0]), torch.tensor([1]))
+
     def __len__(self) -> int:
         return len(self.row)
 

@@ -9,6 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+import crosscheck as cc
 import run
 from data.rating_files import Reading, read_triples
 from errors import InputError
@@ -136,8 +137,15 @@ def test_a_fit_with_time(tmp_path, capsys):
     new = tmp_path / "new.csv"
     new.write_text("user,item,rating\nann,001,3\n")
     capsys.readouterr()
-    assert door("predict", path, "--recommend", "all", "--new-users", new, "--out", tmp_path / "n.csv") == 2
-    assert "new users cannot be added to a fit of --model ...+time" in capsys.readouterr().err
+    assert door("predict", path, "--recommend", "all", "--new-users", new, "--out", tmp_path / "n.parquet") == 0
+    assert "their days unknown" in capsys.readouterr().out
+    lists = pyarrow.parquet.read_table(tmp_path / "n.parquet")
+    assert set(lists["by"].to_pylist()) == {"new user"} and "001" not in lists["item"].to_pylist()
+    users, items, _, times = zip(*rows[2::3], strict=True)
+    told = cc.predict(path, users, items, times=times)
+    assert np.allclose(told["mean"], found[1]["mean"].to_numpy()) and np.allclose(told["sd"], found[1]["sd"].to_numpy())
+    with pytest.raises(InputError, match=r"times\[0\]: 'soon' in times is no time"):
+        cc.predict(path, ["u0"], ["001"], times=["soon"])
     (tmp_path / "none.csv").write_text("user,item,rating\nu0,001,3\n")
     assert door(*words[:5], tmp_path / "none.csv", *words[6:], "--use-times", "--out", tmp_path / "no") == 2
     assert "have no times; name their column" in capsys.readouterr().err

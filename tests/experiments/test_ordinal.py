@@ -94,7 +94,7 @@ def test_the_two_sorts_of_nll_are_never_in_one_ranking(runs, tmp_path, capsys):
 
 
 def test_predictions_are_levels(runs, tmp_path, capsys):
-    """The run's own again, and intervals between levels, of somebody unknown too; new users are refused."""
+    """The run's own again, and intervals between levels, of somebody unknown and of new users too."""
     here = result(runs, "stars")
     users, items = (here.coords[f"test_{side}"][1] for side in ("user", "item"))
     (tmp_path / "p.csv").write_text("user,item\n" + "\n".join(f"{u},{i}" for u, i in zip(users, items, strict=True)))
@@ -112,9 +112,16 @@ def test_predictions_are_levels(runs, tmp_path, capsys):
     assert ((p * inside).sum(0) > 0.9 - 1e-5).all()
     assert door("predict", runs / "thumbs", "--recommend", "all", "--top", 2, "--out", tmp_path / "r.csv") == 0
     (tmp_path / "new.csv").write_text("user,item,rating\nann,1,5\n")
-    assert door("predict", runs / "stars", "--new-users", tmp_path / "new.csv", "--pairs", tmp_path / "p.csv", "--out",
-                tmp_path / "n.csv") == 2
-    assert "their factors have no closed form" in capsys.readouterr().err
+    assert door("predict", runs / "stars", "--new-users", tmp_path / "new.csv", "--recommend", "all", "--out",
+                tmp_path / "n.csv") == 0
+    assert "their factors drawn given each draw of the items" in capsys.readouterr().out
+    new = pyarrow.csv.read_csv(tmp_path / "n.csv")
+    means = new["mean"].to_numpy()
+    assert {*new["low"].to_pylist(), *new["high"].to_pylist()} <= {1, 2, 3, 4, 5} and (np.diff(means) <= 1e-6).all()
+    (tmp_path / "new.csv").write_text("user,item,rating\nann,1,2.5\n")
+    assert door("predict", runs / "stars", "--new-users", tmp_path / "new.csv", "--recommend", "all", "--out",
+                tmp_path / "m.csv") == 2
+    assert "2.5, which is none of the levels" in capsys.readouterr().err
 
 
 def test_arviz_has_log_probabilities(runs):

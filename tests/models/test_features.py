@@ -2,7 +2,6 @@
 
 import math
 
-import pyro.poutine as poutine
 import pytest
 import torch
 from torch.testing import assert_close
@@ -18,6 +17,7 @@ from models.features import fitted, implicit, named
 from models.ratings import Ratings
 from runs.options import Fit
 from tests.models.test_ladder import bounded
+from tests.support.some_factorization import assert_program_agrees
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WHOLE = "noise+hierarchical+biases+features"
@@ -35,10 +35,7 @@ def problem(name=WHOLE, K=2, users=7, items=5):
 @pytest.mark.parametrize("name", ["hierarchical+features", "hierarchical+biases+features", WHOLE])
 def test_program_and_log_joint_agree(name):
     model, data, latents, _ = problem(name)
-    assert {site: tuple(x.shape) for site, x in latents.items()} == model.sites
-    trace = poutine.trace(poutine.condition(model.program, latents)).get_trace(data)
-    assert_close(model.log_joint(latents, data), trace.log_prob_sum(), rtol=1e-10, atol=1e-9)
-    assert {n for n, node in trace.nodes.items() if node["type"] == "sample" and n in model.sites} == set(latents)
+    assert_program_agrees(model, data, latents)
 
 
 @pytest.mark.parametrize("side", ["U", "V"])

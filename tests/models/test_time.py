@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pyro.poutine as poutine
 import pytest
 import torch
 from torch.testing import assert_close
@@ -23,6 +22,7 @@ from models.rungs.time import DAY, PERIOD, RATE, SHAPE
 from models.timed import Timed
 from ranks.part import Part
 from tests.models.test_ladder import bounded
+from tests.support.some_factorization import assert_program_agrees
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ["noise+time", "noise+biases+noise-per-user+time", "noise+hierarchical+biases+features+time"]
@@ -49,10 +49,7 @@ def timed(model, data) -> Timed:
 @pytest.mark.parametrize("name", NAMES)
 def test_program_and_log_joint_agree(name):
     model, data, latents, _ = problem(name)
-    assert {site: tuple(x.shape) for site, x in latents.items()} == model.sites
-    trace = poutine.trace(poutine.condition(model.program, latents)).get_trace(data)
-    assert_close(model.log_joint(latents, data), trace.log_prob_sum(), rtol=1e-10, atol=1e-9)
-    assert {n for n, node in trace.nodes.items() if node["type"] == "sample" and n in model.sites} == set(latents)
+    assert_program_agrees(model, data, latents)
 
 
 def test_cells_are_those_of_the_training_ratings():

@@ -132,16 +132,7 @@ class Fit:
         return self.model.user_known.encoding if isinstance(self.model, Featured) and self.model.user_known else None
 
     def folded(self, new: Ratings, known: torch.Tensor | None = None) -> Rows:
-        """The rows of the users of `new`, see `fold_in`; `known` is what a file says of them, encoded.
-
-        Errors: InputError for a fit of levels, given which a row has no closed form.
-        """
-        if isinstance(self.model, Timed):
-            raise InputError("new users cannot be added to a fit of --model ...+time: on which days they rated changes "
-                             "what their ratings say of them; fit again with their ratings, or without time")
-        if isinstance(self.model, Ordinal):
-            raise InputError("new users cannot be added to a fit of --model ordinal: given levels their factors have "
-                             "no closed form; fit again with their ratings, or without ordinal")
+        """The rows of the users of `new`, see `fold_in`; `known` is what a file says of them, encoded."""
         try:
             return fold_in(self.model, self.draws, new, features_of(self.model, new, known))
         except torch.linalg.LinAlgError:
@@ -189,13 +180,14 @@ class Fit:
                  ) -> Predicted:
         m, s = self._components(user, item, rows, time)
         if isinstance(self.model, Ordinal):
-            return of_levels(m, np.stack([latents["cutpoints"].numpy() for latents in self.draws]), self.levels, inside)
+            cutpoints = np.stack([latents["cutpoints"].numpy() for latents in self.draws])
+            return of_levels(m, s, cutpoints, self.levels, inside)
         return predicted(m, s, self.levels, inside, self.limits)
 
     def _components(self, user: np.ndarray, item: np.ndarray, rows: Rows | None, time: np.ndarray | None
                     ) -> tuple[np.ndarray, np.ndarray]:
         if rows is not None:
-            return components(self.model, self.draws, rows, user, item)
+            return components(self.model, self.draws, rows, user, item, time)
         m, at = np.stack([np.einsum("pk,pk->p", A[user], B[item]) for A, B in self.factors]), self.at(user, item, time)
         return m + self.effects(at), self.noise(at)
 

@@ -6,7 +6,9 @@
 Exact given V_d and the other latents theta_d: what a refit that holds them fixed gives. With features the prior mean of
 a new user's row is that of theirs: mean_d + F_new B_d. What new ratings say about V
 is left out; draws of V are those of the fit, from q where it is variational; where the noise is learned a user, new
-ones are taken to be as noisy as is typical. Cost of a user: D (n K^2 + K^3).
+ones are taken to be as noisy as is typical. With time nothing is known of their days, so that each rating has an effect
+of the day of its own, N(0, 1 / precision_day), as if no two were of one day. Levels: see `fold_in_levels`.
+Cost of a user: D (n K^2 + K^3).
 """
 
 from __future__ import annotations
@@ -18,13 +20,18 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from inference.factorization.fitted.fold_in_levels import latent
+from inference.factorization.fitted.levels import expected_level
 from inference.factorization.parts.by_row import by_user_and_item
 from inference.factorization.parts.row_conditional import Prior, posterior
 from inference.method import Latents
 from models.factorization import Factorization
 from models.features import Featured, implicit
 from models.ladder import Ladder
+from models.model import stream
+from models.ordinal import Ordinal
 from models.ratings import Ratings
+from models.timed import Timed
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,32 +64,59 @@ def features_of(model: Factorization, new: Ratings, known: Tensor | None = None)
 
 def fold_in(model: Factorization, draws: list[Latents], new: Ratings, features: Tensor | None = None) -> Rows:
     """The rows of the users of `new`, whose items are the fit's; `features` are theirs, see `features_of`."""
-    users = by_user_and_item(new)[0]
+    users, rng = by_user_and_item(new)[0], stream(0)
     found = []
     for latents in draws:
         table, offset = model.regressors(model.rows(latents, "V"))
-        found.append(posterior(users, table.contiguous(), prior_of(model, latents, features),
-                               float(model.noise_of(latents)), column_offset=offset))
+        table, prior, noise = table.contiguous(), prior_of(model, latents, features), float(model.noise_of(latents))
+        mine = users
+        if isinstance(model, Ordinal):
+            mine = users.working(latent(rng, model, latents, new, users, table, prior, offset))
+        elif isinstance(model, Timed):
+            effects, variance = model.of_strangers(latents, new)
+            mine, noise = users.working(new.rating - effects, 1 / variance), 1.0
+        found.append(posterior(mine, table, prior, noise, column_offset=offset))
     return Rows(torch.stack([f.mean for f in found]), torch.stack([f.spread for f in found]))
 
 
-def components(model: Factorization, draws: list[Latents], rows: Rows, user: np.ndarray, item: np.ndarray
-               ) -> tuple[np.ndarray, np.ndarray]:
-    """Means and variances of the predictive mixture at pairs (P,), each (draws, P)."""
+def components(model: Factorization, draws: list[Latents], rows: Rows, user: np.ndarray, item: np.ndarray,
+               time: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Means and variances of the predictive mixture at pairs (P,), each (draws, P); of levels of what falls between the
+    thresholds. `time` is told of a model with time, or not."""
     m, s = np.empty((len(draws), len(user))), np.empty((len(draws), len(user)))
     for d, latents in enumerate(draws):
         table, offset = model.regressors(model.rows(latents, "V"))
         w = table.numpy()[item]
         mean, covariance = rows.mean[d].numpy()[user], rows.covariance[d].numpy()[user]
         m[d] = np.einsum("pk,pk->p", w, mean) + (0.0 if offset is None else offset.numpy()[item])
-        s[d] = (np.matmul(covariance, w[:, :, None])[:, :, 0] * w).sum(1) + float(model.noise_of(latents))
+        s[d] = (np.matmul(covariance, w[:, :, None])[:, :, 0] * w).sum(1)
+        effects, noise = beyond(model, latents, item, time)
+        m[d], s[d] = m[d] + effects, s[d] + noise
     return m, s
+
+
+def beyond(model: Factorization, latents: Latents, item: np.ndarray, time: np.ndarray | None = None
+           ) -> tuple[np.ndarray | float, np.ndarray | float]:
+    """What is expected of new users' ratings of these items beyond their rows, and the noise variance."""
+    if not isinstance(model, Timed):
+        return 0.0, float(model.noise_of(latents))
+    place = torch.from_numpy(item.astype(np.int64))
+    at = Ratings(torch.zeros_like(place), place, torch.zeros(len(place), dtype=torch.float64), 1, model.num_items,
+                 time=None if time is None else torch.from_numpy(time))
+    effects, variance = model.of_strangers(latents, at)
+    return effects.numpy(), variance.numpy()
 
 
 def means(model: Factorization, draws: list[Latents], rows: Rows, user: np.ndarray) -> np.ndarray:
     """Predictive means of users (U,) at every item, (U, items)."""
-    total = np.zeros((len(user), model.num_items))
+    total, every = np.zeros((len(user), model.num_items)), np.arange(model.num_items)
     for d, latents in enumerate(draws):
-        table, offset = model.regressors(model.rows(latents, "V"))
-        total += rows.mean[d].numpy()[user] @ table.numpy().T + (0.0 if offset is None else offset.numpy())
+        table, offset = (None if x is None else x.numpy() for x in model.regressors(model.rows(latents, "V")))
+        assert table is not None
+        effects, noise = beyond(model, latents, every)
+        here = rows.mean[d].numpy()[user] @ table.T + (0.0 if offset is None else offset) + effects
+        if isinstance(model, Ordinal):
+            s = noise + np.einsum("jk,ukl,jl->uj", table, rows.covariance[d].numpy()[user], table, optimize=True)
+            here = expected_level(here, latents["cutpoints"].numpy(), np.array(model.levels), np.sqrt(s))
+        total += here
     return total / len(draws)

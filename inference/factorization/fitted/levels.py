@@ -1,6 +1,6 @@
 """Predictive distributions of a model of levels: probabilities of each, averaged over the draws.
 
-    P(r = k) = 1/D sum_d Phi(t_dk - m_d) - Phi(t_d,k-1 - m_d)
+    P(r = k) = 1/D sum_d Phi((t_dk - m_d) / s_d) - Phi((t_d,k-1 - m_d) / s_d)
     mean = sum_k k P(k)        an interval from the first level that P(r <= k) reaches (1 - p) / 2 at, to (1 + p) / 2
 """
 
@@ -12,11 +12,11 @@ from scipy.special import ndtr
 from inference.factorization.fitted.mixture import Predicted
 
 
-def of_levels(m: np.ndarray, cutpoints: np.ndarray, levels: np.ndarray, inside: float) -> Predicted:
-    """Of latent means m, (D, P), and thresholds (D, L - 1)."""
+def of_levels(m: np.ndarray, s: np.ndarray, cutpoints: np.ndarray, levels: np.ndarray, inside: float) -> Predicted:
+    """Of latent means m and variances s, (D, P), and thresholds (D, L - 1)."""
     below = np.zeros((m.shape[1], len(levels) - 1))
-    for mean, cut in zip(m, cutpoints, strict=True):
-        below += ndtr(cut[None] - mean[:, None]) / len(m)
+    for mean, sd, cut in zip(m, np.sqrt(s), cutpoints, strict=True):
+        below += ndtr((cut[None] - mean[:, None]) / sd[:, None]) / len(m)
     p = np.diff(below, axis=1, prepend=0.0, append=1.0)
     mean = p @ levels
     sd = np.sqrt(np.maximum(p @ levels**2 - mean**2, 0))
@@ -34,13 +34,13 @@ def interval(p: np.ndarray, levels: np.ndarray, inside: float) -> tuple[np.ndarr
     return low, high
 
 
-def expected_level(m: np.ndarray, cut: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """The mean of a rating at latent means m of any shape.
+def expected_level(m: np.ndarray, cut: np.ndarray, levels: np.ndarray, sd: np.ndarray | float = 1.0) -> np.ndarray:
+    """The mean of a rating at latent means m and standard deviations of any shape.
 
     >>> expected_level(np.zeros(1), np.zeros(1), np.array([0.0, 1.0]))
     array([0.5])
     """
     total = np.full(m.shape, levels[0], dtype=np.float64)
     for t, step in zip(cut, np.diff(levels), strict=True):
-        total += step * ndtr(m - t)
+        total += step * ndtr((m - t) / sd)
     return total
