@@ -92,11 +92,16 @@ class Cells:
         nowhere = (mine[place] != key) | (period < 0) | (period >= span)
         return Places(place, nowhere if bool(nowhere.any()) else None)
 
+    @cached_property
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """The ratings of each row, (rows,), and each cell's share of its row's, (cells,)."""
+        total = torch.bincount(self.row, self.count.double(), self.rows)
+        return total, self.count / total[self.row]
+
     def usual(self, effect: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the effects of each row, weighted by their ratings, both (..., rows); of a row without
         ratings those of the prior."""
-        total = torch.bincount(self.row, self.count.double(), self.rows)
-        share, zero = self.count / total[self.row], effect.new_zeros(*effect.shape[:-1], self.rows)
+        (total, share), zero = self.shares, effect.new_zeros(*effect.shape[:-1], self.rows)
         mean, square = (zero.index_add(-1, self.row, share * x) for x in (effect, effect.square()))
         return mean, torch.where(total > 0, (square - mean.square()).clamp(min=0), 1 / precision[..., None])
 
