@@ -62,6 +62,8 @@ def judged(study: Study) -> str:
     if judge is None:
         return ("Nothing here can judge the others: no method is exact, and no chains have R-hat below 1.01; give more "
                 "--sweeps.")
+    if len(study.results) == 1:
+        return f"There is nothing to hold {judge.name} against: give another --method."
     if judge.family == "exact":
         return f"The others are held against {judge.name}, which is exact."
     assert study.reference is not None

@@ -112,7 +112,8 @@ def program(results, wholes, reference=0, z=(), sds=(), ratio=(1.0, 1.0)) -> Any
      "at least 432 effective draws of every number."),
 ])
 def test_what_the_others_are_held_against(family, whole, says):
-    assert words.judged(program([made("judge", family)], [whole])) == says
+    assert words.judged(program([made("judge", family), made("other")], [whole, NONE])) == says
+    assert words.judged(program([made("judge", family)], [whole])).startswith("There is nothing to hold judge against")
 
 
 def test_chains_that_converge_and_fits_that_can_be_trusted_are_not_spoken_of():

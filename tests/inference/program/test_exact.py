@@ -12,6 +12,7 @@ from errors import InputError
 from inference import load
 from inference.drive import drive
 from inference.job import Plan
+from inference.program.parts import peaks
 from inference.program.parts.moments import sd_of
 from tests.support.programs import CHAIN, HEAD, NORMAL, SCHOOLS, SWITCH, normal_posterior, program
 
@@ -155,7 +156,8 @@ def test_of_a_gaussian_posterior_they_are_right(tmp_path, name):
     ("nuts_pyro", SWITCH, "nuts_pyro is for continuous sites, and every site here is discrete"),
     ("composite_gibbs_pyro", NORMAL, "has none: use nuts_pyro"),
 ])
-def test_what_a_method_is_not_for_it_says(tmp_path, name, text, words):
+def test_what_a_method_is_not_for_it_says(tmp_path, monkeypatch, name, text, words):
+    monkeypatch.setattr(peaks, "STEPS", 30)
     with pytest.raises(InputError, match=words):
         run(name, program(tmp_path, text))
 
