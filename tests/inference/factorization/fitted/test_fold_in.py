@@ -124,23 +124,26 @@ def test_a_refit_with_features_and_the_items_fixed_draws_the_same():
 
 
 def test_levels_against_quadrature_over_the_factor():
-    """K = 1, 5,000 copies of a new user, each with numbers of its own between the thresholds: probabilities of every
-    level and the mean within six standard errors, 1 in 500 million each, four."""
+    """K = 1 and biases, 5,000 copies of a new user, each with numbers of its own between the thresholds:
+    probabilities of every level and the mean within six standard errors, 1 in 500 million each, four."""
     count, items, levels = 5_000, [0, 2, 3], np.arange(1, 4)
-    model = Ordinal(6, 5, 1, prior_variance=1.5, noise_variance=1.0, levels=(1.0, 2.0, 3.0))
+    model = Ordinal(6, 5, 1, prior_variance=1.5, noise_variance=1.0, levels=(1.0, 2.0, 3.0),
+                    biases=True)
     latents = {"U": torch.zeros(6, 1).double(), "V": torch.tensor([[1.5], [0], [-1], [0.8], [2]]).double(),
+               "user_bias": torch.zeros(6).double(), "item_bias": torch.tensor([0.8, 0, -0.6, 0.3, -0.5]).double(),
                "cutpoints": torch.tensor([-0.5, 0.7]).double()}
     new = Ratings(torch.arange(count).repeat_interleave(3), torch.tensor(items).repeat(count),
                   torch.tensor([3.0, 1.0, 2.0]).double().repeat(count), count, 5)
     rows = fold_in(model, [latents], new)
     m, s = components(model, [latents], rows, np.arange(count), np.full(count, 4))
     found = stats.norm.cdf((latents["cutpoints"].numpy()[:, None] - m) / np.sqrt(s))
-    u = np.linspace(-10, 10, 20_001)
+    u, b = (x.ravel() for x in np.meshgrid(np.linspace(-8, 8, 321), np.linspace(-8, 8, 321)))
 
     def below(item):
-        return np.array([0 * u, *(stats.norm.cdf(t - u * float(latents["V"][item])) for t in (-0.5, 0.7)), 0 * u + 1])
+        eta = u * float(latents["V"][item]) + b + float(latents["item_bias"][item])
+        return np.array([0 * u, *(stats.norm.cdf(t - eta) for t in (-0.5, 0.7)), 0 * u + 1])
 
-    weight = stats.norm(0, 1.5**0.5).pdf(u)
+    weight = stats.norm(0, 1.5**0.5).pdf(u) * stats.norm(0, 1.5**0.5).pdf(b)
     for item, rating in zip(items, (3, 1, 2), strict=True):
         weight = weight * np.diff(below(item), axis=0)[rating - 1]
     right = np.diff(below(4), axis=0) @ weight / weight.sum()
