@@ -8,7 +8,7 @@ from typing import TypedDict
 
 # Okabe and Ito (2008): distinct for colour-blind readers too.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
-BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK, YELLOW = PALETTE
+BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK, _ = PALETTE  # the last, yellow, is no method's: it is not seen on white
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", ":", "-.")
 # Methods that are often seen together differ in colour; in a run, those of one colour differ in marker and dash, the
@@ -18,19 +18,18 @@ COLOURS = {
            "guide_by_site_pyro", "simulated_annealing"),
     ORANGE: ("loopy_bp", "elbo_by_hand", "hmc_pyro", "max_product", "guide_flow_pyro"),
     GREEN: ("gibbs", "row_gibbs", "composite_gibbs_pyro", "ladder_gibbs", "metropolised_gibbs", "trw_s",
-            "guide_conditional_pyro"),
+            "guide_conditional_pyro", "roof_duality"),
     RED: ("swendsen_wang", "maximum_likelihood", "laplace", "parallel_tempering", "score_function", "random_walk",
-          "random_walk_pyro", "alpha_expansion"),
+          "random_walk_pyro", "alpha_expansion", "min_cut", "guide_delta_pyro"),
     PINK: ("structured_mean_field", "kernel_row_gibbs_pyro", "svi_auto_pyro", "entry_gibbs", "guide_normal_pyro",
            "row_block_gibbs", "hmc_within_gibbs", "guide_low_rank_pyro", "integer_programming"),
     SKY: ("generalised_bp", "coordinate_ascent", "guide_multivariate_normal_pyro", "annealed_importance_sampling",
           "sgld", "gibbs_pgmpy", "guide_full_covariance_pyro", "iterated_conditional_modes"),
     BLACK: ("strip", "brute_force", "junction_tree_pgmpy", "variable_elimination_pgmpy", "enumeration", "quadrature",
             "perfect_sampling", "importance_sampling"),
-    YELLOW: ("min_cut", "roof_duality", "guide_delta_pyro"),  # seen least on white: of what labels, and has no line
 }
 OWN = {name: colour for colour, names in COLOURS.items() for name in names}
-FREE = PALETTE[:-1]  # for what is in no list, the first that the run has not
+FREE = tuple(COLOURS)  # for what is in no list, the first that the run has not
 
 
 class Style(TypedDict):

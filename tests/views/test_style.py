@@ -1,5 +1,7 @@
 """One look: `COLOURS` decides who has which colour, and every figure obeys."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -10,9 +12,34 @@ from matplotlib.container import Container
 
 from inference import known
 from tests.support.results import made
-from views import chains, compare, curves, factorization, grid, program, sampling
+from views import chains, compare, curves, factorization, grid, program, report, sampling
 from views.figures import shades, title
-from views.style import FREE, OWN, PALETTE, begin, colour, colours, styles
+from views.style import BLACK, COLOURS, FREE, ORANGE, OWN, PALETTE, SKY, begin, colour, colours, styles
+
+STYLE = Path(report.__file__).parent / "templates" / "style.css"
+LIGHT, DARK = re.findall(r"--paper: (#\w{6})", STYLE.read_text())[:2]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb (WCAG 2.2)."""
+    values = [int(colour[k:k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055)**2.4 for v in values]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+
+def contrast(a: str, b: str) -> float:
+    """WCAG 2.2's contrast ratio, from 1 to 21."""
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_methods_are_seen_on_both_papers():
+    """3:1 is what WCAG 2.2 asks of graphics (1.4.11). Orange and sky are light so that colour-blind readers tell them
+    from red and blue, and have markers; black is drawn on white only, and its dot in the dark has a light rim."""
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)  # WebAIM's contrast checker
+    faint = {(c, paper) for c in COLOURS for paper in (LIGHT, DARK) if contrast(c, paper) < 3}
+    assert faint == {(ORANGE, LIGHT), (SKY, LIGHT), (BLACK, DARK)}
 
 
 def test_every_method_has_one_colour_whatever_else_runs():
