@@ -13,14 +13,15 @@ import math
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from inference.njit_later import njit_later
+from inference.threads import over_rows
 
 TABLES = "float64[:,:,:,:]"  # any strides
 Q = "float64[:,:,::1]"
-UPDATE = f"float64({Q}, {TABLES}, {TABLES}, {Q}, {Q}, {Q}, int64, float64)"
+ROWS = "int64, int64"  # first to last
+UPDATE = f"void({ROWS}, {Q}, {TABLES}, {TABLES}, {Q}, {Q}, {Q}, int64, float64, float64[::1])"
 EVERY, EVEN, ODD = -1, 0, 1  # which pixels (i, j), by (i + j) % 2
 
 
@@ -28,24 +29,32 @@ def sweep(field: Tensor, right: Tensor, down: Tensor, log_q: Tensor, schedule: s
           damping: float) -> tuple[Tensor, float, float]:
     """log q after one sweep, the largest change of q in it, and the ELBO in nats."""
     tables = field.contiguous().numpy(), right.numpy(), down.numpy()
-    update = _update_two if field.shape[2] == 2 else _update
+    H, W, K = field.shape
+    update = _update_two if K == 2 else _update
+    work = W * K * (K + 2) * np.arange(H + 1)
     old = log_q.contiguous().numpy()
     new_log_q = old.copy()
     new_q = np.exp(old)
     q = new_q.copy() if schedule == "synchronous" else new_q  # where the others see at once what is new
-    change = 0.0
+    change, bounds = np.zeros(H), np.empty(H)
     for colour in (EVEN, ODD) if schedule == "checkerboard" else (EVERY,):
-        change = max(change, update(*tables, q, new_q, new_log_q, colour, damping))
-    return torch.from_numpy(new_log_q), change, _elbo(*tables, new_q, new_log_q)
+        each = *tables, q, new_q, new_log_q, colour, damping, change
+        if schedule == "sequential":  # every pixel sees all before it
+            update(0, H, *each)
+        else:
+            over_rows(update, work, *each)
+    over_rows(_elbo, work, *tables, new_q, new_log_q, bounds)
+    return torch.from_numpy(new_log_q), float(change.max()), float(bounds.cumsum()[-1])
 
 
-@njit(UPDATE, cache=True)
-def _update_two(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray,
-                log_q: np.ndarray, colour: int, damping: float) -> float:
-    """Equation 4 for two labels, at every pixel of a colour: reads `q`, writes `new_q` and `log_q`."""
+@njit_later(UPDATE, cache=True, nogil=True)
+def _update_two(first: int, last: int, field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray,
+                new_q: np.ndarray, log_q: np.ndarray, colour: int, damping: float, changes: np.ndarray) -> None:
+    """Equation 4 for two labels, at every pixel of a colour in rows first to last: reads `q`, writes `new_q` and
+    `log_q`, and each row's largest change where it is more than was."""
     H, W, _ = field.shape
-    change = 0.0
-    for i in range(H):
+    for i in range(first, last):
+        change = changes[i]
         for j in range(0 if colour < 0 else (i + colour) % 2, W, 1 if colour < 0 else 2):
             d = field[i, j, 1] - field[i, j, 0]
             if j + 1 < W:
@@ -67,17 +76,17 @@ def _update_two(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.nd
             log_q[i, j, k], log_q[i, j, 1 - k] = -log_norm, -abs(d) - log_norm
             change = max(change, abs(small / (1.0 + small) - new_q[i, j, 1 - k]))
             new_q[i, j, k], new_q[i, j, 1 - k] = 1.0 / (1.0 + small), small / (1.0 + small)
-    return change
+        changes[i] = change
 
 
-@njit(UPDATE, cache=True)
-def _update(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, new_q: np.ndarray, log_q: np.ndarray,
-            colour: int, damping: float) -> float:
+@njit_later(UPDATE, cache=True, nogil=True)
+def _update(first: int, last: int, field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray,
+            new_q: np.ndarray, log_q: np.ndarray, colour: int, damping: float, changes: np.ndarray) -> None:
     """Equation 4 for any number of labels, as above."""
     H, W, K = field.shape
     new, power = np.empty(K), np.empty(K)
-    change = 0.0
-    for i in range(H):
+    for i in range(first, last):
+        change = changes[i]
         for j in range(0 if colour < 0 else (i + colour) % 2, W, 1 if colour < 0 else 2):
             for k in range(K):
                 new[k] = field[i, j, k]
@@ -111,15 +120,15 @@ def _update(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarra
                 change = max(change, abs(value - new_q[i, j, k]))
                 new_q[i, j, k] = value
                 log_q[i, j, k] = new[k] - norm
-    return change
+        changes[i] = change
 
 
-@njit_later(f"float64({Q}, {TABLES}, {TABLES}, {Q}, {Q})", cache=True)
-def _elbo(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray, log_q: np.ndarray) -> float:
-    """Equation 3, summed row by row."""
+@njit_later(f"void({ROWS}, {Q}, {TABLES}, {TABLES}, {Q}, {Q}, float64[::1])", cache=True, nogil=True)
+def _elbo(first: int, last: int, field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray,
+          log_q: np.ndarray, bounds: np.ndarray) -> None:
+    """Equation 3, row by row."""
     H, W, K = field.shape
-    bound = 0.0
-    for i in range(H):
+    for i in range(first, last):
         row = 0.0
         for j in range(W):
             for k in range(K):
@@ -130,5 +139,4 @@ def _elbo(field: np.ndarray, right: np.ndarray, down: np.ndarray, q: np.ndarray,
                     if i + 1 < H:
                         total += down[i, j, k, l] * q[i + 1, j, l]
                 row += q[i, j, k] * total
-        bound += row
-    return bound
+        bounds[i] = row
