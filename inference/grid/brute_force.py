@@ -14,6 +14,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError
+from inference.grid.parts.constraints import CONTRADICTION
 from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
@@ -36,7 +37,7 @@ def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None
     log_joint = model.log_joint({"labels": model.configurations}, data)
     log_Z = torch.logsumexp(log_joint, 0)
     if log_Z == -torch.inf:
-        raise InputError("no labelling is possible (Z = 0): the potentials of 0 contradict each other")
+        raise InputError(CONTRADICTION)
     return State(torch.exp(log_joint - log_Z)), Info(log_evidence=float(log_Z), kind=Kind.EXACT, converged=True)
 
 

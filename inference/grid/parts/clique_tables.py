@@ -13,6 +13,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.generators import handed_back
+from inference.grid.parts.constraints import refuse_impossible
 from inference.method import Latents
 from models.grid import GridMRF
 
@@ -53,6 +54,8 @@ def log_total(name: str, total: float, model: GridMRF) -> float:
     2^-1074, the smallest double, loses at most that, before it is multiplied by what is at most 1; Z is a sum
     of K^(HW) products of less than 3HW factors; so what Z loses is below 3HW K^(HW) 2^-1074.
     """
+    if total == 0:
+        refuse_impossible(model)
     H, W, K = model.shape
     lost = math.log(3 * H * W) + H * W * math.log(K) + SMALLEST
     if not 0 < total < math.inf or lost - math.log(total) > math.log(LOST):

@@ -2,8 +2,9 @@
 
 Each is replaced by -(R + HARD), R the sum of the ranges of all tables (largest less least finite entry). A labelling
 that breaks one then has a probability below exp(-HARD) of any that breaks none, which is 0 in double precision; so are
-all marginals of what is impossible, and log Z is what it was. If nothing is possible, log Z is below what any possible
-labelling has, and that is said.
+all marginals of what is impossible, and log Z is what it was. If nothing is possible there is no answer: a search for a
+possible labelling says so first (`compiled.possible`). Of three labels or more it may give up; an exact log Z, or a
+bound, that is below what any possible labelling has then says so.
 """
 
 from __future__ import annotations
@@ -15,18 +16,40 @@ import torch
 from torch import Tensor
 
 from errors import InputError
+from inference.grid.compiled import possible
 from models.grid import GridMRF, distinct
 
 HARD = 1500.0  # nats; squared, and times as many labellings as are ever summed over, still below the least double
+CONFLICTS = 10_000  # after which the search for a possible labelling gives up
+CONTRADICTION = "no labelling is possible (Z = 0): the potentials of 0 contradict each other"
 
 
 @lru_cache(maxsize=4)
 def softened(model: GridMRF) -> GridMRF:
-    """The model with finite numbers for -inf; itself where there are none."""
+    """The model with finite numbers for -inf; itself where there are none.
+
+    Errors: InputError where no labelling is possible.
+    """
     if not any(model.forbids.values()):
         return model
+    refuse_impossible(model)
     least = -penalty(model)
     return model._map(lambda table: table.clamp(min=least))
+
+
+def contradicts_itself(model: GridMRF) -> bool:
+    """Whether it is certain that every labelling breaks a hard constraint."""
+    if not (model.forbids["right"] or model.forbids["down"]):
+        return False  # a pixel has a label, as `GridMRF` asks
+    left, right, down = ((table > -torch.inf).contiguous().cpu().numpy()
+                         for table in (model.unary, distinct(model.right), distinct(model.down)))
+    return possible.search(left, right, down, CONFLICTS) == possible.IMPOSSIBLE
+
+
+def refuse_impossible(model: GridMRF) -> None:
+    """Errors: InputError where it is certain that no labelling is possible."""
+    if contradicts_itself(model):
+        raise InputError(CONTRADICTION)
 
 
 def penalty(model: GridMRF) -> float:
@@ -51,7 +74,7 @@ def refuse_contradiction(log_z: float, model: GridMRF, data: Tensor | None = Non
     for table in (field, model.right, model.down):
         least += float(table.where(table > -torch.inf, torch.inf).flatten(2).amin(-1).sum())
     if log_z < least - 1.0:
-        raise InputError("no labelling is possible (Z = 0): the potentials of 0 contradict each other")
+        raise InputError(CONTRADICTION)
 
 
 STUCK = "a chain that moves few labels at a time may not reach all that is possible"

@@ -11,6 +11,7 @@ from errors import InputError
 from inference import load
 from inference.drive import drive
 from inference.grid import strip
+from inference.grid.parts.constraints import contradicts_itself
 from inference.job import Plan
 from models.grid import GridMRF
 from tests.support import ROOT
@@ -149,13 +150,50 @@ def test_who_cannot_have_forbidden_pairs_says_which(name):
         run(name, model)
 
 
-@pytest.mark.parametrize("name", ["strip", "brute_force", "tree_reweighted_bp", "trw_s", "min_cut", "roof_duality"])
-def test_a_contradiction_is_a_sentence(name):
+@pytest.mark.parametrize("name", [*ON_TREES[:2], *ON_TREES[3:], *POINTS, "generalised_bp", "loopy_bp:sequential",
+                                  "loopy_bp:residual", "loopy_bp:torch", "min_cut", "roof_duality", "alpha_expansion",
+                                  "integer_programming"])
+@pytest.mark.parametrize("frustrated", [False, True])
+def test_a_contradiction_is_a_sentence(name, frustrated):
+    """Along a line, and in a loop of which no two neighbours see anything wrong: unequal, equal, equal, equal."""
     equal = torch.tensor([[0.0, -math.inf], [-math.inf, 0.0]]).double()
-    unary = torch.tensor([[[0.0, -math.inf], [0.0, 0.0], [-math.inf, 0.0]]]).double()
-    model = GridMRF(unary, equal.expand(1, 2, 2, 2), equal.expand(0, 3, 2, 2))
+    unary, right, down = torch.zeros(2, 2, 2).double(), equal.repeat(2, 1, 1, 1), equal.repeat(1, 2, 1, 1)
+    if frustrated:
+        right[1, 0] = equal.flip(0)
+    else:
+        unary[0, 0, 1] = unary[1, 1, 0] = -math.inf
+    name, _, word = name.partition(":")
+    options = {} if not word else {"engine" if word == "torch" else "schedule": word}
     with pytest.raises(InputError, match=r"no labelling is possible \(Z = 0\): the potentials of 0 contradict"):
-        run(name, model)
+        run(name, GridMRF(unary, right, down), **options)
+
+
+@pytest.mark.parametrize("H, W, K, share", [(3, 3, 2, 0.4), (2, 5, 2, 0.45), (1, 6, 3, 0.6), (2, 3, 3, 0.6),
+                                            (2, 4, 3, 0.55), (5, 1, 2, 0.5), (2, 2, 4, 0.7)])
+def test_what_is_possible_is_never_refused_and_what_is_not_always(H, W, K, share):
+    found = set()
+    for seed in range(60):
+        rng = torch.Generator().manual_seed(seed)
+        tables = [torch.zeros(shape).double().masked_fill(torch.rand(shape, generator=rng) < s, -math.inf)
+                  for shape, s in (((H, W, K), share / 4), ((H, W - 1, K, K), share), ((H - 1, W, K, K), share))]
+        if any((table.flatten(2) == -math.inf).all(-1).any() for table in tables if table.numel()):
+            continue  # refused by the place
+        model = GridMRF(tables[0], tables[1], tables[2])
+        impossible = listed(model)[0] == -math.inf
+        assert contradicts_itself(model) == impossible
+        found.add(impossible)
+    assert found == {True, False}
+
+
+def test_one_table_for_all_edges_may_contradict_itself_too():
+    """Three labels, each followed by the next, to the right and below; two pixels are known, four steps apart."""
+    following = torch.full((3, 3), -math.inf).double()
+    following[torch.arange(3), (torch.arange(3) + 1) % 3] = 0.0
+    for last, wrong in ((1, False), (2, True)):
+        clamped = torch.full((3, 5), -1)
+        clamped[0, 0], clamped[0, 4] = 0, last
+        model = GridMRF(torch.zeros(3, 5, 3).double(), following.expand(3, 4, 3, 3), following.expand(2, 5, 3, 3))
+        assert contradicts_itself(model.clamped(clamped)) == wrong
 
 
 def test_nothing_possible_at_one_place_is_said_of_that_place():
