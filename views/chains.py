@@ -34,7 +34,7 @@ def traces(path: Path, numbers: Mapping[str, np.ndarray], what: str) -> Path | N
     axes[-1, 0].set_xlabel("draw")
     axes[-1, 1].set_xlabel("lag (draws)")
     axes[0, 1].set_title("autocorrelation", fontsize=8)
-    axes[0, 0].legend(fontsize=6, ncols=4, loc="upper right")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), fontsize=6, ncols=8, loc="outside upper left")
     return save(figure, path)
 
 

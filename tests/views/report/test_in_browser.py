@@ -42,6 +42,8 @@ def test_it_loads_alone_fits_the_screen_and_axe_finds_nothing(report, width, sch
     with browser.opened(report, width=width, scheme=scheme) as (page, wrong):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        legible = "[...document.images].every(i => i.clientWidth >= Math.min(i.naturalWidth, 768))"
+        assert page.evaluate(legible)  # on a phone one scrolls to its sides, as in a table
         assert page.evaluate("[...document.querySelectorAll('math')].every(m => m.getBoundingClientRect().height > 9)")
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
         found = axe.Axe().run(page).response["violations"]
@@ -72,6 +74,7 @@ def test_it_prints_on_paper_without_cutting_a_table(report, tmp_path):
     with browser.opened(report) as (page, wrong):
         page.emulate_media(media="print")
         page.set_viewport_size({"width": 700, "height": 1000})  # A4 between its margins
-        cut = page.evaluate("[...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right > 701)"
-                            ".map(t => t.innerText.slice(0, 40))")
+        cut = page.evaluate("[...document.querySelectorAll('table, img')]"
+                            ".filter(t => t.getBoundingClientRect().right > 701)"
+                            ".map(t => (t.innerText || t.alt).slice(0, 40))")
         assert not cut and page.pdf().startswith(b"%PDF") and not wrong
