@@ -47,8 +47,13 @@ def judged_kinds() -> list[str]:
 
 def everything() -> list[Asked]:
     """Every method the project ships that has a distribution to judge."""
+    return [of_method(method, kind, None) for kind, method in judged_methods()]
+
+
+def judged_methods() -> list[tuple[str, Method]]:
+    """They and the kinds of their models."""
     methods = [(kind, load.method(kind, name)) for kind in judged_kinds() for name in load.names(kind)]
-    return [of_method(method, kind, None) for kind, method in methods if method.family is not Family.POINT]
+    return [(kind, method) for kind, method in methods if method.family is not Family.POINT]
 
 
 def found(what: What, *, kind: str | None = None, problems: str | ProblemSet | None = None) -> Asked:

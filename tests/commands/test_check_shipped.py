@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from checks import door
+from checks.asked import judged_methods, of_method
 from checks.verdict import Outcome
 from inference.engine import one_thread
 from inference.method import Family, Method
 
-SHIPPED = door.everything()
+SHIPPED = judged_methods()
 LIBRARIES = ("_pyro", "_pgmpy")  # their steps take milliseconds
 UNKNOWN = {"loopy_bp", "tree_reweighted_bp", "generalised_bp", "annealed_importance_sampling",  # no lower bound
            "gibbs_pgmpy", "nuts_pyro", "svi_auto_pyro"}  # steps too long
@@ -38,20 +39,20 @@ def telling(asked):
 
 
 def names(slow: bool):
-    return [pytest.param(asked, id=asked.name) for asked in SHIPPED
-            if slow or not (asked.name.endswith(LIBRARIES) or asked.name in COSTLY)]
+    return [pytest.param(kind, method, id=method.name) for kind, method in SHIPPED
+            if slow or not (method.name.endswith(LIBRARIES) or method.name in COSTLY)]
 
 
 def test_everything_is_judged():
-    known = {asked.name for asked in SHIPPED}
+    known = {method.name for _, method in SHIPPED}
     assert known >= {"gibbs", "row_gibbs", "ladder_gibbs", "strip", "elbo_by_hand", "nuts_pyro"}
-    assert all(isinstance(asked.what, Method) and asked.what.family is not Family.POINT for asked in SHIPPED)
+    assert all(isinstance(method, Method) and method.family is not Family.POINT for _, method in SHIPPED)
 
 
 @pytest.mark.usefixtures("one_reference")
-@pytest.mark.parametrize("asked", names(slow=False))
-def test_by_hand(asked, monkeypatch):
-    exact = asked.what.family is Family.EXACT
+@pytest.mark.parametrize(("kind", "method"), names(slow=False))
+def test_by_hand(kind, method, monkeypatch):
+    asked, exact = of_method(method, kind, None), method.family is Family.EXACT
     monkeypatch.setattr("checks.kernels.judge.LOOKS", (100,) if exact else (500,))
     monkeypatch.setattr("checks.kernels.sensitivity.excluded", lambda *_: {})
     monkeypatch.setattr("checks.kernels.reach.forgetting", lambda *_: [])
@@ -60,7 +61,8 @@ def test_by_hand(asked, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("asked", names(slow=True))
-def test_everything_at_full_size(asked):
+@pytest.mark.parametrize(("kind", "method"), names(slow=True))
+def test_everything_at_full_size(kind, method):
+    asked = of_method(method, kind, None)
     found = verdict(asked)
     assert accepted(asked, found), found.headline
