@@ -1,12 +1,16 @@
 """Fixtures that several tests share; models and data that they share are in `tests/support/`."""
 
 import io
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from inference.engine import one_thread as on_one_thread
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell has what it starts in the background ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -93,5 +93,5 @@ def test_a_verdict_in_a_notebook():
 
 
 def test_what_does_not_fit_on_a_test_problem_is_one_sentence():
-    with pytest.raises(InputError, match=r"parallel_tempering on the .* would take .* of memory, and .* are free"):
+    with pytest.raises(InputError, match=r"1,000,000,000 copies would take .* of memory, and .* are free: at most"):
         check("parallel_tempering", options={"copies": "1000000000"}, budget=1)
