@@ -12,6 +12,7 @@ from data.grid_files import read_grid
 from errors import InputError
 from inference.grid import mean_field
 from inference.method import Kind
+from inference.threads import SMALL
 from models.grid import GridMRF
 from tests.support import OUTSIDE
 
@@ -202,3 +203,23 @@ def test_what_needs_the_cpu_says_so(wrong, words):
 
     with pytest.raises(InputError, match=words):
         mean_field.init(RNG, Elsewhere(small().unary, small().right, small().down), None, **wrong)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("schedule", ["checkerboard", "synchronous", "sequential"])
+def test_rows_on_two_threads_are_those_of_one(schedule, K):
+    """Of a grid that is large enough to be cut; and those of the twin, which visits all pixels at once."""
+    model, before, found = random_grid(3, 80, 60, K), torch.get_num_threads(), []
+    assert 80 * 60 * K * (K + 2) > SMALL
+    for number in (1, 2):
+        torch.set_num_threads(number)
+        try:
+            found.append(run(model, 3, schedule=schedule, engine="compiled"))
+        finally:
+            torch.set_num_threads(before)
+    (one, infos), (two, same) = found
+    assert torch.equal(one.log_q, two.log_q) and infos == same
+    if schedule != "sequential":
+        twin, others = run(model, 3, schedule=schedule, engine="torch")
+        assert torch.allclose(two.log_q, twin.log_q, atol=1e-10)
+        assert [i.elbo for i in same] == pytest.approx([i.elbo for i in others], rel=1e-12)
