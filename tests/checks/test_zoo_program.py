@@ -65,6 +65,7 @@ def test_a_mistake_is_found_by_its_name(name):
     assert verdict(f"zoo/{name}", 500).outcome is Outcome.WRONG
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["covariance_of_three.py:transition_hmc", "votes.py:transition_gibbs"])
 def test_a_right_kernel_passes(word):
     assert verdict(str(ROOT / "checks" / "right" / "program" / word), 500).outcome is Outcome.RIGHT

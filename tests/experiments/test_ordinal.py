@@ -70,6 +70,7 @@ def test_scores_are_those_of_the_draws_by_hand():
         scorer(model, {"test": odd}, Family.MCMC)
 
 
+@pytest.mark.slow
 def test_levels_predict_better_than_their_shares(runs):
     """Judge: the entropy of the test ratings under the training shares, and an RMSE as the densities' on the split."""
     for name in ("stars", "thumbs"):
