@@ -211,6 +211,7 @@ def exact_schools():
     return float((w * mean).sum() / w.sum()), float((w * t).sum() / w.sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau, sweeps", [
     (partial(RandomWalkKernel, init_step_size=2.0), 400),
     pytest.param(NUTS, 3000, marks=pytest.mark.slow),

@@ -99,6 +99,7 @@ def test_the_elbo_of_a_covariance_a_row_is_coordinate_ascents():
     assert info.elbo == pytest.approx(whole, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_conditional_and_flow_pass_every_product():
     """q(U | V) q(V) is above the best q(U) q(V) of rows with covariances, of which no SVI comes near by noise."""
     model, data = some_ratings(8, 6, 30, rank=2)
