@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 
@@ -87,16 +86,12 @@ def instant(word: str) -> float:
 def dated(word: str) -> datetime | None:
     """The date that a word says in one of the forms above. A day and a month in numbers alone, as in 03/05/2014, may be
     either way round, and are none."""
-    for read in (datetime.fromisoformat, *(partial(_by_form, form) for form in FORMS)):
+    for form in ("", *FORMS):
         try:
-            return read(word)
+            return datetime.strptime(word, form) if form else datetime.fromisoformat(word)
         except ValueError:
             continue
     return None
-
-
-def _by_form(form: str, word: str) -> datetime:
-    return datetime.strptime(word, form)
 
 
 def said(seconds: np.ndarray) -> str:
