@@ -14,12 +14,14 @@ import faulthandler
 import multiprocessing
 import resource
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,12 +29,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from tests.support.judged import BYTES, Reader, fault
+from tests.support.judged import BYTES, Reader, fault, held
 from tests.support.mutants import OWN, mutant
 from tests.support.readers import READERS
 
-READY = -1
+READY, DONE = -1, -2
 HANGS = 20  # seconds after which a process is given up
+MEMORY = (Path("/dev/shm"),)  # where a file is written soonest, if there is such a place
 SLACK = 64 * 2**20  # bytes: threads, and what the allocator rounds up to
 
 
@@ -43,12 +46,12 @@ def made(name: str, seeds: Sequence[bytes], seed: int, number: int) -> bytes:
 
 def confine(size: int) -> None:
     """What is asked for beyond the limit is refused, touched or not."""
-    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + 4 * size + BYTES + SLACK, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (held()[0] + 4 * size + BYTES + SLACK, most))
 
 
-def work(name: str, numbers: range, seed: int, told: Connection) -> None:
-    """Send (number, fault or nothing) of each."""
+def work(name: str, numbers: range, seed: int, at: Synchronized[int], told: Connection) -> None:
+    """Send (number, fault) of each that has one; `at` is the number in hand."""
     warnings.simplefilter("ignore")
     faulthandler.disable()
     reader, seeds = READERS[name], READERS[name].seeds()
@@ -57,7 +60,10 @@ def work(name: str, numbers: range, seed: int, told: Connection) -> None:
             once(reader, raw, Path(folder), limited=False)  # imports, thread pools
         told.send((READY, ""))
         for number in numbers:
-            told.send((number, once(reader, made(name, seeds, seed, number), Path(folder))))
+            at.value = number
+            if said := once(reader, made(name, seeds, seed, number), Path(folder)):
+                told.send((number, said))
+        told.send((DONE, ""))
 
 
 def once(reader: Reader, raw: bytes, folder: Path, limited: bool = True) -> str:
@@ -73,31 +79,38 @@ def once(reader: Reader, raw: bytes, folder: Path, limited: bool = True) -> str:
 
 def run(name: str, inputs: int, seed: int) -> dict[int, str]:
     """The faults, by the mutant's number."""
-    context, at, found = multiprocessing.get_context("fork"), 0, dict[int, str]()
-    while at < inputs:
+    context, first, found = multiprocessing.get_context("fork"), 0, dict[int, str]()
+    while first < inputs:
         hear, tell = context.Pipe(duplex=False)
-        process = context.Process(target=work, args=(name, range(at, inputs), seed, tell))
+        at = context.Value("q", first)
+        process = context.Process(target=work, args=(name, range(first, inputs), seed, at, tell))
         process.start()
         tell.close()
-        try:
-            assert hear.poll(10 * HANGS) and hear.recv()[0] == READY, f"the whole files of {name} cannot be read"
-            while at < inputs:
-                if not hear.poll(HANGS):
-                    found[at] = f"more than {HANGS} s"
-                    break
-                number, said = hear.recv()
-                at = number + 1
-                if said:
-                    found[number] = said
-            else:
-                break
-        except EOFError:
-            process.join(5)
-            found[at] = f"the process died ({process.exitcode})"
-        at += 1
+        assert hear.poll(10 * HANGS) and hear.recv()[0] == READY, f"the whole files of {name} cannot be read"
+        end = ended(hear, at, found)
         process.kill()
         process.join()
+        if not end:
+            break
+        found[at.value] = end
+        first = at.value + 1
     return found
+
+
+def ended(hear: Connection, at: Synchronized[int], found: dict[int, str]) -> str:
+    """What ended a process before its last mutant; nothing where all were read. The faults that it sends are added."""
+    while True:
+        before = at.value
+        if hear.poll(HANGS):
+            try:
+                number, said = hear.recv()
+            except EOFError:
+                return "the process died"
+            if number == DONE:
+                return ""
+            found[number] = said
+        elif at.value == before:
+            return f"more than {HANGS} s"
 
 
 def main() -> int:
@@ -110,6 +123,7 @@ def main() -> int:
     if unknown := set(args.readers) - set(READERS):
         parser.error(f"no such reader: {', '.join(sorted(unknown))}")
     failed = 0
+    tempfile.tempdir = next((str(place) for place in MEMORY if place.is_dir()), None)
     for name in args.readers or READERS:
         started = time.perf_counter()
         found = run(name, args.inputs, args.seed)

@@ -124,6 +124,7 @@ def ratings_parquet() -> list[bytes]:
 MATRIX = b"%%MatrixMarket matrix coordinate real general\n% films\n3 4 5\n1 1 4\n1 2 3.5\n2 1 1\n2 4 2\n3 3 5\n"
 
 
+@cache
 def a_model() -> GridMRF:
     return GridMRF.potts(torch.eye(2, dtype=torch.float64)[torch.tensor([[0, 1, 1], [0, 0, 1]])], 1.0, (0.5, 0.1))
 
