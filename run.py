@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing to save before `guarded`, nor a word to be said
+
 import ast
 import importlib
 import sys
@@ -136,6 +141,7 @@ def main(argv: list[str]) -> int:
     inside = experiment(problem)
     request = inside.Request.made(vars(args), argv, resume, cwd)
     request.refuse_idle([request])
+    request.refuse_taken()
     return inside.run(request)
 
 

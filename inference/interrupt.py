@@ -2,20 +2,25 @@
 
 A step that does not end is ended where it is, some time after the request, and work that has a budget when this is
 spent. Python hears a signal between two of its own lines, so a compiled kernel is called for a piece of work that takes
-no longer than a pass over the data, however much an option asks for.
+no longer than a pass over the data, however much an option asks for. What ends a program at once is an exception, and
+libraries that compile or import make another one of it, or say that they ignore it: `heeded` is for these.
 """
 
 from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from errors import Interrupted
+
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 ALARM, SPENT = ("SIGALRM", "ITIMER_REAL"), ("SIGPROF", "ITIMER_PROF")  # a signal, and the clock that sends it
+SOON = 0.05  # seconds
 PATIENCE = 1.0  # seconds, in which a step may end that nobody knows the length of
 
 
@@ -31,11 +36,17 @@ class Asked:
     """Whether the user has asked to stop, and by which signal."""
 
     signum = 0
+    raised = False  # by Stopped, at once
     grace = math.inf  # seconds, from the signal on
 
     @property
     def asked(self) -> bool:
         return self.signum != 0
+
+    def stop(self, signum: int, frame: FrameType | None) -> None:
+        """A handler that ends the program at once."""
+        self.signum, self.raised = self.signum or signum, True
+        raise Stopped(signum)
 
     @contextmanager
     def within(self, grace: float) -> Iterator[None]:
@@ -51,11 +62,9 @@ class Asked:
 
 @contextmanager
 def stopping() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what is within as Ctrl-C does, wherever it is."""
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise Stopped(signum)
-
-    with heard(stop, SIGNALS[1:]):
+    """A signal ends what is within by Stopped, wherever it comes."""
+    request = Asked()
+    with heard(request.stop, SIGNALS), heeded(request):
         yield
 
 
@@ -67,16 +76,52 @@ def finish_step_first() -> Iterator[Asked]:
 
     def ask(signum: int, frame: FrameType | None) -> None:
         if request.asked:
-            raise Stopped(signum)
+            request.stop(signum, frame)
         request.signum = signum
         if request.grace < math.inf:
             _after(request.grace, ALARM)
 
-    def end(signum: int, frame: FrameType | None) -> None:
-        raise Stopped(request.signum)
-
-    with heard(ask, SIGNALS), heard(end, _signals(ALARM)):
+    with heard(ask, SIGNALS), heeded(request):
         yield request
+
+
+@contextmanager
+def heeded(request: Asked) -> Iterator[None]:
+    """A Stopped that was raised within comes out, though a library made another error of it on the way (an import, a
+    compiler) or could only say that it is ignored (a callback of LLVM): then it is raised once more."""
+    def again(signum: int, frame: FrameType | None) -> None:
+        request.stop(request.signum or signal.SIGINT, frame)
+
+    with heard(again, _signals(ALARM)), _not_ignored(request):
+        try:
+            yield
+        except Exception as error:
+            if request.raised and not isinstance(error, Interrupted):
+                raise Stopped(request.signum) from error
+            raise
+
+
+@contextmanager
+def _not_ignored(request: Asked) -> Iterator[None]:
+    """A Stopped that Python can only remark upon is raised by the alarm instead."""
+    said = sys.unraisablehook
+
+    def ignored(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, Stopped) and request.raised:
+            _after(SOON, ALARM, 0.0)
+        else:
+            said(unraisable)
+
+    if threading.current_thread() is not threading.main_thread():  # where no alarm is heard
+        yield
+        return
+    sys.unraisablehook = ignored
+    try:
+        yield
+    finally:
+        sys.unraisablehook = said
+        if request.raised:
+            _after(0, ALARM)
 
 
 @contextmanager
@@ -102,10 +147,10 @@ def _signals(timer: tuple[str, str]) -> tuple[signal.Signals, ...]:
     return (getattr(signal, timer[0]),) if hasattr(signal, timer[1]) else ()
 
 
-def _after(seconds: float, timer: tuple[str, str]) -> None:
+def _after(seconds: float, timer: tuple[str, str], then: float | None = None) -> None:
     """The timer's signal comes after so many seconds, and then again and again; with 0 it never does."""
     if _signals(timer):
-        signal.setitimer(getattr(signal, timer[1]), seconds, PATIENCE if seconds else 0.0)
+        signal.setitimer(getattr(signal, timer[1]), seconds, (PATIENCE if then is None else then) if seconds else 0.0)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 from numba.core import event
 
 from inference.generators import handed_back
+from inference.interrupt import stopping
 from inference.job import generator
 from inference.method import Method
 from models.model import Model
@@ -58,7 +59,7 @@ def rehearse(method: Method, model: Model, options: Mapping[str, Any]) -> float:
     """
     words = {name: value for name, value in options.items() if isinstance(value, str | bool)}
     started, rng = time.perf_counter(), generator(0, "rehearsal")
-    with suppress(Exception):
+    with suppress(Exception), stopping():  # Ctrl-C is none of these, whatever a compiler makes of it
         small, data = model.small(rng)
         if small is model:  # as large as the run itself
             return time.perf_counter() - started

@@ -13,6 +13,7 @@ from rich.console import Console
 
 import files
 from errors import InputError, Interrupted
+from inference.interrupt import stopping
 from inference.result import Result
 from ranks import group
 from runs import folder, notebook
@@ -115,7 +116,8 @@ def resumable(out: Path, argv: Sequence[str]) -> Iterator[None]:
     """Errors: Interrupted for Ctrl-C, wherever it comes within, and InputError for a disk that refuses, both with how
     to go on."""
     try:
-        yield
+        with stopping():
+            yield
     except (Interrupted, KeyboardInterrupt) as stopped:
         signum = getattr(stopped, "signum", 2)
         raise Interrupted(f"{str(stopped) or 'stopped'}; go on with: {go_on(out, argv)}", signum) from None

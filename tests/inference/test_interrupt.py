@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 
 import crosscheck as cc
 import run
@@ -14,6 +15,8 @@ from inference import load
 from inference.drive import drive
 from inference.interrupt import SIGNALS, Stopped, ended, finish_step_first, stopping
 from inference.job import Plan
+from inference.loading import rehearse
+from models.grid import GridMRF
 
 
 def raised(each) -> None:
@@ -109,3 +112,51 @@ def test_the_exit_status_is_the_signals_wherever_it_comes(each, status, monkeypa
     monkeypatch.setattr(run, "main", lambda argv: raised(each))
     assert run.guarded([]) == status
     assert "stopped" in capsys.readouterr().err
+
+
+class Callback:
+    """What C calls and cannot fail: what is raised here is remarked upon, and lost."""
+
+    def __del__(self):
+        raised(signal.SIGINT)
+
+
+def imports():
+    """As a C extension does on a signal in the middle of it."""
+    try:
+        raised(signal.SIGINT)
+    except KeyboardInterrupt as error:
+        raise ImportError("numpy.core.multiarray failed to import") from error
+
+
+def calls_back():
+    Callback()
+    for _ in range(500):  # the rest of the compilation
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("work", [imports, calls_back])
+@pytest.mark.parametrize("within", [stopping, finish_step_first])
+def test_what_a_library_makes_of_ctrl_c_is_still_ctrl_c(work, within, capsys):
+    with pytest.raises(Stopped) as stopped, within() as request:
+        if request:
+            raised(signal.SIGINT)  # the first one is heard after the step
+        work()
+    assert stopped.value.signum == signal.SIGINT and capsys.readouterr().err == ""
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_an_error_of_the_step_that_is_finished_first_is_said():
+    with pytest.raises(ZeroDivisionError), finish_step_first():
+        raised(signal.SIGINT)
+        1 / 0  # noqa: B018
+
+
+def test_a_rehearsal_does_not_swallow_ctrl_c():
+    method, model = load.method("grid", "gibbs"), GridMRF.potts(torch.eye(2, dtype=torch.float64)[torch.eye(9).long()])
+
+    def init(*_, **__):
+        imports()
+
+    with pytest.raises(Stopped):
+        rehearse(replace(method, init=init, name="another"), model, {})
