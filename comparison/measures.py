@@ -10,6 +10,7 @@ in closed form. Where both are right the root mean square of z is near 1, whatev
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,21 +54,23 @@ def quantities(result: Result) -> np.ndarray | None:
         found = _indicators(result) if result.family == "mcmc" and "labels" in draws else None
     else:
         alike = [n for n, v in draws.items() if n in expected and v.shape[2:] == expected[n].shape]
-        columns = [draws[n].reshape(*draws[n].shape[:2], -1) for n in sorted(alike)]
+        columns = [draws[n].reshape(*draws[n].shape[:2], expected[n].size) for n in sorted(alike)]
         found = spaced(np.concatenate(columns, -1)) if columns else None
     return found if found is not None and found.shape[1] >= DRAWS else None
 
 
 def marginals(result: Result) -> np.ndarray | None:
-    """Probabilities (..., label) of every label at every place, where the result holds them; a point has none."""
+    """Probabilities (..., label) of every label at every place, where the result holds them; a point has none, and
+    neither has one of no labels or places."""
     known = result.family != "point" and result.dims.get("expected/labels", ())[-1:] == ("label",)
-    return result.expected.get("labels") if known else None
+    return found if known and (found := result.expected.get("labels")) is not None and found.size else None
 
 
 def _indicators(result: Result) -> np.ndarray:
-    labels = spaced(result.draws["labels"].reshape(*result.draws["labels"].shape[:2], -1))
+    drawn = result.draws["labels"]
+    labels = spaced(drawn.reshape(*drawn.shape[:2], math.prod(drawn.shape[2:])))
     shown = np.arange(result.expected["labels"].shape[-1])[counted(result)]
-    return (labels[..., None] == shown).reshape(*labels.shape[:2], -1).astype(float)
+    return (labels[..., None] == shown).reshape(*labels.shape[:2], labels.shape[2] * len(shown)).astype(float)
 
 
 def counted(result: Result) -> slice:

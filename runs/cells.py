@@ -16,6 +16,7 @@ from runs.request import A_RUN, Request
 
 FIXED = ("help", "problem", "out", "resume", "check", "list", "sweep", "jobs", "cluster", "export", "bare", "recommend",
          "top")
+DIGITS = 100  # of the ends of a range: Python reads no more than 4,300, and no seed has as many
 YES, NO = ("yes", "true"), ("no", "false")
 
 
@@ -64,14 +65,15 @@ def _values(word: str, text: str, option: argparse.Action) -> list[str]:
     values: list[str] = []
     for part in text.split(";" if ";" in text else ","):
         part = part.strip()
-        low, dash, high = part.partition("-")
-        if option.type is int and low.isdigit() and high.isdigit():
-            if int(low) > int(high):
+        ends = [int(end) for end in part.split("-") if end.isdecimal() and len(end) <= DIGITS]
+        if option.type is int and len(ends) == 2 and part.count("-") == 1:
+            low, high = ends
+            if low > high:
                 raise InputError(f"--sweep {short(word)}: the range {short(part)} is empty; put the smaller number "
                                  f"first")
-            count = int(high) - int(low) + 1
+            count = high - low + 1
             room.refuse_beyond(f"--sweep {short(word)}", A_RUN * count, count, "runs")
-            values += map(str, range(int(low), int(high) + 1))
+            values += map(str, range(low, high + 1))
         elif part or ";" not in text:
             values.append(part)
     for value in values:

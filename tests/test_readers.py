@@ -363,6 +363,19 @@ def test_a_forged_result_is_one_sentence(folder, change, words):
     assert words in str(error.value)
 
 
+def test_a_forged_result_of_no_labels_has_no_marginals(folder):
+    import h5py
+
+    path = folder / "forged.nc"
+    path.write_bytes(READERS["nc"].seeds()[0][:-110])
+    with h5py.File(path, "r+") as file:
+        whole = np.asarray(file["expected/labels"])
+        del file["expected/labels"]
+        file["expected/labels"] = whole[..., :0]
+    seal(path)
+    assert fault(READERS["nc"].read, path) == ""
+
+
 def of_model(**values: object):
     def change(file):
         said = json.loads(file.attrs["header"])

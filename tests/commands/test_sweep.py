@@ -79,6 +79,8 @@ def test_cells_are_the_product_as_ordinary_arguments(tmp_path):
     (["rank="], "--sweep takes OPTION=VALUES"),
     (["rank=3-1"], "the range 3-1 is empty"),
     (["rank=1,,2"], "'' cannot be a value of --rank; give whole numbers"),
+    ([f"seed={'2' * 4800}-3"], "cannot be a value of --seed; give whole numbers"),
+    (["rank=²-³"], "'²-³' cannot be a value of --rank; give whole numbers"),
     (["rank=a"], "'a' cannot be a value of --rank; give whole numbers, like 1,2 or 1-10"),
     (["lr=0.1-0.5"], "'0.1-0.5' cannot be a value of --lr; give numbers, like 0.1,0.2"),
     (["rank=1-3,2"], "2 is there twice"),
@@ -204,7 +206,6 @@ def test_a_sweep_that_is_killed_leaves_no_process_behind(tmp_path):
     assert list(out.glob("method=*/*.checkpoint.npz"))  # of both, unless one has not taken a step yet
 
 
-@pytest.mark.slow
 def test_a_signal_keeps_what_is_done_and_resume_gives_the_same_bytes(tmp_path):
     argv, out = LONG, tmp_path / "stopped"
     process = begun(out, argv)
