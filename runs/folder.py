@@ -39,14 +39,22 @@ def create(out: Path | None, problem: str, argv: Sequence[str], cwd: Path | None
         name = f"{'problem' if problem.isdigit() else ''}{problem}-{time.strftime('%Y%m%d-%H%M%S')}"
         free = (Path("results") / (f"{name}-{k}" if k else name) for k in itertools.count())
         out = next(path for path in free if _made(path))
-    elif not _made(out) and not out.is_dir():
-        raise InputError(f"{out} is a file: give --out a new or empty directory")
+    else:
+        _made(out)
+        refuse_taken(out)
     with held(out):
-        if any(out.iterdir()):
-            raise InputError(f"{out} exists and is not an empty directory: give another --out, "
-                             f"or --resume {out} to go on with the run in it")
+        refuse_taken(out)  # by somebody who held it meanwhile
         Started.now(problem, argv, cwd or Path.cwd(), data or {}).write(out)
     return out
+
+
+def refuse_taken(out: Path) -> None:
+    """Errors: InputError for what is there and is no empty folder."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: give --out a new or empty directory")
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} exists and is not an empty directory: give another --out, "
+                         f"or --resume {out} to go on with the run in it")
 
 
 @contextmanager

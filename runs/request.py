@@ -120,6 +120,13 @@ class Request(ABC):
             if all(name in others for others in idle):
                 raise InputError(f"{flag(name)} would change nothing: {why}; leave it out")
 
+    def refuse_taken(self) -> None:
+        """Errors: InputError for an --out that holds something, before anything takes time."""
+        from runs import folder  # as torch above
+
+        if self.out and not self.resume:
+            folder.refuse_taken(self.out)
+
     def _gives(self, name: str) -> bool:
         return name in self.given or getattr(self, name) != next(f.default for f in fields(self) if f.name == name)
 

@@ -58,6 +58,13 @@ def test_results_are_never_mixed(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_a_folder_that_is_taken_is_refused_before_anything_takes_time(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("experiments.problem1.conformance.answered", lambda folder: pytest.fail("the grids are read"))
+    (tmp_path / "mine.txt").write_text("keep me")
+    assert door("--problem", "1", "--conformance", tmp_path, "--out", tmp_path) == 2
+    assert "not an empty directory" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("argv, words", [
     (["--problem", "9"], "--problem takes 1, 2, 3, all, or a file"),
     ([], "say which problem"),

@@ -169,11 +169,10 @@ class Fit:
         every = self.at(np.repeat(users, table.shape[1]), np.tile(np.arange(table.shape[1]), len(users))) if isinstance(
             self.model, Timed) else None
         for (A, B), latents in zip(self.factors, self.draws, strict=True):
-            here, sd = A[users] @ B.T, np.asarray(self.model.noise_of(latents, every)) ** 0.5
+            here = A[users] @ B.T
             if every is not None and (effects := self.model.effects(latents, every)) is not None:
                 here += effects.reshape(here.shape).numpy()
-                sd = sd.reshape(here.shape)
-            table += expected_level(here, latents["cutpoints"].numpy(), self.levels, sd) if isinstance(
+            table += expected_level(here, latents["cutpoints"].numpy(), self.levels) if isinstance(
                 self.model, Ordinal) else here
         return table / len(self.draws)
 
