@@ -1,6 +1,6 @@
 """What a run of one method leaves behind, in memory and on disk.
 
-On disk: `<name>.nc` (NetCDF through ArviZ; groups `posterior`, `expected`, `trace`, and what `groups` has) holds
+On disk: `<name>.nc` (NetCDF as ArviZ reads it; groups `posterior`, `expected`, `trace`, and what `groups` has) holds
 everything, see docs/results.md; `<name>.json` is the part that people read.
 """
 
@@ -24,6 +24,7 @@ from files import seal, sealed, whole
 
 if TYPE_CHECKING:
     import arviz
+    import xarray as xr
 
 PREVIEW = "arviz.preview"
 SMALL = 2**20  # bytes, up to which a result is not compressed: that takes longer than all the rest of saving it
@@ -32,6 +33,7 @@ HEADER = {"name": str, "family": str, "by": str, "seed": int, "options": dict, "
           "log_evidence_kind": str | None, "converged": bool | None, "steps": int, "seconds": float | int,
           "loading": float | int, "facts": dict, "versions": dict, "dims": dict}  # what `header` says, by type
 OWN = ("posterior", "expected", "trace")  # the groups that every result has
+NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"  # what netCDF calls a dimension without names
 DRAWN = ("latents", "log_likelihood", "posterior_predictive")
 FURTHER = (*DRAWN, "observed_data", "constant_data")  # the groups that a result may have besides its own three
 LIBRARIES = ("torch", "pyro-ppl", "pgmpy", "numpy", "numba", "arviz")
@@ -132,6 +134,14 @@ class Result:
     def to_arviz(self) -> arviz.InferenceData:
         """Everything, as ArviZ's InferenceData."""
         az = import_arviz()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ArviZ remarks on groups that are not its own
+            idata = az.InferenceData(**self._datasets())
+        idata.attrs.update(self._header())
+        return idata
+
+    def _datasets(self) -> dict[str, xr.Dataset]:
+        """Everything, by group."""
         import xarray as xr
 
         def dataset(values: Mapping[str, np.ndarray], lead: tuple[str, ...], kind: str) -> xr.Dataset:
@@ -152,13 +162,12 @@ class Result:
             "expected": dataset(self.expected, (), "expected"),
             "trace": dataset({**self.trace, "seconds": self.seconds}, ("chain", "step"), "trace"),
         }
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # ArviZ remarks on groups that are not its own
-            idata = az.InferenceData(**groups)
         for group in ("posterior", *(g for g in FURTHER if g in self.groups)):
-            idata[group].attrs.update(self._attrs())
-        idata.attrs["header"] = json.dumps(self.header() | {"dims": {k: list(v) for k, v in self.dims.items()}})
-        return idata
+            groups[group].attrs.update(self._attrs())
+        return groups
+
+    def _header(self) -> dict[str, str]:
+        return {"header": json.dumps(self.header() | {"dims": {k: list(v) for k, v in self.dims.items()}})}
 
     def _attrs(self) -> dict[str, Any]:
         """What ArviZ looks for beside a group's arrays."""
@@ -173,10 +182,13 @@ class Result:
         an error neither. What a kill between the two leaves, the next save completes."""
         path = Path(folder) / f"{self.name}.nc"
         path.parent.mkdir(parents=True, exist_ok=True)
-        idata, beside = self.to_arviz(), path.with_suffix(".json")
+        tree, beside = self._tree(), path.with_suffix(".json")
+        packed = {"zlib": tree.nbytes > SMALL}
+        encoding = {node.path: {name: packed for name, x in node.data_vars.items() if x.dtype.kind in "biuf"}
+                    for node in tree.subtree}
         try:
             with whole(path) as arrays, whole(beside) as words:
-                idata.to_netcdf(str(arrays), engine="h5netcdf", compress=_size(idata) > SMALL)
+                tree.to_netcdf(arrays, engine="h5netcdf", encoding=encoding)
                 seal(arrays)  # what can fail has failed before the first of the two appears
                 words.write_text(self._words())
         except BaseException:
@@ -184,6 +196,12 @@ class Result:
                 beside.unlink(missing_ok=True)
             raise
         return path
+
+    def _tree(self) -> xr.DataTree:
+        """As it is written: what ArviZ reads, without ArviZ, which takes two seconds to import."""
+        import xarray as xr
+
+        return xr.DataTree.from_dict({"/": xr.Dataset(attrs=self._header()), **self._datasets()})
 
     def mend(self, folder: Path) -> None:
         """Write `<name>.json` again where it is not that of this result."""
@@ -224,21 +242,23 @@ class Result:
 
 
 def _read(path: Path) -> tuple[Any, dict[str, dict[str, np.ndarray]], dict[str, tuple[str, np.ndarray]]]:
-    """The header, the arrays of every group of ours, and the names along their dims."""
-    az = import_arviz()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        idata = az.from_netcdf(str(path), engine="h5netcdf")
-    ours = [g for g in (*OWN, *FURTHER) if g in idata.groups()]
-    coords = {str(n): (str(c.dims[0]), c.values) for g in ours for n, c in idata[g].coords.items() if c.ndim == 1}
-    arrays = {g: {str(n): v.values for n, v in idata[g].data_vars.items()} if g in ours else {}
-              for g in (*OWN, *FURTHER)}
-    return json.loads(idata.attrs["header"]), arrays, coords
+    """The header, the arrays of every group of ours, and the names along their dims: twenty times as fast as by xarray,
+    which looks every dimension of every variable up again."""
+    import h5py
 
-
-def _size(idata: arviz.InferenceData) -> int:
-    """In bytes."""
-    return sum(int(idata[group].nbytes) for group in idata.groups())
+    arrays: dict[str, dict[str, np.ndarray]] = {group: {} for group in (*OWN, *FURTHER)}
+    coords: dict[str, tuple[str, np.ndarray]] = {}
+    with h5py.File(path) as file:
+        for group in arrays.keys() & file.keys():
+            held = {name: x for name, x in file[group].items() if not x.attrs.get("NAME", b"").startswith(NO_VARIABLE)}
+            named = {word for x in (file[group], *held.values()) for word in x.attrs.get("coordinates", "").split()}
+            for name, x in held.items():
+                values = np.asarray(x.asstr()[()].astype(str) if h5py.check_string_dtype(x.dtype) else x[()])
+                if x.is_scale or name in named:
+                    coords[name] = (name if x.is_scale else x.dims[0][0].name.rpartition("/")[2], values)
+                else:
+                    arrays[group][name] = values.astype(bool) if x.attrs.get("dtype") == "bool" else values
+        return json.loads(file.attrs["header"]), arrays, coords
 
 
 def _fault(header: Any, groups: Mapping[str, Mapping[str, np.ndarray]]) -> str:

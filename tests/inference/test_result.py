@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.result import Result
+from inference.result import Result, import_arviz
 from tests.support import ROOT
 
 ONE = Result("gibbs", "mcmc", "hand", {"x": np.zeros((2, 9, 3))}, {"x": np.zeros(3)}, {}, np.full((2, 9), 0.25),
@@ -39,6 +39,28 @@ def test_arviz_needs_no_folder_of_its_own(tmp_path):
         "HOME": str(tmp_path / "file"), "TMPDIR": str(tmp_path / "none")}
     done = subprocess.run([sys.executable, "-c", words], env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("draws", [3, 200_000], ids=["small", "packed"])
+def test_it_is_read_as_arviz_reads_it(tmp_path, draws):
+    """Numbers of any kind and shape, NaN, names of a dim and beside one; by ArviZ's own reader, which is the judge."""
+    one = replace(ONE, draws={"x": np.linspace(-1, 1, 2 * draws).reshape(1, draws, 2)},
+                  dims={"posterior/x": ("side",), "expected/x": ("side",)},
+                  groups={"constant_data": {"flag": np.array(True), "none": np.zeros((0, 2)), "count": np.arange(2)}},
+                  expected={"x": np.array([np.nan, -0.0]), "z": np.array(1.5)}, coords={
+                      "side": ("side", np.array(["left", "größer"])), "also": ("side", np.array(["007", "7"]))})
+    path = one.save(tmp_path)
+    theirs, ours = import_arviz().from_netcdf(str(path), engine="h5netcdf"), Result.load(path)
+    held = {"posterior": ours.draws, "expected": ours.expected, "trace": ours.trace, **ours.groups}
+    for group, values in held.items():
+        assert {*values} == {*theirs[group].data_vars} - {"seconds"}
+        for name, array in values.items():
+            assert array.dtype == theirs[group][name].dtype
+            np.testing.assert_array_equal(array, theirs[group][name].values)
+    assert [*ours.coords] == ["side", "also"]
+    for name, (dim, names) in ours.coords.items():
+        assert (dim,) == theirs["posterior"][name].dims and [*names] == [*theirs["posterior"][name].values]
+    np.testing.assert_array_equal(ours.draws["x"], one.draws["x"])
 
 
 def test_its_html_is_escaped():
