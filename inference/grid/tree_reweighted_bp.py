@@ -11,7 +11,8 @@ With rho_st the weight of the trees that hold edge (s, t), messages lambda give 
     theta^T_st(k, l) = theta_st(k, l) / rho_st - lambda_ts(k) - lambda_st(l)            (s, t) in T
 
 These add up to theta whatever the messages are, and a tree's log Z is exact by one pass. So the number reported, the
-lowest bound of all sweeps, is a bound whether they have converged or not. A sweep sends
+lowest bound so far, is a bound whether they have converged or not. It takes longer than a sweep, and is worked out
+after the first, after every fifth and where messages no longer change. A sweep sends
 
     lambda_st(l) = log sum_k exp(b_s(k) - lambda_ts(k) + theta_st(k, l) / rho_st)
 
@@ -22,7 +23,7 @@ The trees: every row and one column (a comb), every column and one row, all W + 
 under the current beliefs, which is where the bound falls fastest (conditional gradient; scipy finds the tree), and all
 count alike: of n, the combs together weigh 1 / (n + 1), each other one 1 / (n + 1).
 
-Exact on trees. Cost of a sweep: 4 H W K^2 exp, and for the bound 4 H W K^2 and H W K^2 a further tree.
+Exact on trees. Cost of a sweep: 4 H W K^2, of the bound 6 H W K^2 and H W K^2 a further tree.
 
 Options:
 
@@ -50,17 +51,17 @@ from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL
 AT_WORK = 28  # times what latents and model take, in memory
-EVERY = 5  # sweeps between two trees
+EVERY = 5  # sweeps between two bounds, and two trees
 CONVERGED = 1e-8  # nats
 
 
 @dataclass(frozen=True)
 class State:
-    """Messages, trees beside the combs (each pixel's parent, -1 at the root), beliefs and the lowest bound so far."""
+    """Messages, trees beside the combs (each pixel's parent, -1 at the root) and the lowest bound so far."""
 
     messages: Float64[Tensor, "4 H W K"]
     parents: Int64[Tensor, "n pixels"]
-    log_b: Float64[Tensor, "H W K"]  # nats, unnormalised
+    field: Float64[Tensor, "H W K"]  # nats; an image's, if one was given
     bound: float
     trees: int
     damping: float
@@ -77,31 +78,38 @@ def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, trees: in
     model = softened(model)
     messages = planes(model.unary.new_zeros(4, *model.shape))
     parents = torch.empty(0, H * W, dtype=torch.int64, device=model.device)
-    return State(messages, parents, model.field(data).clone(), float("inf"), trees, float(damping), 0)
+    return State(messages, parents, model.field(data), float("inf"), trees, float(damping), 0)
 
 
 def step(rng: torch.Generator, state: State, model: GridMRF, data: Tensor | None) -> tuple[State, Info]:
-    """One sweep, the bound after it, and every so often one more tree; the residual is of the messages, in nats."""
+    """One sweep, and every so often the bound after it and one more tree; the residual is of the messages, in nats."""
     grid = weighted(softened(model), data, state.parents)
     messages, residual = sweep(state.messages, grid, state.damping, torch.logsumexp)
-    bound = min(state.bound, upper_bound(messages, grid, state.parents))
-    refuse_contradiction(bound, model, data)
-    parents, waiting = state.parents, len(state.parents) < state.trees
-    if waiting and (state.sweeps + 1) % EVERY == 0:
+    bound, parents, sweeps = state.bound, state.parents, state.sweeps + 1
+    if sweeps == 1 or sweeps % EVERY == 0 or residual <= CONVERGED:
+        bound = min(bound, upper_bound(messages, grid, parents))
+        refuse_contradiction(bound, model, data)
+    waiting = len(parents) < state.trees
+    if waiting and sweeps % EVERY == 0:
         parents = torch.cat([parents, spanning_trees.heaviest(*mutual_information(messages, grid))[None]])
-    state = replace(state, messages=messages, parents=parents, log_b=grid.beliefs(messages), bound=bound,
-                    sweeps=state.sweeps + 1)
+    state = replace(state, messages=messages, parents=parents, field=grid.field, bound=bound, sweeps=sweeps)
     return state, Info(bound, Kind.UPPER, residual=residual, converged=residual <= CONVERGED and not waiting)
 
 
 def draw(rng: torch.Generator, state: State, model: GridMRF) -> Latents:
     """Every pixel from its own belief, independently."""
     uniform = torch.rand(model.shape[:2], dtype=torch.float64, device=model.device, generator=rng)
-    return {"labels": pick(torch.softmax(state.log_b, -1), uniform)}
+    return {"labels": pick(beliefs(state, model), uniform)}
 
 
 def expect(state: State, model: GridMRF) -> Quantities:
-    return {"labels": torch.softmax(state.log_b, -1)}
+    return {"labels": beliefs(state, model)}
+
+
+def beliefs(state: State, model: GridMRF) -> Float64[Tensor, "H W K"]:
+    """softmax_k b_s(k) of every pixel."""
+    grid = replace(weighted(softened(model), None, state.parents), field=state.field)
+    return torch.softmax(grid.beliefs(state.messages), -1)
 
 
 def weighted(model: GridMRF, data: Tensor | None, parents: Tensor) -> Weighted:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from jaxtyping import Float64
 from numba import njit
 from torch import Tensor
@@ -30,23 +31,31 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 def sweep(messages: Float64[Tensor, "4 M H W"], local: Float64[Tensor, "M H W"], model: GridMRF, schedule: str,
           damping: float, rule: str) -> tuple[Float64[Tensor, "4 M H W"], float]:
     """The new log odds of all messages, and the residual in nats; see `loopy_bp.step`."""
-    new = messages.clone()
     if schedule == "sequential":
+        new = messages.clone()
         return new, scans.sweep(new.numpy(), local.numpy(), *prepared(plain(model, None), rule == "max")[1:], damping)
     pair = model.pair
     one = slice(0, 1 if pair is not None else None)  # a homogeneous grid's one table
     right, down = (table[one, one].contiguous().numpy() for table in (model.right, model.down))
-    old, H = messages.numpy(), local.shape[1]
-    change = np.zeros(H)  # the largest of a block of rows, at its first
     options = local.numpy(), right, down, damping, rule == "max"
     if schedule == "residual":
+        new = messages.clone()
         return new, _most_changed_first(new.numpy(), *options)
-    if rule == "max" and pair is not None:
-        over_rows(loopy_bp_max.flood, new.numel() // (5 * H) * np.arange(H + 1), new.numpy(), old, local.numpy(),
-                  np.stack((pair.numpy(), pair.numpy().T)), damping, change, pieces=1)
+    return _flooding(messages.numpy(), model, *options)
+
+
+def _flooding(old: np.ndarray, model: GridMRF, local: np.ndarray, right: np.ndarray, down: np.ndarray, damping: float,
+              take_max: bool) -> tuple[Float64[Tensor, "4 M H W"], float]:
+    new, pair, H = np.empty_like(old), model.pair, local.shape[1]
+    new[0, :, :, 0] = new[1, :, :, -1] = new[2, :, 0] = new[3, :, -1] = 0.0  # where no neighbour is
+    change = np.zeros(H)  # the largest of a block of rows, at its first
+    if take_max and pair is not None:
+        flood, tables = loopy_bp_max.two if len(pair) == 2 else loopy_bp_max.flood, np.stack((pair, pair.T))
+        over_rows(flood, new.size // (5 * H) * np.arange(H + 1), new, old, local, tables, damping, change, pieces=1)
     else:
-        over_rows(_flood, 10 * new.numel() // H * np.arange(H + 1), new.numpy(), old, *options, change, pieces=1)
-    return new, float(change.max())
+        over_rows(_flood, 10 * new.size // H * np.arange(H + 1), new, old, local, right, down, damping, take_max,
+                  change, pieces=1)
+    return torch.from_numpy(new), float(change.max())
 
 
 @compiled

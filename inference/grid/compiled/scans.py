@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.bits import log
-from inference.grid.compiled.chains import FACTORS, MAX, SUM, by_site, compiled, exponentials, mixed, send
+from inference.bits import exp, log
+from inference.grid.compiled.chains import FACTORS, LEAST, MAX, SUM, by_site, compiled, exponentials, mixed, send
 from inference.threads import over_rows
 
 RANGE = 650.0  # nats within a table, below which its exponentials, and their sums, keep all digits
@@ -172,6 +172,9 @@ def outgoing(h: np.ndarray, still: np.ndarray, along: np.ndarray, against: np.nd
 def odds(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool | np.bool_, rule: int) -> None:
     """`chains.send`, against label 0, whose own is left as it is, a sum under FACTORS; one logarithm a label less."""
     K = len(b)
+    if K == 2 and rule != SUM:
+        of_two(sent, b, table, first, turned, rule)
+        return
     if rule == FACTORS:
         exponentials(b, sent[K])
         mixed(sent, b, table, first, turned)
@@ -186,6 +189,29 @@ def odds(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned:
         else:
             for r in range(len(low)):
                 row[r] -= low[r]
+
+
+@compiled
+def of_two(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned: bool | np.bool_, rule: int) -> None:
+    """`odds` of two labels in one loop, b[0] being 0."""
+    start, h = np.uint64(first), b[1]
+    same, other = table[0], table[1]
+    t00, t01, t10, t11 = same[0], (other[0] if turned else same[1]), (same[1] if turned else other[0]), other[1]
+    low, row, top = sent[0], sent[1], sent[2]
+    if rule == FACTORS:
+        for r in range(len(h)):
+            s, x = r + start, h[r]
+            less = -x if x > 0.0 else x
+            e = exp(less if less > LEAST else LEAST)
+            p, q = (e, 1.0) if x > 0.0 else (1.0, e)
+            low[r], top[r] = p * t00[s] + q * t10[s], x if x > 0.0 else 0.0
+            row[r] = log((p * t01[s] + q * t11[s]) / low[r])
+    else:
+        for r in range(len(h)):
+            s, x = r + start, h[r]
+            a, c = x + t10[s], x + t11[s]
+            low[r] = a if a > t00[s] else t00[s]
+            row[r] = (c if c > t01[s] else t01[s]) - low[r]
 
 
 @compiled
