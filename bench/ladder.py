@@ -17,9 +17,12 @@ from data.ratings import Ratings
 from inference.factorization import ladder_gibbs
 from inference.job import generator
 from inference.threads import torch_on_one_thread
-from models.features import fitted, named
+from models.ordinal import fitted, named
+from models.rungs.time import DAY
 
-MODELS = ("noise+hierarchical+biases", "noise+hierarchical+biases+features")
+MODELS = ("noise+hierarchical+biases", "noise+hierarchical+biases+features",
+          "noise+hierarchical+biases+noise-per-user+features+time", "hierarchical+biases+ordinal",
+          "hierarchical+biases+features+time+ordinal")
 USERS, ITEMS, RATINGS = 943, 1682, 100_000
 
 
@@ -56,7 +59,7 @@ def timed(models: tuple[str, ...], data: Ratings, rank: int, sweeps: int) -> dic
 
 
 def made_up() -> Ratings:
-    """Users and items as unequal as people and films are."""
+    """Stars of users and items as unequal as people and films are; a user is there on ten of 200 days."""
     rng = generator(0, "made up")
     busy = (torch.arange(USERS).double() + 10) ** -0.8
     liked = (torch.arange(ITEMS).double() + 20) ** -1.0
@@ -65,7 +68,9 @@ def made_up() -> Ratings:
     U, V = (0.5 * torch.randn(n, 5, generator=rng, dtype=torch.float64) for n in (USERS, ITEMS))
     mean = 3.5 + (U[user] * V[item]).sum(1)
     noise = torch.randn(RATINGS, generator=rng, dtype=torch.float64)
-    return Ratings(user, item, mean + 0.9 * noise, USERS, ITEMS)
+    day = torch.randint(200, (USERS, 10), generator=rng)[user, torch.randint(10, (RATINGS,), generator=rng)]
+    rating = (mean + 0.9 * noise).round().clamp(1, 5)
+    return Ratings(user, item, rating, USERS, ITEMS, time=DAY * day)
 
 
 if __name__ == "__main__":

@@ -17,19 +17,22 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "user": ("userid", "uid", "reviewerid", "customerid", "profileid", "memberid", "viewerid", "listenerid", "readerid",
              "personid", "visitorid", "authorid", "playerid", "accountid", "raterid", "user", "username", "reviewer",
              "customer", "reviewername", "profilename", "reviewprofilename", "member", "nickname", "login", "rater",
-             "u"),
+             "custid", "useruuid", "email", "reviewers", "u"),
     "item": ("itemid", "iid", "movieid", "asin", "parentasin", "productid", "isbn", "animeid", "artistid", "bookid",
              "jokeid", "goodreadsbookid", "workid", "songid", "trackid", "albumid", "gameid", "appid", "businessid",
              "restaurantid", "placeid", "venueid", "recipeid", "beerid", "beerbeerid", "wineid", "articleid", "showid",
              "filmid", "courseid", "hotelid", "mangaid", "videoid", "item", "isbn13", "movie", "book", "joke",
              "product", "anime", "artist", "song", "track", "album", "game", "film", "restaurant", "title",
-             "movietitle", "booktitle", "producttitle", "itemname", "artistname", "i"),
+             "movietitle", "booktitle", "producttitle", "animetitle", "gametitle", "itemname", "artistname", "i"),
     "rating": ("rating", "ratings", "overall", "bookrating", "starrating", "score", "myscore", "userrating",
-               "myrating", "reviewrating", "overallrating", "reviewoverall", "stars", "star", "weight", "playcount",
-               "plays", "scrobbles", "listeningcount", "value", "rate", "r"),
+               "myrating", "reviewrating", "overallrating", "reviewoverall", "reviewscore", "ratingval", "stars",
+               "star", "isrecommended", "liked", "weight", "playcount", "plays", "scrobbles", "listeningcount", "hours",
+               "playtimeforever", "value", "rate", "r"),
     "time": ("timestamp", "unixreviewtime", "time", "ratingtimestamp", "reviewtime", "unixtime", "datetime", "date",
              "reviewdate", "tstamp", "dateupdated", "dateadded", "createdat", "ts"),
 }
+HEADS = (*NAMES["user"], "", "name", "names", "person", "student", "participant", "respondent", "subject", "judge",
+         "critic")  # of the column of users in a matrix
 NOT_ITEMS = ("reviewid", "ratingid", "sessionid", "rowid", "categoryid", "genreid", "orderid", "id")
 
 
@@ -114,4 +117,4 @@ def looks_like_header(fields: Sequence[str]) -> bool:
     if not any(number(f) is not None and f.strip().lower() != "nan" for f in fields):
         return any(f.strip() for f in fields)
     head, *others = (f.strip() for f in fields)
-    return (head == "" or simple(head) in NAMES["user"]) and all(others) and len(set(others)) == len(others) > 1
+    return simple(head) in HEADS and all(others) and len(set(others)) == len(others) > 1

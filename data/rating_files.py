@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data import rating_layout
+from data import rating_layout, rating_netflix
 from data.rating_encoding import decoded
 from data.rating_kinds import TAKES, check_text, refuse_beyond, unpacked
 from data.rating_pairs import Scale, to_ratings
@@ -97,7 +97,7 @@ def sheet_of(name: str, raw: bytes, say: Callable[[str], None]) -> Sheet:
     if text.lower().startswith("%%matrixmarket"):
         return from_matrix_market(inner, text)
     check_text(inner, text)
-    return cut(inner, text)
+    return rating_netflix.sheet(inner, text) if rating_netflix.is_netflix(text) else cut(inner, text)
 
 
 def check_repeats(found: Triples) -> None:

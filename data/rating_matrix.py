@@ -12,7 +12,7 @@ import re
 import numpy as np
 import pyarrow as pa
 
-from data.rating_columns import NAMES, called, simple
+from data.rating_columns import HEADS, called, simple
 from data.rating_sheet import NOT_RATED, THUMBS, Sheet, Words, number, numbers, plain
 from data.rating_triples import Triples
 from errors import InputError
@@ -39,7 +39,7 @@ def is_matrix(sheet: Sheet) -> bool:
     users = [row[0] for row in rows]
     if all(re.fullmatch(r"\D*\d+", n) for n in names[1:]):
         return True
-    if len(set(users)) < len(users) or names[0] not in (*NAMES["user"], ""):
+    if len(set(users)) < len(users) or names[0] not in HEADS:
         return False
     return not filled or many or (names[0] != "" and sheet.width >= 5)
 
@@ -67,7 +67,7 @@ def alike(values: np.ndarray) -> bool:
 def wide(sheet: Sheet) -> Triples:
     """A user a row and an item a column; ids are those of the header and of the first column, or counted from 1."""
     columns = sheet.columns(range(sheet.width))
-    named = sheet.header is not None and simple(sheet.header[0]) in (*NAMES["user"], "")
+    named = sheet.header is not None and simple(sheet.header[0]) in HEADS
     cells = np.column_stack([numbers(sheet, words, called(sheet, k), empty=np.nan)
                              for k, words in enumerate(columns[named:], int(named))])
     rated, remark = without_missing(cells if named else cells[:, 1:])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -147,7 +148,7 @@ def from_folder(folder: Path) -> TableSheet:
     if not paths:
         raise InputError(f"'{plain(folder, FILE)}' is a folder without Parquet files; give a file, or a folder of "
                          f"those")
-    sheets = [from_parquet(plain(p.name, FILE), p.read_bytes()) for p in paths]
+    sheets = [_placed(from_parquet(plain(p.name, FILE), p.read_bytes()), p.relative_to(folder)) for p in paths]
     check_alike([(sheet.name, sheet.table.column_names) for sheet in sheets])
     starts = np.cumsum([0, *(len(s.table) for s in sheets)]).tolist()
     try:
@@ -157,6 +158,15 @@ def from_folder(folder: Path) -> TableSheet:
                          f"them alike") from None
     places = zip(starts, (s.name for s in sheets), strict=False)
     return TableSheet(plain(folder.name, FILE) or "the folder", table, tuple(places))
+
+
+def _placed(sheet: TableSheet, path: Path) -> TableSheet:
+    """With a column for each folder whose name says what is in it, as `year=2019` does."""
+    table = sheet.table
+    for key, equals, value in (part.partition("=") for part in path.parts[:-1]):
+        if equals and key not in table.column_names:
+            table = table.append_column(key, pa.repeat(pa.scalar(unquote(value)), len(table)))
+    return replace(sheet, table=table)
 
 
 def _coordinates(name: str, text: str) -> str:

@@ -1,11 +1,12 @@
 """When ratings were given: a column of numbers or dates, read only where somebody asks for it.
 
 Numbers are seconds since 1970 (UTC), or milli-, micro- or nanoseconds, as their size tells; dates are as ISO 8601 has
-them, in UTC where they name no zone.
+them, as Amazon's reviewTime and Goodreads have them, or with the month in English; in UTC where they name no zone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from errors import InputError
 
 FARTHEST = 1e11  # seconds, some 3,000 years; a larger number is of a smaller unit
 UNITS = (1.0, 1e3, 1e6, 1e9)  # in a second
+COMPACT = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"  # a day in eight digits, which is no second of 1970
+FORMS = ("%m %d, %Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%d-%b-%Y", "%a %b %d %H:%M:%S %z %Y")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,7 @@ class Times:
     def _refuse(self, words: Words, row: int) -> None:
         what = f"{shown(words[row])} in {self.place} is no time" if words[row] else f"has no time in {self.place}"
         raise InputError(f"{self.where(row)}{':' * bool(words[row])} {what}; expected are seconds since 1970, or dates "
-                         f"like 2014-05-03 12:00")
+                         f"like 2014-05-03 12:00 or 3 May 2014")
 
 
 def instant(word: str) -> float:
@@ -68,15 +71,27 @@ def instant(word: str) -> float:
 
     >>> instant("881250949"), instant("1970-01-02"), instant("1970-01-01T01:00:00+01:00"), instant("soon")
     (881250949.0, 86400.0, 0.0, nan)
+    >>> instant("01 2, 1970"), instant("19700102"), instant("2 January 1970")
+    (86400.0, 86400.0, 86400.0)
     """
-    value = number(word)
+    value = None if re.fullmatch(COMPACT, word) else number(word)
     if value is None:
-        try:
-            date = datetime.fromisoformat(word)
-        except ValueError:
+        date = dated(word)
+        if date is None:
             return float("nan")
         value = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     return value if abs(value) < FARTHEST * UNITS[-1] else float("nan")
+
+
+def dated(word: str) -> datetime | None:
+    """The date that a word says in one of the forms above. A day and a month in numbers alone, as in 03/05/2014, may be
+    either way round, and are none."""
+    for form in ("", *FORMS):
+        try:
+            return datetime.strptime(word, form) if form else datetime.fromisoformat(word)
+        except ValueError:
+            continue
+    return None
 
 
 def said(seconds: np.ndarray) -> str:

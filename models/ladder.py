@@ -73,6 +73,11 @@ class Ladder(Factorization):
         return self.rank + self.biases
 
     @property
+    def standard(self) -> bool:
+        """Whether the latents are in units of their own, whatever those of the ratings are."""
+        return self.noise
+
+    @property
     def rungs(self) -> tuple[Rung, ...]:
         """Those that the rows know nothing of."""
         if not self.noise:

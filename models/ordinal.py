@@ -5,7 +5,9 @@
     P(r = level k | rest) = Phi(t_k - eta) - Phi(t_{k-1} - eta),      eta = u_i . v_j + b_i + c_j
 
 Only the order of the levels is used. Thumbs, 0 and 1, are its case of two levels and one threshold. What is predicted
-is a probability of each level, and their mean, which never leaves the scale. Nothing is in rating units but that.
+is a probability of each level, and their mean, which never leaves the scale. Nothing is in rating units but that. With
+features eta has theirs, with time the effects of its day and period, in units of the noise, and where these are not
+known (`rungs/time.py`) the 1 is their variance more.
 
 Source: Albert and Chib (1993), Bayesian analysis of binary and polychotomous response data.
 """
@@ -23,9 +25,11 @@ from errors import InputError
 from models.densities import log_normal
 from models.factorization import Factorization
 from models.features import Featured
+from models.features import named as named_untimed
 from models.ladder import Ladder
 from models.model import Latents
 from models.ratings import Pairs, Ratings
+from models.timed import Timed, TimedFeatured
 from models.timed import fitted as fitted_continuous
 from models.timed import named as named_continuous
 
@@ -45,6 +49,10 @@ class Ordinal(Ladder):
         if self.noise or self.noise_variance != 1:
             raise InputError("with ordinal the noise is 1, and the cutpoints say what a level is worth: leave noise "
                              "out, and its variance")
+
+    @property
+    def standard(self) -> bool:
+        return True
 
     @property
     def levels_at(self) -> Tensor:
@@ -75,25 +83,34 @@ class Ordinal(Ladder):
         total = super().log_joint(latents, self.blank())
         total = total + log_normal(cut[..., 0], self.first_mean, FIRST_SD**2)
         total = total + (log_normal(gaps, 0.0, 1.0) - gaps).sum(-1)
-        if not len(data):
-            return total
-        return total + log_probability(self.latent_mean(latents, data.pairs), cut, self.codes(data)).sum(-1)
+        return total + self.log_probability(latents, data).sum(-1) if len(data) else total
 
     @property
     def first_mean(self) -> float:
         """Of x_1, so that the thresholds lie about 0."""
         return 1 - len(self.levels) / 2
 
-    def latent_mean(self, latents: Latents, pairs: Pairs) -> Tensor:
-        """eta at pairs, (..., N)."""
-        return super().quantities(latents, pairs)["prediction"]
+    def latent_mean(self, latents: Latents, at: Ratings) -> Tensor:
+        """eta of these ratings, (..., N)."""
+        eta, more = super().quantities(latents, at.pairs)["prediction"], self.effects(latents, at)
+        return eta if more is None else eta + more
+
+    def log_probability(self, latents: Latents, at: Ratings) -> Tensor:
+        """Of the levels that these ratings are, (..., N), in nats."""
+        eta, variance = self.latent_mean(latents, at), self.noise_of(latents, at)
+        return log_probability(eta, latents["cutpoints"], self.codes(at), variance)
+
+    def probabilities(self, latents: Latents, at: Ratings) -> Tensor:
+        """Of every level at these pairs, (..., N, L)."""
+        return probabilities(self.latent_mean(latents, at), latents["cutpoints"], self.noise_of(latents, at))
+
+    def expected(self, latents: Latents, at: Ratings) -> Tensor:
+        return self.probabilities(latents, at) @ self.levels_at
 
     def quantities(self, latents: Latents, pairs: Pairs | None = None) -> dict[str, Tensor]:
-        """`prediction`: the mean of a rating, in its own units."""
-        pairs = self.pairs if pairs is None else pairs
-        if pairs is None or not len(pairs[0]):
-            return super().quantities(latents, pairs)
-        return {"prediction": probabilities(self.latent_mean(latents, pairs), latents["cutpoints"]) @ self.levels_at}
+        """`prediction`: the mean of a rating, in its own units, without effects of time."""
+        found = super().quantities(latents, pairs)
+        return {name: probabilities(eta, latents["cutpoints"]) @ self.levels_at for name, eta in found.items()}
 
     def prior(self, rng: torch.Generator) -> Latents:
         x = torch.randn(len(self.levels_at) - 1, generator=rng, dtype=torch.float64, device=rng.device)
@@ -108,10 +125,9 @@ class Ordinal(Ladder):
         """Ratings at `pairs`."""
         if self.pairs is None:
             raise InputError("this factorization does not say where its ratings are; give it (user, item) `pairs`")
-        mean = self.latent_mean(latents, self.pairs)
+        mean = self.latent_mean(latents, self.at_pairs(torch.zeros(len(self.pairs[0]), dtype=torch.float64)))
         y = mean + torch.randn(mean.shape, generator=rng, dtype=mean.dtype, device=mean.device)
-        rating = self.levels_at[torch.searchsorted(latents["cutpoints"].contiguous(), y)]
-        return Ratings(*self.pairs, rating, self.num_users, self.num_items)
+        return self.at_pairs(self.levels_at[torch.searchsorted(latents["cutpoints"].contiguous(), y)])
 
     def small(self, rng: torch.Generator) -> tuple[Factorization, Ratings]:
         return super().small(rng) if self.levels else replace(self, levels=(1.0, 2.0, 3.0)).small(rng)
@@ -136,7 +152,7 @@ class Ordinal(Ladder):
         ratings = pyro.plate("ratings", len(data), batch_size, subsample=batch, device=str(data.device))
         with ratings:
             here = data if batch is None and batch_size is None else data.take(ratings.indices)
-            eta, code = self.latent_mean(latents, here.pairs), self.codes(here)
+            eta, code = self.latent_mean(latents, here), self.codes(here)
             logits = [log_probability(eta, cut, torch.full_like(code, k)) for k in range(len(self.levels))]
             pyro.sample("r", dist.Categorical(logits=torch.stack(logits, -1)), obs=code)
 
@@ -146,11 +162,25 @@ class OrdinalFeatured(Ordinal, Featured):
     """Levels, and features of users and items."""
 
 
-def log_probability(eta: Tensor, cutpoints: Tensor, code: Tensor) -> Tensor:
-    """log P(r = level `code`), (..., N), in nats, exact in both tails."""
+@dataclass(frozen=True, eq=False)
+class OrdinalTimed(Ordinal, Timed):
+    """Levels, and effects of time."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrdinalTimedFeatured(Ordinal, TimedFeatured):
+    """Levels, effects of time, and features of users and items."""
+
+
+KINDS = {(False, False): Ordinal, (True, False): OrdinalFeatured, (False, True): OrdinalTimed,
+         (True, True): OrdinalTimedFeatured}  # by whether there are features, and time
+
+
+def log_probability(eta: Tensor, cutpoints: Tensor, code: Tensor, variance: Tensor | float = 1.0) -> Tensor:
+    """log P(r = level `code`), (..., N), in nats, exact in both tails; `variance` is that of y about eta."""
     far = torch.full_like(cutpoints[..., :1], FAR)
-    edges = torch.cat([-far, cutpoints, far], -1)
-    low, high = ((edges[..., k] if k.ndim == 1 else edges.gather(-1, k)) - eta for k in (code, code + 1))
+    edges, sd = torch.cat([-far, cutpoints, far], -1), variance**0.5
+    low, high = (((edges[..., k] if k.ndim == 1 else edges.gather(-1, k)) - eta) / sd for k in (code, code + 1))
     return log_between(low, high)
 
 
@@ -200,12 +230,9 @@ def named(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> 
     rungs = name.split("+")
     if "ordinal" not in rungs:
         return named_continuous(name, num_users, num_items, rank, **more)
-    if "time" in rungs:
-        raise InputError(f"--model {name}: time adds to ratings that are numbers, not to ordered levels: leave out "
-                         f"ordinal, or time")
     more = {"prior_variance": 1.0} | more
-    others = [rung for rung in rungs if rung != "ordinal"]
-    like = named_continuous("+".join(others), num_users, num_items, rank, **more) if others else \
+    others = [rung for rung in rungs if rung not in ("ordinal", "time")]
+    like = named_untimed("+".join(others), num_users, num_items, rank, **more) if others else \
         Ladder(num_users, num_items, rank, **more)
-    kind = OrdinalFeatured if isinstance(like, Featured) else Ordinal
+    kind = KINDS[isinstance(like, Featured), "time" in rungs]
     return kind(**{f.name: getattr(like, f.name) for f in fields(like)})

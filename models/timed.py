@@ -32,8 +32,9 @@ class Timed(Ladder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.noise:
-            raise InputError("the effects of time are in the units of the noise that is learned: take noise+time")
+        if not self.standard:
+            raise InputError("the effects of time are in the units of the noise that is learned: take noise+time, "
+                             "or ordinal+time")
 
     @property
     def of_time(self) -> Time:
@@ -64,12 +65,9 @@ class Timed(Ladder):
         assert unknown is not None  # their days
         return self.unit * time.effects(given, at), super().noise_of(latents) + self.unit**2 * unknown
 
-    def simulate(self, rng: torch.Generator, latents: Latents) -> Ratings:
+    def at_pairs(self, rating: Tensor) -> Ratings:
         if self.times is None:
             raise InputError("this factorization does not say when its ratings are; give it the `times` of its pairs")
-        return super().simulate(rng, latents)
-
-    def at_pairs(self, rating: Tensor) -> Ratings:
         return replace(super().at_pairs(rating), time=self.times)
 
     def reduced(self) -> Factorization:
@@ -119,7 +117,8 @@ def named(name: str, num_users: int, num_items: int, rank: int, **more: Any) -> 
     if "time" not in rungs:
         return named_untimed(name, num_users, num_items, rank, **more)
     if "noise" not in rungs:
-        raise InputError(f"--model {name}: the effects of time are in units of the noise that is learned; add noise")
+        raise InputError(f"--model {name}: the effects of time are in units of the noise that is learned; add noise, "
+                         f"or ordinal")
     like = named_untimed("+".join(rung for rung in rungs if rung != "time"), num_users, num_items, rank, **more)
     kind = TimedFeatured if isinstance(like, Featured) else Timed
     return kind(**{f.name: getattr(like, f.name) for f in fields(like)})

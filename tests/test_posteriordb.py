@@ -90,12 +90,13 @@ def off(found: dict[str, Moments], wanted: dict[str, Moments]) -> list[str]:
     return [name for name, moment in wanted.items() if not found[name].agree(moment)]
 
 
+@pytest.mark.slow
 def test_nuts_on_a_gaussian_process():
     assert not off(sampled(program("gp_regr"), 160), references("gp_regr"))
 
 
-@pytest.mark.parametrize("name", ["kidscore_momiq", "low_dim_gauss_mix",
-                                  *(pytest.param(x, marks=pytest.mark.slow) for x in ("arK", "gp_regr", "garch11"))])
+@pytest.mark.parametrize("name", ["kidscore_momiq", *(
+    pytest.param(x, marks=pytest.mark.slow) for x in ("low_dim_gauss_mix", "arK", "gp_regr", "garch11"))])
 def test_importance_sampling(name):
     """The error of a sd as if the number were normal, times 2."""
     model = program(name)

@@ -145,6 +145,7 @@ def test_a_kernel_of_images_that_reads_the_unary_is_wrong(tmp_path):
     assert verdict.outcome is Outcome.WRONG
 
 
+@pytest.mark.slow
 def test_the_example_mcmc_kernel_on_another_program():
     """A mean with a normal prior: its posterior is closed form. The plate's site of indices is no latent."""
     data, n, kernel = torch.tensor([0.3, 1.9, 1.1, 2.4]).double(), 4, example_kernel()

@@ -19,6 +19,7 @@ from checks.kernels.kernel import Broken, Kernel, Unfit
 from checks.kernels.refusal import refused
 from checks.problems.problem import Problem, take
 from errors import InputError
+from inference import generators
 from inference.method import Latents
 from models.model import Data, Model
 
@@ -155,16 +156,9 @@ def disturbed(by: int) -> Iterator[None]:
     if not by:
         yield
         return
-    saved = torch.get_rng_state(), random.getstate(), np.random.get_state()
-    try:
-        torch.default_generator.manual_seed(by)
-        random.seed(by)
-        np.random.seed(by)  # what a user's kernel may be reading
+    with generators.handed_back():
+        generators.seed(by)  # what a user's kernel may be reading
         yield
-    finally:
-        torch.set_rng_state(saved[0])
-        random.setstate(saved[1])
-        np.random.set_state(saved[2])
 
 
 def equal(a: Latents, b: Latents) -> bool:

@@ -22,6 +22,7 @@ from checks.budget import tick
 from checks.guides.guide import Guide, Params, adam
 from checks.kernels.kernel import Broken, Unfit
 from errors import InputError
+from inference import generators
 from inference.factorization.guides import guide as guide_pyro
 from inference.factorization.guides.guide import base, in_pyro, latent
 from inference.factorization.guides.preflight import Astray
@@ -97,7 +98,7 @@ class Asked:
                     for name in many:
                         leaves[name].copy_(params[name][r])
                 if seed is not None:
-                    torch.default_generator.manual_seed(seed)  # torch.manual_seed is far slower
+                    generators.seed(seed)
                 found.append(find(r))
         return found
 

@@ -32,8 +32,8 @@ class Request(request.Request):
     kernel: tuple[str, ...] = option((), "a sampler by name or from a file; repeatable (default: "
                                      f"{', '.join(KERNELS)})", metavar="NAME|FILE.py[:OPTION=VALUE,...]", group=METHODS)
     model: str = option("plain", "plain, or what is learned besides U and V: noise, hierarchical (priors of the rows), "
-                        "biases, features (with hierarchical: who rated what), noise-per-user and time (with "
-                        "noise; days and periods of a column of times), ordinal "
+                        "biases, features (with hierarchical: who rated what), noise-per-user (with noise), "
+                        "time (with noise or ordinal; days and periods of a column of times), ordinal "
                         "(ratings as ordered levels, without noise), or several joined by + (default plain; "
                         f"others are sampled by {LADDER_KERNEL})", metavar="NAME", group=METHODS)
     user_features: Path | None = option(None, "with --model ...+features: what else is known of the users, a table "

@@ -26,7 +26,6 @@ from inference.engine import Engine, choose
 from inference.factorization import ladder_gibbs
 from inference.factorization.compiled.normals import normals
 from inference.factorization.parts import ordinal
-from inference.factorization.parts.predict import predict
 from inference.generators import global_one
 from inference.method import Family, Info, Latents
 from inference.pyro import from_kernel
@@ -87,19 +86,23 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     return from_kernel.advance(rng, state, model, data, lambda model: kernel(model, **state.options))
 
 
+def _working(model: Factorization, engine: str, values: Latents, data: Ratings) -> Tensor | None:
+    """y of a model of levels, which is no site: it is drawn for a block, and forgotten."""
+    if not isinstance(model, Ordinal):
+        return None
+    eta = ladder_gibbs.linear(model, values, data, engine)
+    return ordinal.latent_ratings(global_one(model.device), values["cutpoints"], eta, model.codes(data), engine)
+
+
 def _rows(model: Factorization, engine: str, sites: list[str], values: Latents, data: Ratings) -> Latents:
-    working = None
-    if isinstance(model, Ordinal):  # y is no site: it is drawn for the rows, and forgotten
-        eta = predict(*model.product(values), data.user, data.item, engine)
-        working = ordinal.latent_ratings(global_one(model.device), values["cutpoints"], eta, model.codes(data), engine)
+    working = _working(model, engine, values, data)
     z_U, z_V = (normals(global_one(model.device), n, model.width) for n in (model.num_users, model.num_items))
     new = ladder_gibbs.rows(model, values, data, z_U, z_V, engine, working)
     return {site: new[site] for site in sites}
 
 
 def _cutpoints(model: Ordinal, engine: str, values: Latents, data: Ratings) -> Latents:
-    eta = predict(*model.product(values), data.user, data.item, engine)
-    code = model.codes(data)
+    eta, code = ladder_gibbs.linear(model, values, data, engine), model.codes(data)
     return {"cutpoints": ordinal.cutpoints(global_one(model.device), model, values["cutpoints"], eta, code, engine)}
 
 
@@ -112,7 +115,8 @@ def _noise_of_users(model: Ladder, engine: str, values: Latents, data: Ratings) 
 
 
 def _time(model: Timed, engine: str, values: Latents, data: Ratings) -> Latents:
-    return ladder_gibbs.time(global_one(model.device), model, values, data, engine)
+    working = _working(model, engine, values, data)
+    return ladder_gibbs.time(global_one(model.device), model, values, data, engine, working)
 
 
 def _hyper(model: Ladder, values: Latents, data: Ratings) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ then all users (with their biases) given the items, then all items given the use
     mean | precision, rows N(n m / (2 + n), ((2 + n) precision)^-1)            (n rows; Salakhutdinov and Mnih 2008)
     B | rest               (F'F + ridge I)^-1 [F'(rows - mean + E) + ridge^1/2 E'],   rows of E, E' ~ N(0, precision^-1)
     ridge | rest           Gamma(2 + features D / 2, 1 + tr(B precision B') / 2)
-    t, y | rest            cutpoints and latent ratings, see `parts/ordinal.py`; the rows see y         (ordinal)
+    t, y | rest            cutpoints and latent ratings, see `parts/ordinal.py`; the rest sees y, not r  (ordinal)
     (u_i, b_i) | rest      as `row_conditional`, with regressors (v_j, 1) and the ratings less c_j
     e_c | rest             N(P^-1 sum_n w_n (e_c + r_n - expected_n), P^-1),  P = t + sum_n w_n,  n in cell c     (time)
     t | e                  Gamma(2 + cells / 2, 0.2 + 1/2 sum_c e_c^2),       w_n the precision of rating n       (time)
@@ -107,8 +107,7 @@ def rows_first(rng: torch.Generator, model: Featured, data: Ratings, latents: La
 def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> tuple[State, Info]:
     latents, working = dict(state.latents), None
     if isinstance(model, Ordinal):
-        eta = predict(*model.product(latents), data.user, data.item, state.engine)
-        code = model.codes(data)
+        eta, code = linear(model, latents, data, state.engine), model.codes(data)
         latents["cutpoints"] = ordinal.cutpoints(rng, model, latents["cutpoints"], eta, code, state.engine)
         working = ordinal.latent_ratings(rng, latents["cutpoints"], eta, code, state.engine)
     if isinstance(model, Ladder):
@@ -121,7 +120,7 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
     z_U, z_V = normals(rng, model.num_users, model.width, part=model.part), normals(rng, model.num_items, model.width)
     latents = rows(model, latents, data, z_U, z_V, state.engine, working)
     if isinstance(model, Timed):
-        latents |= time(rng, model, latents, data, state.engine)
+        latents |= time(rng, model, latents, data, state.engine, working)
     return State(latents, state.engine), Info()
 
 
@@ -134,17 +133,17 @@ def rows(model: Factorization, latents: Latents, data: Ratings, z_U: Tensor, z_V
     """All users given the items, then all items given the new users, from N(0, 1) noise (rows, D); `working` are
     ratings, (N,), in the place of the observed ones."""
     latents = dict(latents)
-    both, variance = observed(model, latents, data)
+    both, variance = observed(model, latents, data, working)
     for side, other, ratings, z in zip("UV", "VU", both, (z_U, z_V), strict=True):
         table, offset = model.regressors(model.rows(latents, other))
-        ratings = ratings if working is None else ratings.working(working)
         drawn = draw_rows(ratings, table, row_prior(model, latents, side), variance, z, column_offset=offset,
                           engine=engine)
         latents |= model.from_rows(drawn, side)
     return latents
 
 
-def observed(model: Factorization, latents: Latents, data: Ratings) -> tuple[tuple[Rows, Rows], float]:
+def observed(model: Factorization, latents: Latents, data: Ratings, working: Tensor | None = None
+             ) -> tuple[tuple[Rows, Rows], float]:
     """Both sides' ratings as their rows are linear in them, and the noise variance that their weights are in units of.
 
     Effects that are not of rows come off the ratings; where each has a noise of its own, its precision is its weight.
@@ -152,11 +151,12 @@ def observed(model: Factorization, latents: Latents, data: Ratings) -> tuple[tup
     both, variance = sides(model, data), torch.as_tensor(model.noise_of(latents, data), dtype=torch.float64)
     effects = model.effects(latents, data)
     one = variance.numel() == 1
-    if effects is None and one:
+    if effects is not None:
+        working = (data.rating if working is None else working) - effects
+    if working is None and one:
         return both, float(variance)
-    rating = None if effects is None else data.rating - effects
     weight = None if one else 1 / variance
-    users, items = (rows.working(rating, weight) for rows in both)
+    users, items = (rows.working(working, weight) for rows in both)
     return (users, items), float(variance) if one else 1.0
 
 
@@ -173,11 +173,16 @@ def row_prior(model: Factorization, latents: Latents, side: str) -> Prior:
     return Prior.of(model)
 
 
-def errors(model: Ladder, latents: Latents, data: Ratings, engine: str) -> Tensor:
-    """What the ratings are off what is expected of them, (N,), standard units."""
-    error = data.rating - predict(*model.product(latents), data.user, data.item, engine)
-    effects = model.effects(latents, data)
-    return (error if effects is None else error - effects) / model.unit
+def linear(model: Ladder, latents: Latents, data: Ratings, engine: str) -> Tensor:
+    """What is expected of these ratings, (N,); of levels of what falls between the thresholds."""
+    mean, effects = predict(*model.product(latents), data.user, data.item, engine), model.effects(latents, data)
+    return mean if effects is None else mean + effects
+
+
+def errors(model: Ladder, latents: Latents, data: Ratings, engine: str, working: Tensor | None = None) -> Tensor:
+    """What the ratings, or those `working` in their place, are off what is expected of them, (N,), standard units."""
+    rating = data.rating if working is None else working
+    return (rating - linear(model, latents, data, engine)) / model.unit
 
 
 def noise(rng: torch.Generator, model: Ladder, latents: Latents, data: Ratings, engine: str) -> Latents:
@@ -195,9 +200,10 @@ def noise_of_users(rng: torch.Generator, model: Ladder, latents: Latents, data: 
     return precisions(rng, latents["sigma2"], error, data.user, model.num_users, model.part)
 
 
-def time(rng: torch.Generator, model: Timed, latents: Latents, data: Ratings, engine: str) -> Latents:
+def time(rng: torch.Generator, model: Timed, latents: Latents, data: Ratings, engine: str,
+         working: Tensor | None = None) -> Latents:
     """The effects of days and periods, (cells,) each, and their precisions."""
-    error = errors(model, latents, data, engine)
+    error = errors(model, latents, data, engine, working)
     weight = model.unit**2 / torch.as_tensor(model.noise_of(latents, data), dtype=torch.float64, device=error.device)
     return of_time.effects(rng, model.of_time.calendar, latents, data, error, weight.expand_as(error))
 

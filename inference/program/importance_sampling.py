@@ -56,7 +56,7 @@ def init(rng: torch.Generator, model: Program, data: Data, *, proposal: Literal[
         mean, L = torch.zeros(D, dtype=torch.float64), torch.eye(D, dtype=torch.float64)
     else:
         mean = peaks.modes(rng, model, data)[0]
-        L = peaks.half(peaks.curvature(model, data, mean))
+        L = peaks.about(model, data, mean)
     return State(mean, L, mean.new_zeros(0, D), mean.new_zeros(0), proposal, data)
 
 

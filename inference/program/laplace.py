@@ -42,7 +42,7 @@ def init(rng: torch.Generator, model: Program, data: Data) -> State:
     """Errors: InputError for discrete sites that cannot be summed out, and where the maximum is no peak."""
     model = summed(model, NAME)
     mean = peaks.modes(rng, model, data)[0]
-    return State(mean, peaks.half(peaks.curvature(model, data, mean)), data, mean.new_zeros(0))
+    return State(mean, peaks.about(model, data, mean), data, mean.new_zeros(0))
 
 
 def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tuple[State, Info]:

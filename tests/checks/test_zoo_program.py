@@ -60,14 +60,8 @@ def test_a_mistake_says_what_it_is(path):
     assert said.partition("\n")[0].endswith(".") and "\nSymptom: " in said
 
 
-@pytest.mark.parametrize("name", ["schools_variance_as_sd", pytest.param("votes_counts_twice", marks=pytest.mark.slow)])
-def test_a_mistake_is_found_by_its_name(name):
-    assert verdict(f"zoo/{name}", 500).outcome is Outcome.WRONG
-
-
-@pytest.mark.parametrize("word", ["covariance_of_three.py:transition_hmc", "votes.py:transition_gibbs"])
-def test_a_right_kernel_passes(word):
-    assert verdict(str(ROOT / "checks" / "right" / "program" / word), 500).outcome is Outcome.RIGHT
+def test_a_mistake_is_found_by_its_name():
+    assert verdict("zoo/schools_variance_as_sd", 500).outcome is Outcome.WRONG
 
 
 @pytest.mark.slow

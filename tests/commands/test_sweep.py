@@ -206,6 +206,7 @@ def test_a_sweep_that_is_killed_leaves_no_process_behind(tmp_path):
     assert list(out.glob("method=*/*.checkpoint.npz"))  # of both, unless one has not taken a step yet
 
 
+@pytest.mark.slow
 def test_a_signal_keeps_what_is_done_and_resume_gives_the_same_bytes(tmp_path):
     argv, out = LONG, tmp_path / "stopped"
     process = begun(out, argv)

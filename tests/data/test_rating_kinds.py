@@ -42,6 +42,7 @@ BYTES = {
     "MatrixMarket, array": ("%%MatrixMarket matrix array real general\n% of ours\n8 16\n" + "".join(
         f"{({(u, i): r for u, i, r in FORTY}).get((u, i), 0)}\n" for i in range(1, 17) for u in range(1, 9))).encode(),
     "a matrix": PIVOT.to_csv().encode(), "a matrix with NaN": PIVOT.to_csv(na_rep="NaN").encode(),
+    "a matrix of students": PIVOT.rename_axis("Student").to_csv().encode(),
     "a matrix with 99": PIVOT.fillna(99).to_csv().encode(),
     "a matrix, decimal commas": PIVOT.to_csv(sep=";", decimal=",").encode(),
 }
@@ -67,8 +68,29 @@ def test_archives_and_folders(tmp_path):
     FRAME[20:].to_parquet(tmp_path / "parts" / "part-1.parquet")
     (tmp_path / "parts" / "_SUCCESS").touch()
     PIVOT.rename(columns=str).to_parquet(tmp_path / "pivot.parquet")
-    for name in ("one.zip", "parts", "pivot.parquet"):
+    for user, ratings in FRAME.groupby("user"):
+        (tmp_path / "users" / f"user={user}").mkdir(parents=True)
+        ratings[["item", "rating"]].to_parquet(tmp_path / "users" / f"user={user}" / "part-0.parquet", index=False)
+    for name in ("one.zip", "parts", "pivot.parquet", "users"):
         assert ids(read_ratings(tmp_path / name)) == FORTY
+
+
+@pytest.mark.parametrize("last", ["\n", "", "\n\n"])
+def test_netflix_prize_data(last, tmp_path):
+    """A line with the movie, then its customers; the lines that a sentence names are those of the file."""
+    text = "\n".join([line for item in range(10, 17) for line in (f"{item}:", *(
+        f"{u},{r:.0f},2005-09-{u:02d}" for u, i, r in FORTY if i == item))]) + last
+    (tmp_path / "combined_data_1.txt").write_text(text)
+    said: list[str] = []
+    found = read_ratings(tmp_path / "combined_data_1.txt", how=Reading(say=said.append, times=True))
+    assert sorted(ids(found)) == FORTY and found.time is not None
+    assert set((found.time // 86400 - found.user).tolist()) == {13027}  # 1 September 2005, and user 1 is number 0
+    assert "user = column 1 'CustomerID', item = column 4 'MovieID', rating = column 2 'Rating'" in said[0]
+    lines = ("\n" + text.replace(",5,", ",x,", 1)).split("\n")
+    (tmp_path / "bad").write_text("\n".join(lines))
+    wrong = next(number for number, line in enumerate(lines, 1) if ",x," in line)
+    with pytest.raises(InputError, match=f"bad, line {wrong}: 'x' in column 2 'Rating' stands where a number"):
+        read_ratings(tmp_path / "bad")
 
 
 HEADERS = {  # the columns of a data set, and which of them are taken
@@ -139,6 +161,7 @@ REFUSED = {
     "an array cut short": ("%%MatrixMarket matrix array real general\n2 2\n1\n2\n3\n", "2 x 2 values, and has 3"),
     "an array of words": ("%%MatrixMarket matrix array real general\n1 1\ngood\n", "'good' stands where a number"),
     "an array of no size": ("%%MatrixMarket matrix array real general\n1\n", "array says rows and columns"),
+    "Netflix's questions": ("1:\n1046323,2005-12-19\n2:\n7,2005-12-23\n", "has no ratings: give a file like combined"),
     "zstd": ("\x28\xb5\x2f\xfdabc", "packed by zstd: unpack it"),
     "cut short": ("%%MatrixMarket matrix coordinate real general\n2 2 3\n1 1 5\n", "has 3 entries, and has 1"),
 }

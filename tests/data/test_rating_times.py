@@ -1,5 +1,6 @@
 """When ratings were given: read where it is asked for, in seconds, from numbers and dates; kept by what is taken."""
 
+import math
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from data.rating_files import Reading, read_ratings
+from data.rating_time import instant
 from data.ratings import load_ratings, read_split, split
 from errors import InputError
 from models.ratings import Ratings
@@ -36,6 +38,15 @@ def test_times_are_seconds_whatever_they_are_written_in(form, tmp_path):
     assert ratings.time is not None and ratings.time.tolist() == [NOON, NOON + 60, NOON - 86400]
     assert "r.csv: times from 2014-05-02 to 2014-05-03" in said
     assert read_ratings(path).time is None  # nobody asked
+
+
+@pytest.mark.parametrize("form", ["%m %d, %Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d-%b-%Y", "%Y%m%d", "%Y-%m-%d"])
+def test_days_as_people_write_them(form):
+    """2010-08-04, in Amazon's form with and without its naught too; what may be either way round is no day."""
+    day = datetime(2010, 8, 4, tzinfo=UTC)
+    assert instant(day.strftime(form)) == instant("08 4, 2010") == day.timestamp()
+    assert instant("Sat Jan 13 13:38:25 -0800 2007") == datetime(2007, 1, 13, 21, 38, 25, tzinfo=UTC).timestamp()
+    assert math.isnan(instant("08/04/2010")) and instant("20101304") == 20101304  # there is no month 13
 
 
 def test_times_of_parquet(tmp_path):

@@ -82,6 +82,7 @@ def test_bounds_hold_and_the_best_labelling_is_found(tmp_path, shape):
     assert (found["trw_s"].final("dual_bound") or 0.0) >= most - 1e-9
 
 
+@pytest.mark.slow
 def test_draws_by_gibbs_have_the_marginals(tmp_path):
     """4,000 exact draws have Hoeffding's error 0.048 at 1e-7; that of 16,000 sweeps on weak couplings is below it."""
     _, marginals, _ = listed(written(tmp_path / "a.uai", SHAPES[1], scale=0.3))

@@ -55,7 +55,7 @@ def test_scores_are_those_of_the_draws_by_hand():
     for latents in drawn:
         memory, scores = watch.update(memory, partial(dict, latents), True)
     found = watch.finish([memory])
-    p = torch.stack([probabilities(model.latent_mean(x, data.pairs), x["cutpoints"]) for x in drawn]).mean(0)
+    p = torch.stack([probabilities(model.latent_mean(x, data), x["cutpoints"]) for x in drawn]).mean(0)
     at = p.gather(1, model.codes(data)[:, None])[:, 0]
     mean = p @ model.levels_at
     assert scores["test_nll"] == pytest.approx(-float(at.log().mean())) == float(found["test_nll"])
@@ -70,6 +70,7 @@ def test_scores_are_those_of_the_draws_by_hand():
         scorer(model, {"test": odd}, Family.MCMC)
 
 
+@pytest.mark.slow
 def test_levels_predict_better_than_their_shares(runs):
     """Judge: the entropy of the test ratings under the training shares, and an RMSE as the densities' on the split."""
     for name in ("stars", "thumbs"):

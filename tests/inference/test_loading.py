@@ -97,6 +97,7 @@ def model():
     return GridMRF.potts(torch.eye(2)[torch.tensor([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1]])], 1.0, (0.5, 0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("strip", "junction_tree_pgmpy", "row_gibbs"),
                                    pytest.param((), marks=pytest.mark.slow, id="all")])
 def test_no_step_has_loading_on_its_clock(names):

@@ -70,6 +70,7 @@ def test_the_truth_is_recovered_within_the_errors(shape, K, J):
     assert abs(found.value - E) < FAR * found.error < 1.0
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_many_draws():
     """z-scores of 60 draws: 59 times their variance is chi-squared, within 19 to 132 but for 4e-7."""
     found = [potts.by_pseudo_likelihood(drawn((6, 60), 2, 0.5, seed=s), 2) for s in range(60)]

@@ -34,7 +34,7 @@ def test_a_sweep_keeps_the_distribution():
 
 
 @pytest.mark.parametrize(("shape", "K", "J"), [
-    ((6, 60), 2, 0.6), ((4, 60), 3, 0.8)])
+    pytest.param((6, 60), 2, 0.6, marks=pytest.mark.slow), ((4, 60), 3, 0.8)])
 def test_contrastive_divergence_comes_to_the_whole_likelihood(shape, K, J):
     """Within a fifth of its standard error, which is the image's; and the truth within 5.5 of them."""
     truth = drawn(shape, K, J, seed=1)
@@ -53,7 +53,7 @@ def test_moments_given_an_image_are_exact_on_a_chain():
 
 
 @pytest.mark.parametrize(("shape", "K", "J", "E"), [
-    ((8, 60), 2, 0.6, 1.5), ((5, 80), 3, 0.8, 2.0)])
+    ((8, 60), 2, 0.6, 1.5), pytest.param((5, 80), 3, 0.8, 2.0, marks=pytest.mark.slow)])
 def test_the_image_alone_tells_its_weights_within_the_errors(shape, K, J, E):
     evidence, coupling = unsupervised.by_em(noisy(drawn(shape, K, J, seed=1), K, E, seed=2), K)
     assert abs(evidence.value - E) < FAR * evidence.error and abs(coupling.value - J) < FAR * coupling.error

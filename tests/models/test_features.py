@@ -84,6 +84,7 @@ def test_a_sweep_leaves_the_joint_distribution_alone():
     assert float(z.abs().max()) < 6, z
 
 
+@pytest.mark.slow
 def test_a_sweep_inside_pyro_leaves_the_joint_distribution_alone():
     """`composite_gibbs_pyro` moves every site, and as above: 150 replicates, 6 standard errors: 2e-9 each."""
     model, _, _, rng = problem(K=1, users=4, items=3)

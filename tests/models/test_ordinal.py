@@ -1,5 +1,7 @@
 """Ordered levels: program against log joint, probabilities against scipy, what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyro.poutine as poutine
 import pytest
@@ -13,17 +15,22 @@ from inference.factorization.compiled import ordinal as compiled
 from inference.factorization.parts import ordinal
 from models.ordinal import fitted, levels_of, log_probability, named, probabilities
 from models.ratings import Ratings
+from models.rungs.time import DAY, PERIOD
+from models.timed import Timed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NAMES = ["ordinal", "hierarchical+ordinal", "hierarchical+biases+ordinal", "hierarchical+biases+features+ordinal"]
+NAMES = ["ordinal", "hierarchical+ordinal", "hierarchical+biases+ordinal", "hierarchical+biases+features+ordinal",
+         "ordinal+time", "hierarchical+biases+features+time+ordinal"]
 
 
 def problem(name="hierarchical+biases+ordinal", K=2, users=7, items=5, levels=(1.0, 2.0, 3.0, 4.0, 5.0)):
     rng = torch.Generator().manual_seed(0)
     user, item = (torch.rand(users, items, generator=rng) < 0.6).nonzero(as_tuple=True)
     rating = torch.tensor(levels).double()[torch.randint(len(levels), (len(user),), generator=rng)]
-    data = Ratings(user, item, rating, users, items, scale=(levels[0], levels[-1]))
+    time = DAY * torch.tensor([3, 4, 3 + PERIOD])[torch.randint(3, (len(user),), generator=rng)]
+    data = Ratings(user, item, rating, users, items, scale=(levels[0], levels[-1]), time=time)
     model = fitted(named(name, users, items, K, pairs=(user, item)), data)
+    model = replace(model, times=time) if isinstance(model, Timed) else model
     return model, data, model.prior(rng), rng
 
 
@@ -47,6 +54,23 @@ def test_probabilities_are_those_of_a_noisy_number_between_thresholds():
         assert_close(log_probability(eta, cut, torch.full((25,), k)).exp(), ours[:, k], atol=1e-14, rtol=1e-9)
     wide = probabilities(eta, cut, 4.0)
     assert_close(wide[:, 0], torch.from_numpy(stats.norm.cdf((cut[0] - eta.numpy()) / 2)))
+
+
+def test_times_that_are_not_known_widen_the_noise():
+    """By quadrature over what an effect of a day, and of a period, without a training rating may be."""
+    model, data, latents, _ = problem("ordinal+time", levels=(1.0, 2.0, 3.0))
+    at = replace(data, time=data.time + 10**4 * DAY).take(torch.arange(3))
+    x, w = np.polynomial.hermite_e.hermegauss(60)
+    sds = [float(latents[f"precision_{of}"]) ** -0.5 for of in ("day", "period")]
+    e = (sds[0] * x[:, None] + sds[1] * x).ravel()
+    eta = (latents["U"][at.user] * latents["V"][at.item]).sum(1).numpy()
+    edges = np.r_[-np.inf, latents["cutpoints"].numpy(), np.inf]
+    each = np.diff(stats.norm.cdf(edges - eta[:, None, None] - e[:, None]), axis=-1)
+    theirs = torch.from_numpy(np.einsum("nek,e->nk", each, np.outer(w, w).ravel() / w.sum() ** 2))
+    assert_close(model.probabilities(latents, at), theirs, rtol=1e-6, atol=1e-9)
+    assert_close(model.log_probability(latents, at).exp(), theirs.gather(1, model.codes(at)[:, None])[:, 0], rtol=1e-6,
+                 atol=1e-9)
+    assert_close(model.expected(latents, at), theirs @ model.levels_at)
 
 
 def test_far_tails_are_finite_with_slopes():
@@ -109,7 +133,7 @@ def test_numbers_between_thresholds(low, high):
 
 def bounded(latents, model, data):
     found = [torch.tanh(latents[s].square().sum()) for s in sorted(latents)] + [torch.tanh(latents["cutpoints"].sum())]
-    eta = model.latent_mean(latents, data.pairs)
+    eta = model.latent_mean(latents, data)
     return torch.stack([*found, torch.tanh(latents["cutpoints"][0]), torch.tanh(0.2 * (eta * data.rating).sum()),
                         torch.tanh((latents["U"][data.user] * latents["V"][data.item]).sum()),
                         torch.exp(log_probability(eta, latents["cutpoints"], model.codes(data)).mean())])
@@ -118,7 +142,9 @@ def bounded(latents, model, data):
 @pytest.mark.parametrize(("name", "levels", "pyro"), [
     ("hierarchical+biases+ordinal", (1.0, 2.0, 3.0), False), ("ordinal", (0.0, 1.0), False),
     ("hierarchical+features+ordinal", (1.0, 2.0, 4.0, 5.0), False),
-    ("hierarchical+biases+ordinal", (1.0, 2.0, 3.0), True)])
+    ("ordinal+time", (1.0, 2.0, 3.0), False), *(
+        pytest.param(f"hierarchical+biases+ordinal{also}", (1.0, 2.0, 3.0), True, marks=pytest.mark.slow)
+        for also in ("", "+time"))])
 def test_a_sweep_leaves_the_joint_distribution_alone(name, levels, pyro):
     """Geweke 2004: 500 replicates (150 inside Pyro), bounded functions, 6 standard errors: false alarm 2e-9 each."""
     model, _, _, rng = problem(name, K=1, users=5, items=4, levels=levels)

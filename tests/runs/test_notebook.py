@@ -33,7 +33,7 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [pytest.param("images", marks=pytest.mark.slow), "ratings", "program"])
 def test_it_runs_with_the_results_of_the_run(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "it's \"mine\".py").write_text(MINE)

@@ -17,6 +17,7 @@ SHOWS: dict[str, Seen] = {
     "a level that nobody gave": lambda m, d: any(
         not (d.rating == level).any(-1).all() for level in m.levels),
     "all ratings of one level": lambda m, d: bool((d.rating == d.rating[:, :1]).all(-1).any()),
+    "effects of time": lambda m, d: hasattr(m, "of_time"), "no effects of time": lambda m, d: not hasattr(m, "of_time"),
     "biases": lambda m, d: m.biases, "no biases": lambda m, d: not m.biases,
     "learned priors": lambda m, d: m.hierarchical, "priors that are given": lambda m, d: not m.hierarchical,
     **{name: coverage.SHOWS[name] for name in ("rank 1", "rank 2", "more users than items", "more items than users",

@@ -25,14 +25,17 @@ def free(model: Timed, latents: Latents, data: Replicates) -> Features:
     """Data-dependent functions: those of the ladder, and of the effects."""
     found = ladder.free(model, latents, data)
     for cells, place in both(model, data):
-        effect, precision = (latents[site] for site in cells.sites)
-        name = cells.sites[0]
-        found["squared norm", name] = effect.square().sum(-1)
-        found["sum of entries", name] = effect.sum(-1)
+        found |= of_effects(cells, latents)
+        effect, name = latents[cells.sites[0]], cells.sites[0]
         found["effects times ratings", name] = (effect[:, place] * (data.rating - model.centre)).sum(-1) / model.unit
-        found["squared norm times precision", name] = effect.square().sum(-1) * precision
-        found["precision", cells.sites[1]] = precision
     return found
+
+
+def of_effects(cells: Cells, latents: Latents) -> Features:
+    """Of the effects of a side and their precision alone."""
+    (name, of), (effect, precision) = cells.sites, (latents[site] for site in cells.sites)
+    return {("squared norm", name): effect.square().sum(-1), ("sum of entries", name): effect.sum(-1),
+            ("squared norm times precision", name): effect.square().sum(-1) * precision, ("precision", of): precision}
 
 
 def normal(model: Timed, latents: Latents, data: Replicates) -> Features:
@@ -55,12 +58,17 @@ def both(model: Timed, data: Replicates) -> list[tuple[Cells, Tensor]]:
 
 def of_side(cells: Cells, place: Tensor, latents: Latents, error: Tensor, weight: Tensor) -> Features:
     """Of the users' days, or of the items' periods."""
-    (site, of), effect, t = cells.sites, latents[cells.sites[0]], latents[cells.sites[1]]
+    (site, _), effect, t = cells.sites, latents[cells.sites[0]], latents[cells.sites[1]]
     precision = t[:, None] + torch.zeros_like(effect).index_add(-1, place, weight)
     shift = torch.zeros_like(effect).index_add(-1, place, weight * (error + effect[:, place]))
     z = precision.sqrt() * (effect - shift / precision)
+    found: Features = {("squared residual", site): chi_square(z)} | of_precision(cells, latents)
+    return found | {("residual", f"{site}[{c}]"): z[:, c] for c in range(len(cells))}
+
+
+def of_precision(cells: Cells, latents: Latents) -> Features:
+    """Given the effects alone."""
+    effect, t = (latents[site] for site in cells.sites)
     rate = RATE + 0.5 * effect.square().sum(-1)
     p = gammainc(torch.full_like(rate, SHAPE + len(cells) / 2), rate * t)
-    found: Features = {("squared residual", site): chi_square(z),
-                       ("quantile of the precision given the rest", of): ndtri(p.clamp(1e-12, 1 - 1e-12))}
-    return found | {("residual", f"{site}[{c}]"): z[:, c] for c in range(len(cells))}
+    return {("quantile of the precision given the rest", cells.sites[1]): ndtri(p.clamp(1e-12, 1 - 1e-12))}

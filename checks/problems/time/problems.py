@@ -21,6 +21,7 @@ from checks.problems.problem import Problem, ProblemSet
 from checks.problems.time.coverage import SHOWS
 from checks.problems.time.features import free, normal
 from models.ladder import Ladder
+from models.ordinal import Ordinal, OrdinalTimed
 from models.ratings import Ratings
 from models.rungs.time import DAY
 from models.timed import Timed, dated
@@ -52,7 +53,8 @@ def timed(model: Ladder, days: Sequence[int]) -> Timed:
     assert model.pairs is not None
     times = DAY * torch.tensor(days)
     zero = torch.zeros(len(times), dtype=torch.float64)
-    return dated(Timed(**{f.name: getattr(model, f.name) for f in fields(model)}, times=times),
+    kind = OrdinalTimed if isinstance(model, Ordinal) else Timed
+    return dated(kind(**{f.name: getattr(model, f.name) for f in fields(model)}, times=times),
                  Ratings(*model.pairs, zero, model.num_users, model.num_items, time=times))
 
 

@@ -18,14 +18,14 @@ STEP = 0.5
 
 def transition(rng, latents, model, data):
     latents = check(latents, model)
-    code, eta = model.codes(data), model.latent_mean(latents, data.pairs)
+    code, eta = model.codes(data), model.latent_mean(latents, data)
     latents["cutpoints"] = thresholds(rng, latents["cutpoints"], eta, code, model)
     return rows(rng, latents, model, data, latent(rng, latents["cutpoints"], eta, code))
 
 
 def check(latents, model):
-    if not hasattr(model, "levels") or model.hierarchical or model.biases:
-        raise InputError("this kernel is of levels, with priors that are given and without biases")
+    if not hasattr(model, "levels") or hasattr(model, "of_time") or model.hierarchical or model.biases:
+        raise InputError("this kernel is of levels, with priors that are given and without biases and days")
     return dict(latents)
 
 

@@ -10,7 +10,7 @@ BATCHED = True
 
 def transition(rng, latents, model, data):
     latents = right.check(latents, model)
-    code, eta = model.codes(data), model.latent_mean(latents, data.pairs)
+    code, eta = model.codes(data), model.latent_mean(latents, data)
     above = (code + 1).clamp(max=len(model.levels) - 1)
     latents["cutpoints"] = right.thresholds(rng, latents["cutpoints"], eta, above, model)
     return right.rows(rng, latents, model, data, right.latent(rng, latents["cutpoints"], eta, code))

@@ -10,6 +10,6 @@ BATCHED = True
 
 def transition(rng, latents, model, data):
     latents = right.check(latents, model)
-    code, eta = model.codes(data), model.latent_mean(latents, data.pairs)
+    code, eta = model.codes(data), model.latent_mean(latents, data)
     latents["cutpoints"] = right.thresholds(rng, latents["cutpoints"], eta, code, model, jacobian=False)
     return right.rows(rng, latents, model, data, right.latent(rng, latents["cutpoints"], eta, code))

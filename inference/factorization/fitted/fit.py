@@ -169,10 +169,11 @@ class Fit:
         every = self.at(np.repeat(users, table.shape[1]), np.tile(np.arange(table.shape[1]), len(users))) if isinstance(
             self.model, Timed) else None
         for (A, B), latents in zip(self.factors, self.draws, strict=True):
-            here = A[users] @ B.T
+            here, sd = A[users] @ B.T, np.asarray(self.model.noise_of(latents, every)) ** 0.5
             if every is not None and (effects := self.model.effects(latents, every)) is not None:
                 here += effects.reshape(here.shape).numpy()
-            table += expected_level(here, latents["cutpoints"].numpy(), self.levels) if isinstance(
+                sd = sd.reshape(here.shape)
+            table += expected_level(here, latents["cutpoints"].numpy(), self.levels, sd) if isinstance(
                 self.model, Ordinal) else here
         return table / len(self.draws)
 

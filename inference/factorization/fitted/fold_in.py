@@ -68,14 +68,13 @@ def fold_in(model: Factorization, draws: list[Latents], new: Ratings, features: 
     found = []
     for latents in draws:
         table, offset = model.regressors(model.rows(latents, "V"))
-        table, prior, noise = table.contiguous(), prior_of(model, latents, features), float(model.noise_of(latents))
-        mine = users
+        table, prior, (effects, variance) = table.contiguous(), prior_of(model, latents, features), beyond(
+            model, latents, new)
+        weight, noise = (None, variance) if isinstance(variance, float) else (1 / variance, 1.0)
+        rating = new.rating - effects
         if isinstance(model, Ordinal):
-            mine = users.working(latent(rng, model, latents, new, users, table, prior, offset))
-        elif isinstance(model, Timed):
-            effects, variance = model.of_strangers(latents, new)
-            mine, noise = users.working(new.rating - effects, 1 / variance), 1.0
-        found.append(posterior(mine, table, prior, noise, column_offset=offset))
+            rating = latent(rng, model, latents, new, users, table, prior, offset, effects, weight)
+        found.append(posterior(users.working(rating, weight), table, prior, noise, column_offset=offset))
     return Rows(torch.stack([f.mean for f in found]), torch.stack([f.spread for f in found]))
 
 
@@ -84,36 +83,37 @@ def components(model: Factorization, draws: list[Latents], rows: Rows, user: np.
     """Means and variances of the predictive mixture at pairs (P,), each (draws, P); of levels of what falls between the
     thresholds. `time` is told of a model with time, or not."""
     m, s = np.empty((len(draws), len(user))), np.empty((len(draws), len(user)))
+    at = anybody(model, item, time)
     for d, latents in enumerate(draws):
         table, offset = model.regressors(model.rows(latents, "V"))
         w = table.numpy()[item]
         mean, covariance = rows.mean[d].numpy()[user], rows.covariance[d].numpy()[user]
         m[d] = np.einsum("pk,pk->p", w, mean) + (0.0 if offset is None else offset.numpy()[item])
         s[d] = (np.matmul(covariance, w[:, :, None])[:, :, 0] * w).sum(1)
-        effects, noise = beyond(model, latents, item, time)
+        effects, noise = (np.asarray(x) for x in beyond(model, latents, at))
         m[d], s[d] = m[d] + effects, s[d] + noise
     return m, s
 
 
-def beyond(model: Factorization, latents: Latents, item: np.ndarray, time: np.ndarray | None = None
-           ) -> tuple[np.ndarray | float, np.ndarray | float]:
-    """What is expected of new users' ratings of these items beyond their rows, and the noise variance."""
-    if not isinstance(model, Timed):
-        return 0.0, float(model.noise_of(latents))
+def anybody(model: Factorization, item: np.ndarray, time: np.ndarray | None = None) -> Ratings:
+    """Ratings of these items by whomever."""
     place = torch.from_numpy(item.astype(np.int64))
-    at = Ratings(torch.zeros_like(place), place, torch.zeros(len(place), dtype=torch.float64), 1, model.num_items,
-                 time=None if time is None else torch.from_numpy(time))
-    effects, variance = model.of_strangers(latents, at)
-    return effects.numpy(), variance.numpy()
+    return Ratings(torch.zeros_like(place), place, torch.zeros(len(place), dtype=torch.float64), 1, model.num_items,
+                   time=None if time is None else torch.from_numpy(time))
+
+
+def beyond(model: Factorization, latents: Latents, new: Ratings) -> tuple[Tensor | float, Tensor | float]:
+    """What is expected of new users' ratings beyond their rows, and the noise variance."""
+    return model.of_strangers(latents, new) if isinstance(model, Timed) else (0.0, float(model.noise_of(latents)))
 
 
 def means(model: Factorization, draws: list[Latents], rows: Rows, user: np.ndarray) -> np.ndarray:
     """Predictive means of users (U,) at every item, (U, items)."""
-    total, every = np.zeros((len(user), model.num_items)), np.arange(model.num_items)
+    total, every = np.zeros((len(user), model.num_items)), anybody(model, np.arange(model.num_items))
     for d, latents in enumerate(draws):
         table, offset = (None if x is None else x.numpy() for x in model.regressors(model.rows(latents, "V")))
         assert table is not None
-        effects, noise = beyond(model, latents, every)
+        effects, noise = (np.asarray(x) for x in beyond(model, latents, every))
         here = rows.mean[d].numpy()[user] @ table.T + (0.0 if offset is None else offset) + effects
         if isinstance(model, Ordinal):
             s = noise + np.einsum("jk,ukl,jl->uj", table, rows.covariance[d].numpy()[user], table, optimize=True)

@@ -23,7 +23,7 @@ from inference.latents import Groups
 from inference.method import Latents
 from models.factorization import Factorization
 from models.features import KNOWN
-from models.ordinal import Ordinal, log_probability
+from models.ordinal import Ordinal
 from models.ratings import Ratings, label_array
 from ranks import group
 
@@ -84,9 +84,9 @@ def of_levels(rng: torch.Generator, model: Ordinal, latents: Latents, at: Rating
     for c in range(chains):
         for d in range(draws):
             one = {site: value[c, d].double() for site, value in latents.items()}
-            eta = model.latent_mean(one, at.pairs)
-            log[c, d] = log_probability(eta, one["cutpoints"], model.codes(at))
-            y = eta + torch.randn(eta.shape, generator=rng, dtype=eta.dtype, device=rng.device).cpu()
+            log[c, d] = model.log_probability(one, at)
+            eta, sd = model.latent_mean(one, at), model.noise_of(one, at) ** 0.5
+            y = eta + sd * torch.randn(eta.shape, generator=rng, dtype=eta.dtype, device=rng.device).cpu()
             again[c, d] = model.levels_at[torch.searchsorted(one["cutpoints"].contiguous(), y)]
     return {"log_likelihood": {"r": log.float().numpy()}, "posterior_predictive": {"r": again.float().numpy()},
             "observed_data": {"r": at.rating.numpy()}}

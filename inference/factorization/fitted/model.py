@@ -15,12 +15,13 @@ from inference.factorization.fitted.calendar import calendar_of
 from models.factorization import Factorization
 from models.features import KNOWN, Featured, informed
 from models.ladder import Ladder
-from models.ordinal import Ordinal, OrdinalFeatured
+from models.ordinal import Ordinal, OrdinalFeatured, OrdinalTimed, OrdinalTimedFeatured
 from models.side_information import Encoding, Known
 from models.timed import Timed, TimedFeatured
 
 KINDS: Mapping[str, type[Factorization]] = {k.__name__: k for k in (
-    Factorization, Ladder, Featured, Ordinal, OrdinalFeatured, Timed, TimedFeatured)}
+    Factorization, Ladder, Featured, Timed, TimedFeatured, Ordinal, OrdinalFeatured, OrdinalTimed,
+    OrdinalTimedFeatured)}
 
 
 def saved_model(said: Mapping[str, Any], training: Mapping[str, np.ndarray], where: str) -> Factorization:

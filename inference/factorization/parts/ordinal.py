@@ -94,11 +94,14 @@ def scales(counts: Tensor) -> list[float]:
     return (STEP / (1 + known).sqrt()).tolist()
 
 
-def latent_ratings(rng: torch.Generator, cut: Tensor, eta: Tensor, code: Tensor, engine: str) -> Tensor:
-    """y given everything, (N,)."""
+def latent_ratings(rng: torch.Generator, cut: Tensor, eta: Tensor, code: Tensor, engine: str, sd: Tensor | None = None
+                   ) -> Tensor:
+    """y given everything, (N,); `sd` is that of each about its eta, where it is not 1."""
     far = cut.new_tensor([FAR])
     edges = torch.cat([-far, cut, far])
     u = torch.rand(eta.shape, generator=rng, dtype=torch.float64, device=eta.device)
+    if sd is not None:
+        return eta + sd * between((edges[code] - eta) / sd, (edges[code + 1] - eta) / sd, u)
     if choose("ordinal", engine, eta.device) == "torch":
         return eta + between(edges[code] - eta, edges[code + 1] - eta, u)
     out = torch.empty_like(eta)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from inference.factorization.predictive import Predictive
 from inference.method import Latents
-from models.ordinal import Ordinal, log_probability, probabilities
+from models.ordinal import Ordinal, log_probability
 from models.ratings import Ratings
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -85,17 +85,18 @@ class PredictiveLevels(Predictive):
         found, levels = {}, self.model.levels_at
         for latents in stack:
             for name, ratings in self.detailed.items():
-                p = probabilities(self._eta(latents, ratings), latents["cutpoints"])
+                p = self.model.probabilities(latents, ratings)
                 memory.level[name].add_(p)
                 memory.square[name].add_((p @ levels) ** 2)
             for name, ratings in self.sets.items():
-                log = log_probability(self._eta(latents, ratings), latents["cutpoints"], self.code[name])
+                log = self._log(latents, ratings, self.code[name])
                 torch.logaddexp(memory.total[name], log, out=memory.total[name])
                 found[name] = -float(log.sum()), float(memory.total[name].sum())
         return replace(memory, draws=memory.draws + len(stack)), found
 
-    def _eta(self, latents: Latents, ratings: Ratings) -> Tensor:
-        return self.model.latent_mean(latents, ratings.pairs)
+    def _log(self, latents: Latents, ratings: Ratings, code: Tensor) -> Tensor:
+        eta, variance = self.model.latent_mean(latents, ratings), self.model.noise_of(latents, ratings)
+        return log_probability(eta, latents["cutpoints"], code, variance)
 
     def _rmse(self, memories: Sequence[Memory]) -> dict[str, float]:  # type: ignore[override]
         draws, found = sum(m.draws for m in memories), {}

@@ -83,10 +83,17 @@ def mixed(sent: np.ndarray, b: np.ndarray, table: np.ndarray, first: int, turned
 
 
 @compiled
+def copy(out: np.ndarray, row: np.ndarray) -> None:
+    """out[:] = row, which numba compiles with all that it says of shapes that differ: 2 to 4 s in place of 0.1."""
+    for r in range(len(out)):
+        out[r] = row[r]
+
+
+@compiled
 def exponentials(b: np.ndarray, top: np.ndarray) -> None:
     """exp(b - max_k b), into b, and the largest into `top`; of two labels one is 1."""
     n = len(top)
-    top[:] = b[0]
+    copy(top, b[0])
     for k in range(1, len(b)):
         h = b[k]
         for r in range(n):

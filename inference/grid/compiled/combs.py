@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.bits import log
-from inference.grid.compiled.chains import FACTORS, compiled, exponentials
+from inference.grid.compiled.chains import FACTORS, compiled, copy, exponentials
 from inference.grid.compiled.scans import BLOCK, Lines, gather, odds, turn, turn_back
 from inference.threads import over_rows
 
@@ -96,10 +96,10 @@ def sums(logs: np.ndarray, b: np.ndarray, ahead: np.ndarray, back: np.ndarray, p
         for r in range(n):
             total[r] += log(sent[0, r]) + sent[K, r] if rule == FACTORS else sent[0, r]
         for k in range(M):
-            x[k + 1] = sent[k + 1]
+            copy(x[k + 1], sent[k + 1])
             take(x[k + 1], ahead[k, j + 1], place)
             if inner:
-                before[k, j + 1] = x[k + 1]
+                copy(before[k, j + 1], x[k + 1])
     for r in range(n):
         logs[first + r] = total[r]
     x[:] = 0.0
@@ -113,7 +113,7 @@ def sums(logs: np.ndarray, b: np.ndarray, ahead: np.ndarray, back: np.ndarray, p
                 take(h[k + 1], ahead[k, j], place)
             odds(sent, h, tables[min(j - 1, len(tables) - 1)], first, np.bool_(True), rule)
             for k in range(M):
-                x[k + 1] = sent[k + 1]
+                copy(x[k + 1], sent[k + 1])
                 take(x[k + 1], back[k, j - 1], place)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.bits import exp, log
-from inference.grid.compiled.chains import compiled
+from inference.grid.compiled.chains import compiled, copy
 from inference.threads import over_rows
 
 RANGE = 600.0  # nats
@@ -162,7 +162,7 @@ def of_rows(first: int, last: int, phase: int, new: np.ndarray, nu: np.ndarray, 
         if phase == BELOW:
             for a in range(K):
                 for b in range(K):
-                    above[a, b] = found[BOTTOM, a, b]
+                    copy(above[a, b], found[BOTTOM, a, b])
     change[first] = max(change[first], largest.max())
 
 
@@ -239,7 +239,7 @@ def beliefs(marginals: np.ndarray, found: np.ndarray, top: np.ndarray, edges: np
         corner(out, found[place // 2], place % 2)
         n = w - 1 if place == 3 and i + 1 < h else 0
         for k in range(K):
-            marginals[place, k, i] = out[k]
+            copy(marginals[place, k, i], out[k])
             expected(top, out[k], pixels[place, k, i], n, -1.0)
     return top.sum()
 

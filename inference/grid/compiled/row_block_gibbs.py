@@ -43,7 +43,8 @@ def sweep(y: np.ndarray, marginals: np.ndarray, field: np.ndarray, right: np.nda
                     if i + 1 < H:
                         phi[j, k] += down[i, j, k, y[i + 1, j]]
             _chain(phi, left, right[i])
-            marginals[i, W - 1] = phi[W - 1]
+            for k in range(K):
+                marginals[i, W - 1, k] = phi[W - 1, k]
             y[i, W - 1] = pick(phi[W - 1], uniform[i, W - 1])
             for j in range(W - 2, -1, -1):
                 y[i, j] = pick(left[j, y[i, j + 1]], uniform[i, j])

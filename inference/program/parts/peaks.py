@@ -14,6 +14,8 @@ from models.program import Program
 
 STARTS = 10  # draws of the prior that the climb begins from
 STEPS = 200  # of LBFGS, at most
+FALLS = 0.01  # nats, by less than which one sd from a peak is as high; about a normal's it is 0.5
+INSTEAD = "there is no normal about it; use a guide, or proposal=prior of importance_sampling"
 
 
 def modes(rng: torch.Generator, model: Program, data: Data, labels: Latents = density.NO_LABELS, starts: int = STARTS
@@ -62,11 +64,24 @@ def curvature(model: Program, data: Data, u: Tensor, labels: Latents = density.N
     return -(found + found.mT).detach() / 2
 
 
+def about(model: Program, data: Data, u: Tensor) -> Tensor:
+    """L, upper triangular, with L L' = H^-1: a draw of the normal about the peak u is u + L z. Errors: InputError where
+    u is no peak."""
+    L = half(curvature(model, data, u))
+    height, *around = density.at(model, data, torch.cat([u[None], u + L.mT, u - L.mT])).nan_to_num(-torch.inf)
+    falls = height - torch.stack(around)
+    if not bool((falls > FALLS).all()):
+        at = int(falls.argmin()) % len(u)
+        name = model.coordinates.names[int(L[:, at].abs().argmax())]
+        raise InputError(f"the log density has no peak: from where it is highest it goes on, as high, along {name} (as "
+                         f"that of a scale that may be 0), so {INSTEAD}")
+    return L
+
+
 def half(H: Tensor) -> Tensor:
     """L, upper triangular, with L L' = H^-1. Errors: InputError where H is not positive definite."""
     C, failed = torch.linalg.cholesky_ex(H)
     if int(failed) or not bool(torch.isfinite(C).all()):
-        raise InputError("the log density has no peak: where it is highest it is not curved downwards in every "
-                         "direction (as in a hierarchy whose scale may be 0), so there is no normal about it; use a "
-                         "guide, or proposal=prior of importance_sampling")
+        raise InputError(f"the log density has no peak: where it is highest it is not curved downwards in every "
+                         f"direction (as in a hierarchy whose scale may be 0), so {INSTEAD}")
     return torch.linalg.inv(C).mT

@@ -55,6 +55,7 @@ def test_planted_mistakes_are_found(path):
     assert "\n\nSymptom: " in (import_file(path).__doc__ or "")
 
 
+@pytest.mark.slow
 def test_under_fitting_is_found():
     verdict = judge_guide(guide(CHECKS / "zoo" / "guides" / "stops_too_early.py"), "factorization", seed=3, fits=1)
     assert verdict.outcome is Outcome.WRONG and "UNDER-FITTED" in verdict.headline
@@ -143,8 +144,8 @@ def draw(rng, state, model):
     assert verdict.outcome is Outcome.WRONG and "is not what `expect` says" in verdict.headline
 
 
-@pytest.mark.parametrize(("name", "poor"), [("mean_field", False), ("one_scale", True),
-                                            pytest.param("score_gradient", False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("name", "poor"), [("one_scale", True), *(
+    pytest.param(name, False, marks=pytest.mark.slow) for name in ("mean_field", "score_gradient"))])
 def test_a_small_family_is_poor_and_right(name, poor):
     """A bound of its own is what a family is held to; a gradient may be right and too noisy to fit by."""
     verdict = judge_guide(guide(CHECKS / "right" / "guides" / f"{name}.py"), "factorization", seed=0)

@@ -52,9 +52,10 @@ def fewer(monkeypatch):
 @pytest.mark.usefixtures("fewer")
 @pytest.mark.parametrize(("body", "outcome"), [
     (NORMAL + GUIDE.format(scale="s"), Outcome.RIGHT),
-    (NORMAL + GUIDE.format(scale="s") + TWICE.format(weight=1), Outcome.RIGHT),
+    pytest.param(NORMAL + GUIDE.format(scale="s") + TWICE.format(weight=1), Outcome.RIGHT, marks=pytest.mark.slow),
     (NORMAL + GUIDE.format(scale="s") + TWICE.format(weight=2), Outcome.WRONG),
-    (SCALES.format(jacobian="-z"), Outcome.RIGHT), (SCALES.format(jacobian="0.0"), Outcome.WRONG),
+    pytest.param(SCALES.format(jacobian="-z"), Outcome.RIGHT, marks=pytest.mark.slow),
+    pytest.param(SCALES.format(jacobian="0.0"), Outcome.WRONG, marks=pytest.mark.slow),
 ], ids=["right", "its own loss", "counted twice", "by a Jacobian", "without it"])
 def test_a_guide_of_a_model_of_ones_own(tmp_path, body, outcome):
     """A right guide is called wrong with probability 5e-7."""

@@ -146,6 +146,7 @@ def test_a_state_that_start_draws_must_be_given_the_latents(tmp_path, promise, o
     assert promise or "its start draws extra beside the latents" in verdict.headline
 
 
+@pytest.mark.slow
 def test_a_walk_that_never_moves_cannot_be_told(tmp_path):
     body = """
 import torch

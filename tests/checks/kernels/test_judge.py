@@ -160,6 +160,7 @@ def test_a_rare_indicator_is_left_alone_and_a_missing_one_is_not_infinite():
         assert (-15 < float(z) < -4) if enough else bool(torch.isnan(z))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_reference")
 def test_a_choice_shared_by_a_call_does_not_freeze():
     """Random scan picks its pixels for all replicates of a call: a pixel is left out of 27 picks in 37% of calls."""
@@ -213,6 +214,7 @@ def test_findings_name_quantity_block_and_direction():
     json.dumps(verdict.to_json())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_reference")
 def test_implied_parameters():
     """A standard deviation read as a variance is named as such."""

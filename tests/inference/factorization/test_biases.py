@@ -98,6 +98,7 @@ def test_pyro_has_the_same_elbo_from_the_same_noise():
     assert theirs == pytest.approx(float(elbo_by_hand.elbo(model, data, params, noise, batch)), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_score_function_is_unbiased():
     """4,000 samples of every entry's gradient; |t| <= 7 for 60 entries: false alarm at most 2e-10."""
     model, data = biased(4, 3, 8, rank=1)
@@ -160,7 +161,8 @@ def test_draws_have_the_moments_that_expect_says():
     assert float(((square.mean(0) - said["prediction_var"]) / (square.std(0) / 4000**0.5)).abs().max()) < 7
 
 
-@pytest.mark.parametrize("method", [guide_mean_field_pyro, elbo_by_hand, svi_auto_pyro])
+@pytest.mark.parametrize("method", [guide_mean_field_pyro, elbo_by_hand,
+                                    pytest.param(svi_auto_pyro, marks=pytest.mark.slow)])
 def test_stochastic_fits_reach_coordinate_ascent(method):
     """Within 0.5% of its ELBO, and never above it."""
     _, data = jester_in_small(200, 20, 3000)

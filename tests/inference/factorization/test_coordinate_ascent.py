@@ -154,7 +154,7 @@ def test_engines_agree(shape):
     assert bound_a == pytest.approx(bound_b, rel=1e-12)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [SHAPES[0], *(pytest.param(x, marks=pytest.mark.slow) for x in SHAPES[1:])])
 def test_draws_and_expectations_are_those_of_q(shape):
     """20,000 draws: every z score of a mean or variance below 6.5 (false alarm: 76 x 8e-11)."""
     model, data, rng = problem()

@@ -60,6 +60,7 @@ def test_estimates_and_gradients_are_unbiased(gradient, shape):
     torch.testing.assert_close(quadrature(model, flat), expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gradient", ESTIMATORS.values(), ids=ESTIMATORS)
 def test_sampled_gradients_average_to_the_exact_one(gradient):
     """Of random minibatches too; the largest of 80 z statistics exceeds 6.5 with probability below 1e-8

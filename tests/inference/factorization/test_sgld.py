@@ -36,6 +36,7 @@ def test_the_gradient_of_sgld_is_unbiased_and_has_no_noise_at_the_centre():
     assert torch.equal(at_centre[0], at_centre[1])
 
 
+@pytest.mark.slow
 def test_the_bias_of_sgld_is_there_and_goes_with_the_step():
     """The mean of (r - u v)^2 on 40,000 pairs with one rating each, against quadrature; six standard errors (1e-9)."""
     n = 40_000

@@ -55,7 +55,8 @@ def test_pyros_epochs_are_the_hand_written_ones_where_there_is_no_noise():
             torch.testing.assert_close(value, getattr(states[1], group)[name], rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", [elbo_by_hand, guide_mean_field_pyro, svi_auto_pyro])
+@pytest.mark.parametrize("method", [elbo_by_hand, guide_mean_field_pyro,
+                                    pytest.param(svi_auto_pyro, marks=pytest.mark.slow)])
 def test_defaults_reach_the_optimum(method):
     """Within 0.5% of the ELBO of coordinate ascent run to its end."""
     model, data = jester_in_small(200, 20, 3000)

@@ -70,6 +70,7 @@ def test_engines_agree_from_the_same_noise():
         assert a.labels.equal(b.labels) and torch.allclose(a.log_w, b.log_w, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_draws_are_by_weight():
     model = mixed(2, 2, 2)
     state, _ = runs(model, 60)

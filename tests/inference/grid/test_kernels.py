@@ -145,7 +145,7 @@ def agree(estimates: Tensor, model: GridMRF) -> None:
     assert bool(((estimates.mean(0) - exact).abs() < 6.5 * error).all())
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [SHAPES[0], *(pytest.param(x, marks=pytest.mark.slow) for x in SHAPES[1:])], ids=str)
 def test_parallel_tempering_replicates(shape):
     """3,000 starts have exact hot copies, and a step leaves every temperature as it was. False alarms: as above."""
     model, n, rng = mixed(*shape), 3000, generator(2, "tempering", "cpu")

@@ -93,6 +93,7 @@ def test_annealing_finds_the_best_of_a_small_grid_and_its_engines_agree():
         assert infos[-1].objective == pytest.approx(best(model)) and a.chain.equal(b.chain)
 
 
+@pytest.mark.slow
 def test_at_temperature_one_annealing_is_gibbs_sampling():
     """Hoeffding at 1e-6 over the labels of one pixel, ten sweeps counting as one free draw."""
     model, rng, n = mixed(2, 2, 2, 0.5), torch.Generator().manual_seed(0), 6000

@@ -52,6 +52,7 @@ def test_draws_have_the_probability_of_every_labelling():
     assert float(((seen - expected) ** 2 / expected).sum()) < chi2.isf(1e-6, big)
 
 
+@pytest.mark.slow
 def test_marginals_are_the_strip_recursions():
     """Hoeffding at 1e-6 over the 64 pixels of 8 x 8, at the coupling of the transition, from 400 draws."""
     image = torch.randint(2, (8, 8), generator=torch.Generator().manual_seed(3))

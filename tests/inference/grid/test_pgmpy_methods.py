@@ -173,6 +173,7 @@ def test_gibbs_conditionals_are_the_enumerated_ones():
         torch.testing.assert_close(state.conditionals[t], expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.slow
 def test_gibbs_sweep_has_the_transition_of_the_enumerated_conditionals():
     """3,000 sweeps from one labelling, and data that come with the step; chi-squared over 16 labellings at 1e-7."""
     model, image = GridMRF.potts(torch.zeros(2, 2, 2), 0.6, (0.4, -0.2)), random_image(3, 2, 2)

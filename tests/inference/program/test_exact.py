@@ -145,6 +145,40 @@ def test_of_a_gaussian_posterior_they_are_right(tmp_path, name):
     assert all(abs(float(found.expected[f"x{t}"]) - float(mean[t])) < 0.5 * spread for t in range(3))
 
 
+COUNT = HEAD + '''
+def model(n):
+    tau = pyro.sample("tau", dist.Gamma(SHAPE, 1.))
+    pyro.sample("n", dist.Poisson(tau), obs=n)
+def data():
+    return torch.tensor(0.)
+'''
+FLAT = HEAD + '''
+def model(n):
+    u = pyro.sample("u", dist.ImproperUniform(dist.constraints.real, (), ()))
+    pyro.factor("slope", SLOPE * u)
+    pyro.sample("n", dist.Poisson(u.exp()), obs=n)
+def data():
+    return torch.tensor(0.)
+'''
+
+
+@pytest.mark.parametrize("shape", [0.05, 7.0])
+def test_laplace_of_the_log_of_a_gamma(tmp_path, shape):
+    """With u = log tau, log p = a u - 2 e^u - log Gamma(a): the peak is at log(a / 2), the curvature there a, however
+    skew; so log Z ~ a log(a / 2) - a - log Gamma(a) + log(2 pi / a) / 2, which is Stirling's formula."""
+    found = run("laplace", program(tmp_path, COUNT.replace("SHAPE", str(shape))))
+    stirling = shape * math.log(shape / 2) - shape - math.lgamma(shape) + math.log(2 * math.pi / shape) / 2
+    assert abs(found.log_evidence - stirling) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["laplace", "importance_sampling"])
+@pytest.mark.parametrize("slope", ["0.0", "1e-6"])
+def test_what_is_flat_towards_infinity_has_no_peak(tmp_path, name, slope):
+    """log p = slope u - e^u: towards u = -infinity it is flat, and its curvature there, e^u, is positive."""
+    with pytest.raises(InputError, match=r"no peak.* along u"):
+        run(name, program(tmp_path, FLAT.replace("SLOPE", slope)))
+
+
 @pytest.mark.parametrize(("name", "text", "words"), [
     ("enumeration", NORMAL, "enumeration is for discrete sites, and mu is continuous"),
     ("quadrature", SWITCH, "one to three continuous numbers, and these are 0: use enumeration"),

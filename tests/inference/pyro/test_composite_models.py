@@ -82,6 +82,7 @@ def exact_changepoint(counts):
     pytest.param(COAL, DiscreteGibbs, 1000, marks=pytest.mark.slow),
     pytest.param(COAL, partial(DiscreteGibbs, random_walk=True), 20_000, marks=pytest.mark.slow),
 ])
+@pytest.mark.slow
 def test_changepoint(counts, how, sweeps):
     got = chain(changepoint, [(draw_rates, ["early", "late"]), (how, "year")], counts, sweeps=sweeps)
     years, p = exact_changepoint(counts)
@@ -210,6 +211,7 @@ def exact_schools():
     return float((w * mean).sum() / w.sum()), float((w * t).sum() / w.sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau, sweeps", [
     (partial(RandomWalkKernel, init_step_size=2.0), 400),
     pytest.param(NUTS, 3000, marks=pytest.mark.slow),
@@ -299,6 +301,7 @@ def exact_horseshoe(y):
     return [float((p * one).sum() / p.sum()) for one in mean]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweeps", [400, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_horseshoe(sweeps):
     walk = partial(RandomWalkKernel, init_step_size=1.5)

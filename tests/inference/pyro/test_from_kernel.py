@@ -52,7 +52,7 @@ def interrupt_at(stop):
     return on_step
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "nuts")) for name in METHODS])
 def test_resumed_equals_uninterrupted_and_globals_stay(case, name, tmp_path):
     model, data = case
     chosen = METHODS[name]()

@@ -131,6 +131,7 @@ def test_a_sweep_leaves_the_joint_distribution_alone(name):
     assert float(z.abs().max()) < 6, z
 
 
+@pytest.mark.slow
 def test_noise_by_nuts_and_by_its_conditional_agree():
     """Means of log sigma^2, 20 batches each, difference below 8 standard errors: false alarm below 1e-8."""
     model, data, _, _ = problem("noise", K=1)

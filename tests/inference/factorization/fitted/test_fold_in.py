@@ -1,6 +1,6 @@
 """Folding in: against quadrature over the new user's factor, and Bayesian linear regression written out."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from inference.factorization.fitted.fold_in import components, features_of, fold
 from inference.job import generator
 from models.factorization import Factorization
 from models.features import Featured, informed, named
-from models.ladder import make
-from models.ordinal import Ordinal
+from models.ladder import Ladder, make
+from models.ordinal import Ordinal, OrdinalTimed
 from models.ratings import Ratings
 from models.rungs.time import DAY
 from models.side_information import Column, Encoding, Known
@@ -123,15 +123,24 @@ def test_a_refit_with_features_and_the_items_fixed_draws_the_same():
         assert torch.allclose(rows.mean[0, k], S @ (prior + A.T @ left / latents["sigma2"]))
 
 
-def test_levels_against_quadrature_over_the_factor():
+@pytest.mark.parametrize("timed", [False, True])
+def test_levels_against_quadrature_over_the_factor(timed):
     """K = 1 and biases, 5,000 copies of a new user, each with numbers of its own between the thresholds:
-    probabilities of every level and the mean within six standard errors, 1 in 500 million each, four."""
+    probabilities of every level and the mean within six standard errors, 1 in 500 million each, four. With time no day
+    is known, and of items' periods the usual: item 0 has 2 ratings in a period of effect 0.6, 1 in one of -0.9."""
     count, items, levels = 5_000, [0, 2, 3], np.arange(1, 4)
-    model = Ordinal(6, 5, 1, prior_variance=1.5, noise_variance=1.0, levels=(1.0, 2.0, 3.0),
-                    biases=True)
+    model: Ladder = Ordinal(6, 5, 1, prior_variance=1.5, noise_variance=1.0, levels=(1.0, 2.0, 3.0), biases=True)
+    effect, variance = np.zeros(5), np.ones(5)
+    if timed:
+        seen = Ratings(torch.tensor([0, 1, 2]), torch.tensor([0, 0, 0]), torch.zeros(3).double(), 6, 5,
+                       time=DAY * torch.tensor([0, 1, 30]))
+        model = dated(OrdinalTimed(**{f.name: getattr(model, f.name) for f in fields(model)}), seen)
+        effect[0], variance = 0.1, 1 + 1 / 2 + np.array([(2 * 0.36 + 0.81) / 3 - 0.01, *[1 / 5] * 4])
     latents = {"U": torch.zeros(6, 1).double(), "V": torch.tensor([[1.5], [0], [-1], [0.8], [2]]).double(),
                "user_bias": torch.zeros(6).double(), "item_bias": torch.tensor([0.8, 0, -0.6, 0.3, -0.5]).double(),
-               "cutpoints": torch.tensor([-0.5, 0.7]).double()}
+               "cutpoints": torch.tensor([-0.5, 0.7]).double(),
+               "user_day": torch.tensor([0.3, -0.2, 0.1]).double(), "item_period": torch.tensor([0.6, -0.9]).double(),
+               "precision_day": torch.tensor(2.0).double(), "precision_period": torch.tensor(5.0).double()}
     new = Ratings(torch.arange(count).repeat_interleave(3), torch.tensor(items).repeat(count),
                   torch.tensor([3.0, 1.0, 2.0]).double().repeat(count), count, 5)
     rows = fold_in(model, [latents], new)
@@ -140,8 +149,8 @@ def test_levels_against_quadrature_over_the_factor():
     u, b = (x.ravel() for x in np.meshgrid(np.linspace(-8, 8, 321), np.linspace(-8, 8, 321)))
 
     def below(item):
-        eta = u * float(latents["V"][item]) + b + float(latents["item_bias"][item])
-        return np.array([0 * u, *(stats.norm.cdf(t - eta) for t in (-0.5, 0.7)), 0 * u + 1])
+        eta = u * float(latents["V"][item]) + b + float(latents["item_bias"][item]) + effect[item]
+        return np.array([0 * u, *(stats.norm.cdf((t - eta) / variance[item] ** 0.5) for t in (-0.5, 0.7)), 0 * u + 1])
 
     weight = stats.norm(0, 1.5**0.5).pdf(u) * stats.norm(0, 1.5**0.5).pdf(b)
     for item, rating in zip(items, (3, 1, 2), strict=True):

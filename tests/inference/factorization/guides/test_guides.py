@@ -56,7 +56,7 @@ def fitted(method, model, data, epochs, lr=0.05, **options):
     return state, told
 
 
-@pytest.mark.parametrize("name", ["full_covariance", "low_rank"])
+@pytest.mark.parametrize("name", [pytest.param("full_covariance", marks=pytest.mark.slow), "low_rank"])
 def test_with_the_items_fixed_the_users_posterior_is_found(name):
     """Then p(U | V, r) is closed form (Bayesian linear regression). Items nearly parallel make a user's factors
     correlated, and independent entries lack what is known: sum_i of 1/2 log (P_i)_11 (P_i)_22 |S_i|. The guide comes
@@ -99,6 +99,7 @@ def test_the_elbo_of_a_covariance_a_row_is_coordinate_ascents():
     assert info.elbo == pytest.approx(whole, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_conditional_and_flow_pass_every_product():
     """q(U | V) q(V) is above the best q(U) q(V) of rows with covariances, of which no SVI comes near by noise."""
     model, data = some_ratings(8, 6, 30, rank=2)
@@ -122,6 +123,7 @@ def evidence_given(model, data, V):
     return -0.5 * (data.rating**2 / variance + (2 * math.pi * variance).log()).sum(-1)
 
 
+@pytest.mark.slow
 def test_the_conditional_guides_elbo_by_quadrature(one_item):
     """E_q(v) [log p(r | v) + log p(v) - log q(v)] on a grid, against the mean of 1,600 estimates: 6 standard errors,
     a false alarm in 5e8. After the fit it is the best that any normal q(v) reaches, within 0.1 nats."""
@@ -171,6 +173,7 @@ def test_the_conditional_guides_users_are_the_posterior(one_item):
     assert bool(((draws.mean(0) - mean).abs() < 6 * draws.std(0) / math.sqrt(1000)).all())
 
 
+@pytest.mark.slow
 def test_the_flows_elbo_by_quadrature():
     """Two items, K = 1, weights at random: E_q over a grid of V, with the density that the flow claims, against the
     mean of 800 estimates: 6 standard errors. The density integrates to one."""
