@@ -30,8 +30,9 @@ from models.arguments import Arguments, Place
 from models.batched import double, seeded
 from models.coordinates import Coordinates
 from models.model import Data, Latents
-from models.sites import Message, Site, Sites, Started, Unobserved, log_prob, survey
+from models.sites import Message, Site, Sites, Started, Unobserved, log_prob
 from models.sites import kind as kind_of
+from models.survey import survey
 
 AGREE = 1e-8  # relative: log p of a replicate by vmap and alone
 

@@ -13,18 +13,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 import torch
-from pyro import poutine
 from pyro.distributions import Delta, ImproperUniform, Unit
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 from torch.distributions import biject_to
-
-from errors import InputError
-from models import supports
-from models.arguments import Arguments
 
 RUNS = 20  # of the program, whose sites must be the same
 Message = Any  # what passes through Pyro's handlers, and what a trace has of a site
@@ -82,48 +76,6 @@ class Sites:
         return {name: site for name, site in self.latent.items() if site.discrete}
 
 
-def survey(program: Run, given: Arguments) -> Sites:
-    """Of a program called with these arguments, in float64. Errors: InputError for one that no method can run."""
-    first = _run(program, given)
-    for name, site in first.items():
-        if site["type"] == "sample" and not isinstance(site["value"], Tensor | int | float | None):
-            raise InputError(f"the site {name} is observed at a value of type {type(site['value']).__name__}: make it "
-                             f"a tensor in data(), as torch.as_tensor(...) does")
-        missing = torch.as_tensor(site["value"]).isnan() if site["type"] == "sample" else torch.zeros(())
-        if bool(missing.any()):
-            at = missing.nonzero()[0].tolist()
-            raise InputError(f"the value of the site {name} is NaN{f' at entry {at}' if at else ''}: leave out what is "
-                             f"missing, or look at the arguments of its distribution")
-    _run(program, given, validate=True)
-    others = [_run(program, given) for _ in range(RUNS)]
-    kinds = {name: kind(site) for name, site in first.items()}
-    _the_same(first, others)
-    if found := _named(kinds, "param"):
-        raise InputError(f"the model has the parameter {found[0]} (pyro.param, or a module's weights): give it a "
-                         f"prior by pyro.sample, or its value as an argument")
-    if found := _named(kinds, "subsample"):
-        raise InputError(f"the plate {found[0]} of the model takes a subsample: leave subsample_size out, so that "
-                         f"every run sees all of the data")
-    sites = {name: _site(name, first[name], others) for name, k in kinds.items() if k in ("latent", "observed")}
-    latent, observed = ({n: s for n, s in sites.items() if kinds[n] == k} for k in ("latent", "observed"))
-    for name in (*latent, *_named(kinds, "deterministic")):
-        if "/" in name:
-            raise InputError(f"the site {name} has a slash in its name, which nothing in a result can have: call it "
-                             f"{name.replace('/', '_')}")
-    if not latent:
-        raise InputError("the model draws nothing: every pyro.sample of it is observed, so there is nothing to infer")
-    if not observed and "factor" not in kinds.values():
-        raise InputError("the model observes nothing: give one of its pyro.sample the data, as obs=y")
-    for name, found in first.items():
-        value = found.get("value")
-        if isinstance(value, Tensor) and value.device.type != "cpu":
-            raise InputError(f"the site {name} is on the device {value.device}: make the data on the CPU")
-        if isinstance(value, Tensor) and kinds[name] == "latent" and value.dtype == torch.float32:
-            raise InputError(f"the site {name} is drawn in float32, and everything is computed in float64: make the "
-                             f"numbers of its prior in float64, or leave out their dtype")
-    return Sites(latent, observed, *(tuple(_named(kinds, k)) for k in ("deterministic", "factor")))
-
-
 def kind(site: Message) -> str:
     """Of a site of a trace: latent, observed, deterministic, factor, plate, subsample, param, or other."""
     if site["type"] != "sample":
@@ -153,26 +105,36 @@ def log_prob(site: Message) -> Tensor:
     return torch.as_tensor(scale_and_mask(found, site["scale"], site["mask"]))
 
 
+def batch_shape(site: Message) -> torch.Size:
+    """Of its value, or of its distribution where that has more entries."""
+    fn, value = site["fn"], torch.as_tensor(site["value"])
+    return torch.broadcast_shapes(fn.batch_shape, value.shape[: value.ndim - fn.event_dim])
+
+
 def unmasked(site: Message) -> Tensor:
     """Which entries of its log p no mask hides, as obs=y under poutine.mask(mask=known)."""
     fn, masks = site["fn"], [site["mask"]]
     masks += [fn._mask] if type(fn).__name__ == "MaskedDistribution" else []
-    found = torch.ones(fn.batch_shape, dtype=torch.bool)
+    found = torch.ones(batch_shape(site), dtype=torch.bool)
     for mask in masks:
         found = found if mask is None else found & torch.as_tensor(mask)
     return found
 
 
 class Unobserved(Messenger):  # type: ignore[misc]
-    """These observed sites are drawn, as if nobody had seen them."""
+    """These observed sites are drawn, as if nobody had seen them: in the shape of their data, as obs=y without a plate
+    says too."""
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, sites: Mapping[str, Site]) -> None:
         super().__init__()
-        self.names = names
+        self.sites = sites
 
     def _pyro_sample(self, msg: Message) -> None:
-        if msg["name"] in self.names:
-            msg.update(is_observed=False, value=None, done=False)
+        if msg["name"] not in self.sites:
+            return
+        fn, shape = msg["fn"], self.sites[msg["name"]].shape
+        batch = shape[: len(shape) - fn.event_dim]
+        msg.update(is_observed=False, value=None, done=False, fn=fn if fn.batch_shape == batch else fn.expand(batch))
 
 
 class Started(Messenger):  # type: ignore[misc]
@@ -184,50 +146,6 @@ class Started(Messenger):  # type: ignore[misc]
             to = biject_to(fn.support)
             free = to.inverse_shape(torch.Size((*msg["fn"].batch_shape, *msg["fn"].event_shape)))
             msg.update(value=to(4 * torch.rand(free) - 2), done=True)
-
-
-def _run(program: Run, given: Arguments, validate: bool = False) -> dict[str, Message]:
-    """The sites of one run, in order."""
-    with torch.no_grad(), pyro.validation_enabled(validate), poutine.block(), Started():
-        found: dict[str, Message] = dict(poutine.trace(program).get_trace(*given.args, **given.kwargs).nodes)
-    return {name: site for name, site in found.items() if site["type"] in ("sample", "param")}
-
-
-def _site(name: str, site: Message, others: list[dict[str, Message]]) -> Site:
-    fn, value = site["fn"], torch.as_tensor(site["value"])
-    batch = value.ndim - fn.event_dim
-    plates = {batch + f.dim: f.name for f in site["cond_indep_stack"] if f.vectorized and batch + f.dim >= 0}
-    support = supports.of(fn)
-    return Site(name, tuple(value.shape), support, plates, isinstance(base(fn), ImproperUniform),
-                any(not supports.same(support, supports.of(other[name]["fn"])) for other in others), _choices(fn))
-
-
-def _choices(fn: Any) -> Tensor | None:
-    """The values of one entry, (K, *event)."""
-    if not getattr(fn, "has_enumerate_support", False) or not getattr(supports.of(fn), "is_discrete", False):
-        return None
-    try:
-        found: Tensor = fn.enumerate_support(expand=False)
-    except NotImplementedError:  # as many as other sites say
-        return None
-    return found.reshape(len(found), *found.shape[found.ndim - fn.event_dim:])
-
-
-def _the_same(first: dict[str, Message], others: list[dict[str, Message]]) -> None:
-    """Errors: InputError for sites that change from run to run."""
-    for other in others:
-        for name in first.keys() ^ other.keys():
-            raise InputError(f"the model has the site {name} in some runs and not in others: draw the same sites in "
-                             f"every run, and use {name} only where it has a say")
-        for name, site in first.items():
-            shapes = [tuple(torch.as_tensor(s["value"]).shape) for s in (site, other[name])]
-            if shapes[0] != shapes[1]:
-                raise InputError(f"the site {name} has the shape {shapes[0]} in one run of the model and {shapes[1]} "
-                                 f"in another: give it one shape")
-
-
-def _named(kinds: Mapping[str, str], wanted: str) -> list[str]:
-    return [name for name, found in kinds.items() if found == wanted]
 
 
 def families(names: Collection[str]) -> dict[str, list[str]]:

@@ -47,6 +47,13 @@ BOTH = {
                        "found invalid values: tensor([nan, nan, nan, nan])"),
     "NaN density": (of('with pyro.plate("n", len(y)):\n    pyro.sample("y", dist.Normal(0., mu.sqrt()), obs=y)'),
                     "log p of the site y is NaN at entry [0], where its value is "),
+    "whole numbers for 0 and 1": (of('pyro.sample("y", dist.Bernoulli(logits=mu).expand([2]).to_event(1), obs=y)',
+                                     rest="\ndef data():\n    return torch.tensor([0, 1])\n" + MOVES),
+                                  "the site y has no log p: its value is of shape (2,) and of whole numbers"),
+    "data of another length": (of('with pyro.plate("n", 5):\n    pyro.sample("y", dist.Normal(mu, 1.), obs=y)'),
+                               "the site y has no log p: its value is of shape (4,), and its distribution draws (5,)"),
+    "a column against a row": (of('with pyro.plate("n", len(y)):\n    pyro.sample("y", dist.Normal(mu * y, 1.), '
+                                  'obs=y[:, None])'), "log p of the site y has the shape (4, 4), every value against"),
     "another device": (of(LIKELIHOOD, rest="\ndef data():\n    return torch.zeros(3, device='meta')\n" + MOVES),
                        "data() of mine.py returns y on the device meta: make it on the CPU"),
     "float32 within": (of('W = torch.ones(2, 2, dtype=torch.float32)\nx = W @ torch.stack([mu, mu])\n' + LIKELIHOOD),

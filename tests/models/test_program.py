@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Categorical, HalfNormal, Normal
 
 from errors import InputError
+from experiments.program.measures import seen
 from models.batched import double
 from models.held import Observed
 from tests.support.programs import CHAIN, HEAD, NORMAL, SCHOOLS, SWITCH, program
@@ -52,6 +53,17 @@ def test_its_draws_have_the_moments_of_its_densities(tmp_path):
     for k, sigma in enumerate((15.0, 10.0, 16.0)):
         variance, fourth = float(data["y"][:, k].var()), float((data["y"][:, k] ** 4).mean())
         assert abs(variance - 50 - sigma**2) < 6 * math.sqrt(fourth / n)
+
+
+def test_data_without_a_plate_are_drawn_each_by_itself(tmp_path):
+    """y of four numbers, N(mu, 0.5) of one: their variance given mu is 0.25; 6 standard errors of n chi^2_3 / 3."""
+    model, n = program(tmp_path, NORMAL.replace('    with pyro.plate("people", len(y)):\n    ', "")), 4000
+    latents, data = model.joint(rng(), n)
+    assert data["y"].shape == (n, 4) and model.vectorised and model.gap(rng(), 3) < 1e-12
+    assert abs(float(data["y"].var(-1).mean()) - 0.25) < 6 * 0.25 * math.sqrt(2 / 3 / n)
+    own = Normal(latents["mu"][:, None], 0.5).log_prob(data["y"]).sum(-1) + Normal(1.0, 2.0).log_prob(latents["mu"])
+    assert torch.allclose(model.log_joint(latents, data), own, rtol=1e-12)
+    assert seen(model)["y"].tolist() == [True] * 4  # of which PSIS-LOO leaves one out
 
 
 def test_data_are_put_where_they_lie_in_the_arguments(tmp_path):
