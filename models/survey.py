@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,12 +34,12 @@ def survey(program: Run, given: Arguments) -> Sites:
             raise InputError(f"the value of the site {name} is NaN{f' at entry {at}' if at else ''}: leave out what is "
                              f"missing, or look at the arguments of its distribution")
     _run(program, given, validate=True)
-    for name, site in first.items():
-        if site["type"] == "sample" and kind(site) != "plate":
-            _fits(name, site)
     others = [_run(program, given) for _ in range(RUNS)]
     kinds = {name: kind(site) for name, site in first.items()}
     _the_same(first, others)
+    for name, site in first.items():
+        if kinds[name] in ("latent", "observed"):
+            _fits(name, site)
     if found := _named(kinds, "param"):
         raise InputError(f"the model has the parameter {found[0]} (pyro.param, or a module's weights): give it a "
                          f"prior by pyro.sample, or its value as an argument")
@@ -76,14 +77,14 @@ def _fits(name: str, site: Message) -> None:
     """Errors: InputError for a value whose log p cannot be worked out, or is of more entries than both it and its
     distribution have: a column against a row."""
     fn, value = site["fn"], torch.as_tensor(site["value"])
-    own, drawn = tuple(value.shape), tuple(fn.batch_shape + fn.event_shape)
+    own, drawn = tuple(value.shape), (*fn.batch_shape, *fn.event_shape)
     try:
         found = log_prob(site)
     except Exception as error:  # of somebody else's distribution
         whole = "" if value.is_floating_point() else " and of whole numbers (y.double() makes them floats)"
         raise InputError(f"the site {name} has no log p: its value is of shape {own}{whole}, and its distribution "
                          f"draws {drawn} ({short(error, SAID)})") from error
-    if found.numel() > max(value.numel(), fn.batch_shape.numel()):
+    if found.numel() > max(value.numel(), math.prod(fn.batch_shape)):
         raise InputError(f"log p of the site {name} has the shape {tuple(found.shape)}, every value against every "
                          f"other: the data are of shape {own}, and their distribution draws {drawn}; give both one "
                          f"shape, as y.squeeze(-1) does")
