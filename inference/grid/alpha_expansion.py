@@ -27,7 +27,7 @@ from inference.method import Family, Info
 from models.grid import GridMRF, distinct
 
 FAMILY = Family.POINT
-AT_WORK = 20  # times what latents and model take, in memory
+AT_WORK = 26  # times what latents and model take, in memory
 State = Point
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]

@@ -40,6 +40,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from errors import InputError
+from inference.footprint import latents, tensors
 from inference.grid.compiled import generalised_bp as generalised_bp_numba
 from inference.grid.parts import chains
 from inference.grid.parts.constraints import softened
@@ -66,6 +67,12 @@ class State:
     pixels: Float64[Tensor, "4 h w K"]  # upper left and right, lower left and right
     marginals: Float64[Tensor, "H W K"]
     damping: float
+
+
+def footprint(model: GridMRF, data: Tensor | None, **_: object) -> int:
+    """A chain at work, bytes: four tables of K^4 entries a plaquette, and the messages."""
+    H, W, K = model.shape
+    return 4 * 8 * H * W * K**4 + 8 * (latents(model) + tensors(model))
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, damping: float = 0.3,

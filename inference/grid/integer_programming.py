@@ -35,6 +35,7 @@ from models.grid import GridMRF
 
 FAMILY = Family.POINT
 LARGEST = 2_000_000  # variables of the program
+A_VARIABLE = 2_000  # bytes that HiGHS takes for each
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]
 
@@ -46,10 +47,20 @@ class State(Point):
     seconds: float
 
 
+def variables(model: GridMRF) -> int:
+    """Of the program: the labels of pixels, and pairs of labels for about two edges a pixel."""
+    H, W, K = model.shape
+    return H * W * (K + 2 * K * K)
+
+
+def footprint(model: GridMRF, data: Tensor | None, **_: object) -> int:
+    """A chain at work, bytes; no more than the largest program that is tried."""
+    return A_VARIABLE * min(variables(model), LARGEST)
+
+
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, seconds: float = 60.0) -> State:
     """Each pixel's best label by itself; `seconds`: after so long the bound that has been reached is given."""
-    H, W, K = model.shape
-    size = H * W * (K + 2 * K * K)
+    size = variables(model)
     if size > LARGEST:
         raise InputError(f"a program of {size} variables is more than the {LARGEST} that are tried: use the method "
                          f"'trw_s', which bounds what a labelling lacks")

@@ -24,6 +24,7 @@ from inference.method import Family, Info
 from models.grid import GridMRF
 
 FAMILY = Family.POINT
+AT_WORK = 7  # times what latents and model take, in memory
 State = Point
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]

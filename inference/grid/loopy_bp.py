@@ -45,6 +45,7 @@ from models.grid import GridMRF
 
 At = tuple[slice | Tensor, ...]  # an index of some pixels
 FAMILY = Family.VARIATIONAL
+AT_WORK = 8  # times what latents and model take, in memory
 WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"))
 CONVERGED = 1e-8  # nats
 WATCH = 10  # sweeps between two looks at whether the messages go round in circles

@@ -35,7 +35,7 @@ from inference.method import Family, Info
 from models.grid import GridMRF
 
 FAMILY = Family.POINT
-AT_WORK = 22  # times what latents and model take, in memory
+AT_WORK = 10  # times what latents and model take, in memory
 CONVERGED = 1e-8  # nats
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]

@@ -42,6 +42,7 @@ from inference.method import Family, Info, Kind, Latents, Quantities
 from models.grid import GridMRF
 
 FAMILY = Family.VARIATIONAL
+AT_WORK = 4  # times what latents and model take, in memory
 SCHEDULES = ("synchronous", "checkerboard", "sequential")
 
 

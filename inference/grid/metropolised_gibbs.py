@@ -43,6 +43,7 @@ from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
+AT_WORK = 3  # times what latents and model take, in memory
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
 

@@ -32,6 +32,7 @@ from inference.method import Family, Info
 from models.grid import GridMRF
 
 FAMILY = Family.POINT
+AT_WORK = 3  # times what latents and model take, in memory
 COLDEST = 1e-6  # then it is iterated conditional modes, but for ties
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "step"]

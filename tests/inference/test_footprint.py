@@ -30,6 +30,7 @@ from tests.support.programs import HEAD, NORMAL, SWITCH, program
 METHODS = [(kind, name) for kind in ("grid", "factorization") for name in load.names(kind)]
 MEASURED = [("grid", "gibbs"), ("grid", "mean_field"), ("grid", "loopy_bp"), ("grid", "trw_s"), ("grid", "max_product"),
             ("grid", "tree_reweighted_bp"), ("grid", "structured_mean_field"), ("grid", "parallel_tempering"),
+            ("grid", "generalised_bp"), ("grid", "metropolised_gibbs"), ("grid", "iterated_conditional_modes"),
             ("factorization", "row_gibbs"), ("factorization", "coordinate_ascent"), ("factorization", "elbo_by_hand"),
             ("factorization", "sgld"), ("factorization", "maximum_likelihood"),
             ("factorization", "guide_mean_field_pyro")]
@@ -102,6 +103,14 @@ def model(y):
     with pyro.plate("n", len(y)):
         pyro.sample("y", dist.Normal(mu.sum(), 1.), obs=y)
 '''
+
+
+def test_a_linear_program_takes_more_than_the_tables_it_is_made_from():
+    """What HiGHS holds: a copy of the rows, 8 bytes a value and 4 an index, and a presolved one, are the least."""
+    method, model = load.method("grid", "integer_programming"), grid(100, 2)
+    values = 100 * 100 * 2 + 2 * 2 * 100 * 99 * (2 * 4 + 2)
+    assert footprint.at_work(method, model, None, {}) > 2 * 12 * values
+    assert footprint.at_work(method, grid(400, 8), None, {}) < 5e9  # which is refused for its size, not its memory
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the most memory held is not known here")
