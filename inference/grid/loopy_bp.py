@@ -37,6 +37,7 @@ from torch import Tensor
 
 from errors import InputError, unknown
 from inference.engine import Engine, at_once, choose
+from inference.footprint import latents, tensors
 from inference.grid.compiled import loopy_bp as logs
 from inference.grid.compiled import loopy_bp_odds as odds
 from inference.grid.parts.constraints import softened
@@ -45,7 +46,6 @@ from models.grid import GridMRF
 
 At = tuple[slice | Tensor, ...]  # an index of some pixels
 FAMILY = Family.VARIATIONAL
-AT_WORK = 8  # times what latents and model take, in memory
 WORDS = dict(schedule=("flooding", "sequential", "residual"), rule=("sum", "max"))
 CONVERGED = 1e-8  # nats
 WATCH = 10  # sweeps between two looks at whether the messages go round in circles
@@ -70,6 +70,11 @@ class State:
     sweeps: int
     residual: float
     oscillating: bool
+
+
+def footprint(model: GridMRF, data: Tensor | None, *, schedule: str = "flooding", **_: object) -> int:
+    """A chain at work, bytes: the messages in four directions, those before them, and in order more copies of them."""
+    return (8 if schedule == "flooding" else 15) * (latents(model) + tensors(model))
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
-from inference.footprint import AT_WORK, latents, tensors
+from inference.footprint import latents, tensors
 from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import Chain, colours, conditional, given_labels, pick, random_labels, warm
 from inference.method import Family, Info, Latents, Quantities
@@ -52,9 +52,10 @@ class State(Chain):
     engine: str  # compiled | torch
 
 
-def footprint(model: GridMRF, data: Tensor | None, *, copies: int = 8, **_: object) -> int:
-    """A chain at work, bytes: every copy has labels, their weights and uniform numbers of its own."""
-    return AT_WORK * (latents(model) + tensors(model)) + copies * 64 * model.unary[..., 0].numel()
+def footprint(model: GridMRF, data: Tensor | None, *, copies: int = 8, engine: Engine = "auto", **_: object) -> int:
+    """A chain at work, bytes: every copy has labels and uniform numbers of its own, and in torch weights of labels."""
+    each = 32 * model.shape[-1] if engine == "torch" else 16
+    return 3 * (latents(model) + tensors(model)) + copies * each * model.unary[..., 0].numel()
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, copies: int = 8, hottest: float = 0.1,
