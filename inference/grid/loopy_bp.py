@@ -72,9 +72,11 @@ class State:
     oscillating: bool
 
 
-def footprint(model: GridMRF, data: Tensor | None, *, schedule: str = "flooding", **_: object) -> int:
-    """A chain at work, bytes: the messages in four directions, those before them, and in order more copies of them."""
-    return (8 if schedule == "flooding" else 15) * (latents(model) + tensors(model))
+def footprint(model: GridMRF, data: Tensor | None, *, schedule: str = "flooding",
+              engine: Engine = "auto", **_: object) -> int:
+    """A chain at work, bytes: the messages in four directions, those before them, and in order or in torch more
+    copies."""
+    return (8 if schedule == "flooding" and engine != "torch" else 15) * (latents(model) + tensors(model))
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *,
