@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+from scipy.cluster.vq import kmeans2
 
 from errors import InputError
 from inference.grid import loopy_bp
@@ -108,14 +109,17 @@ def trouble(content: bytes) -> str:
 
 
 def read(content: bytes, size: int, states: int) -> Labels:
-    """An image as labels: its grey values, dark last, in as many equal shares of the pixels. Errors: as `trouble`."""
-    grey = -_grey(content, size)
-    cuts = np.quantile(grey, np.arange(1, states) / states)
-    return tuple(int(x) for x in np.searchsorted(cuts, grey.ravel()))
+    """An image as labels: its grey values by k-means, dark last, so that a small drawing on white is not lost among
+    equal shares. Errors: as `trouble`."""
+    grey = _grey(content, size).reshape(-1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a label that no pixel has
+        _, labels = kmeans2(grey, np.linspace(grey.max(), grey.min(), states)[:, None], minit="matrix")
+    return tuple(labels.tolist())
 
 
 def _grey(content: bytes, size: int) -> np.ndarray:
-    """The grey values of an image, size x size."""
+    """The grey values of an image, squeezed into size x size, as it is seen: upright, on white."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -123,11 +127,18 @@ def _grey(content: bytes, size: int) -> np.ndarray:
                 image.draft("L", (DRAFT, DRAFT))  # a photograph is decoded no larger than it is of use
                 if (pixels := image.width * image.height) > MOST_PIXELS:
                     raise InputError(f"the image has {pixels:,} pixels: at most {MOST_PIXELS:,} here")
-                return np.asarray(image.convert("L").resize((size, size)), float)
+                shown = _eight_bits(ImageOps.exif_transpose(image)).convert("RGBA").resize((size, size))
+                paper = Image.new("RGBA", shown.size, "white")  # under what is transparent
+                return np.asarray(Image.alpha_composite(paper, shown).convert("L"), float)
     except InputError:
         raise
     except Exception:  # Pillow's readers, which say nowhere what they raise for a damaged file
         raise InputError("that file is no image that can be read: give a PNG or a JPEG") from None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits, which Pillow would clip at 255, in 8."""
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode.startswith("I") else image
 
 
 def _cross(size: int, states: int) -> Labels:

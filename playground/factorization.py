@@ -99,12 +99,12 @@ def predictions(world: World, beliefs: dict[str, Belief], user: int) -> list[dic
     seen = {int(j): float(r) for i, j, r in zip(data.user, data.item, data.rating, strict=True) if int(i) == user}
     rows = []
     for item in range(world.items):
-        row: dict[str, object] = {"item": item + 1, "rating": f"{seen[item]:.1f}" if item in seen else "-",
-                                  "true u.v": f"{truth[item]:.1f}"}
+        row: dict[str, object] = {"item": item + 1, "rating": f"{seen[item]:z.1f}" if item in seen else "-",
+                                  "true u.v": f"{truth[item]:z.1f}"}
         for name, each in beliefs.items():
             if len(each.users):
                 products = (each.users[:, user] * each.items[:, item]).sum(-1)
-                row[name] = f"{products.mean():.1f} ± {products.std():.1f}"
+                row[name] = f"{products.mean():z.1f} ± {products.std():.1f}"
         rows.append(row)
     return rows
 
@@ -115,8 +115,8 @@ def said(beliefs: dict[str, Belief], user: int) -> str:
     if guide.refused or kernel.refused:
         return guide.refused or kernel.refused
     ours, theirs = (np.sqrt(np.trace(ellipse(each.users, user)[1])) for each in (guide, kernel))
-    why = ("turning U and V together changes no rating, so the posterior lies on a ring"
+    why = ("turning U and V together changes no rating, so the posterior is the same in all directions"
            if guide.users.shape[-1] > 1 else
            "changing the sign of U and V together changes no rating, so the posterior has two halves")
     return (f"The chain's cloud has a standard deviation of {theirs:.2g}, the guide's ellipse one of {ours:.2g}: "
-            f"{why}, of which q takes one place.")
+            f"{why}, of which q takes one.")

@@ -14,6 +14,7 @@ from views.style import PALETTE, styles
 
 LABELS = ("#F4F1E8", PALETTE[0], PALETTE[3], PALETTE[2])  # of a picture
 WIDTH, HEIGHT, MARGIN = 640, 220, 46
+LEGIBLE = 560  # px of a drawing, below which its words are too small
 
 
 def picture(marginals: np.ndarray, what: str, pixels: int = 190) -> str:
@@ -24,7 +25,7 @@ def picture(marginals: np.ndarray, what: str, pixels: int = 190) -> str:
     data = base64.b64encode(file.getvalue()).decode()
     H, W = marginals.shape[:2]
     return (f'<img alt="{escape(what)}" src="data:image/png;base64,{data}" width="{pixels}" '
-            f'height="{max(1, pixels * H // W)}" style="image-rendering:pixelated;border:1px solid #8886">')
+            f'height="{max(1, pixels * H // W)}" style="min-width:130px;image-rendering:pixelated;border:1px solid #8886">')
 
 
 def lines(series: Mapping[str, Sequence[float]], what: str, across: str, at: int | None = None,
@@ -44,6 +45,7 @@ def lines(series: Mapping[str, Sequence[float]], what: str, across: str, at: int
     marks = [f'<text x="4" y="{y(v) + 4:.1f}">{v:.3g}</text><line x1="{MARGIN}" x2="{WIDTH - MARGIN}" '
              f'y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="currentColor" opacity="0.15"/>'
              for v in (low + pad, (low + high) / 2, high - pad)]
+    marks += [f'<text x="{x(k):.1f}" y="{HEIGHT - 20}" text-anchor="middle">{k}</text>' for k in sorted({1, most})]
     if level:
         marks.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{y(level[1]):.1f}" y2="{y(level[1]):.1f}" '
                      f'stroke="currentColor" stroke-dasharray="5 4"/><text x="{WIDTH - MARGIN + 3}" '
@@ -128,5 +130,7 @@ def _key(colours: Mapping[str, str]) -> list[str]:
 
 
 def _drawn(what: str, marks: Sequence[str], width: float, height: float) -> str:
-    return (f'<svg role="img" aria-label="{escape(what)}" viewBox="0 0 {width} {height}" width="100%" '
-            f'style="max-width:{width}px" font-size="12" fill="currentColor">{"".join(marks)}</svg>')
+    """As wide as there is room for, but no smaller than can be read: on a telephone one scrolls to its sides."""
+    return (f'<div tabindex="0" role="group" aria-label="{escape(what)}" style="overflow-x:auto"><svg role="img" '
+            f'aria-label="{escape(what)}" viewBox="0 0 {width} {height}" width="100%" style="max-width:{width}px;'
+            f'min-width:{min(width, LEGIBLE)}px" font-size="12" fill="currentColor">{"".join(marks)}</svg></div>')

@@ -16,19 +16,29 @@ def _():
     # Denoising: who is right?
 
     An image is drawn, noise is added, and four methods say how probable each label is at every pixel, given the noisy
-    image under $p(y) \\propto \\exp \\beta\\,(\\sum_i e\\,[y_i = x_i] + \\sum_{i \\sim j} c\\,[y_i = y_j])$. Each
-    pixel is the mixture of the labels' colours. Draw on the first panel (a click changes a label; arrows
+    image $x$ under
+
+    $$p(y) \\propto \\exp \\beta(\\sum_i e[y_i = x_i] + \\sum_{i \\sim j} c[y_i = y_j])$$
+
+    Each pixel is the mixture of the labels' colours. Draw on the first panel (a click changes a label; arrows
     and digits do too), and move the sliders.
     """)
     return Painter, denoising, mo, svg
 
 
 @app.cell
-def _(denoising, mo):
+def _(mo):
+    get_own, set_own = mo.state(False)  # whether an image was given after a shape was chosen
+    return get_own, set_own
+
+
+@app.cell
+def _(denoising, mo, set_own):
     size = mo.ui.dropdown({"8 x 8": 8, "12 x 12": 12, "16 x 16": 16, "32 x 32": 32}, "12 x 12", label="size")
     states = mo.ui.dropdown({"2 labels": 2, "3 labels": 3}, "2 labels", label="labels")
-    shape = mo.ui.dropdown(list(denoising.SHAPES), "cross", label="shape")
-    upload = mo.ui.file(filetypes=[".png", ".jpg", ".jpeg"], label="or an image of yours")
+    shape = mo.ui.dropdown(list(denoising.SHAPES), "cross", label="shape", on_change=lambda _: set_own(False))
+    upload = mo.ui.file(filetypes=[".png", ".jpg", ".jpeg"], label="or an image of yours",
+                        on_change=lambda given: set_own(bool(given)))
     noise = mo.ui.slider(0.0, 0.5, 0.01, 0.15, label="noise: share of pixels changed", show_value=True)
     evidence = mo.ui.slider(0.0, 4.0, 0.05, 1.5, label="evidence e", show_value=True)
     coupling = mo.ui.slider(-1.0, 2.0, 0.05, 0.7, label="coupling c", show_value=True)
@@ -40,11 +50,12 @@ def _(denoising, mo):
 
 
 @app.cell
-def _(Painter, denoising, mo, shape, size, states, upload):
-    mo.stop(upload.value and denoising.trouble(upload.value[0].contents),
-            mo.callout(denoising.trouble(upload.value[0].contents) if upload.value else "", kind="danger"))
-    drawn = (denoising.read(upload.value[0].contents, size.value, states.value) if upload.value
-             else denoising.SHAPES[shape.value](size.value, states.value))
+def _(Painter, denoising, get_own, mo, shape, size, states, upload):
+    given = upload.value[0].contents if get_own() else None
+    trouble = denoising.trouble(given) if given is not None else ""
+    mo.stop(trouble, mo.callout(trouble, kind="danger"))
+    drawn = (denoising.SHAPES[shape.value](size.value, states.value) if given is None
+             else denoising.read(given, size.value, states.value))
     painter = mo.ui.anywidget(Painter(width=size.value, states=states.value, labels=list(drawn)))
     return (painter,)
 
@@ -77,7 +88,8 @@ def _(denoising, get_step, mo, set_step):
 
 
 @app.cell
-def _(again, beta, coupling, denoising, evidence, noise, painter, states):
+def _(again, beta, coupling, denoising, evidence, mo, noise, painter, states):
+    mo.stop(again.value is None, mo.md("Give a seed, from 0 to 10,000."))
     clean = tuple(painter.value["labels"])
     scene = denoising.scene(clean, painter.value["width"], states.value, noise.value, again.value, evidence.value,
                             coupling.value, beta.value)

@@ -36,7 +36,8 @@ def _(factorization, mo):
 
 
 @app.cell
-def _(factorization, guide, kernel, prior, rank, ratings, seed):
+def _(factorization, guide, kernel, mo, prior, rank, ratings, seed):
+    mo.stop(seed.value is None, mo.md("Give a seed, from 0 to 10,000."))
     world = factorization.World(10, 8, rank.value, prior.value, ratings.value, seed.value)
     beliefs = {guide.value: factorization.belief(factorization.GUIDES[guide.value], world),
                kernel.value: factorization.belief(factorization.KERNELS[kernel.value], world)}

@@ -32,6 +32,7 @@ def _(guessing, mo):
 
 @app.cell
 def _(guessing, kind, mo, number, svg):
+    mo.stop(number.value is None, mo.md("Give the number of a kernel."))
     path = guessing.kernels(guessing.KINDS[kind.value])[number.value - 1]
     mo.Html(svg.code(guessing.shown(path), "the kernel"))
     return (path,)

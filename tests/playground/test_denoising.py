@@ -85,6 +85,29 @@ def test_an_uploaded_image_is_labels_or_a_sentence():
     assert "no image" in denoising.trouble(file.getvalue()[:40])
 
 
+def given(image, kind="png", **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def test_images_of_every_make_are_read_as_they_are_seen():
+    """A small dark square: low on white, on nothing, in 16 bits, turned by its camera, as JPEG; then one pixel."""
+    dark = np.zeros((8, 8), int)
+    dark[5:7, 1:3] = 1
+    grey = Image.fromarray((255 * (1 - dark)).astype(np.uint8)).resize((64, 64), 0)
+    clear = Image.merge("LA", [Image.new("L", (64, 64)), Image.eval(grey, lambda x: 255 - x)])  # black upon black
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 200 + 5000)
+    turned, orientation = grey.rotate(90), Image.Exif()
+    orientation[0x0112] = 6  # to be shown a quarter further by the clock
+    for content in (given(grey), given(clear), given(deep), given(grey, "jpeg"),
+                    given(turned, "jpeg", exif=orientation)):
+        assert np.array_equal(np.reshape(denoising.read(content, 8, 2), (8, 8)), dark)
+        assert np.array_equal(np.reshape(denoising.read(content, 8, 3), (8, 8)), 2 * dark)
+    assert set(denoising.read(given(Image.new("L", (1, 1), 90)), 8, 3)) == {0}
+    assert "pixels: at most" in denoising.trouble(given(Image.new("1", (5000, 4000))))
+
+
 @pytest.mark.parametrize("name", denoising.SHAPES)
 @pytest.mark.parametrize("size, states", [(8, 2), (16, 3)])
 def test_every_shape_has_a_label_a_pixel(name, size, states):

@@ -1,6 +1,8 @@
 """One look: `COLOURS` decides who has which colour, and every figure obeys."""
 
 import re
+from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +16,61 @@ from inference import known
 from tests.support.results import made
 from views import chains, compare, curves, factorization, grid, program, report, sampling
 from views.figures import shades, title
-from views.style import BLACK, COLOURS, FREE, ORANGE, OWN, PALETTE, SKY, begin, colour, colours, styles
+from views.style import BLACK, COLOURS, FREE, OWN, PALETTE, begin, colour, colours, styles
 
 STYLE = Path(report.__file__).parent / "templates" / "style.css"
 LIGHT, DARK = re.findall(r"--paper: (#\w{6})", STYLE.read_text())[:2]
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of #rrggbb (WCAG 2.2)."""
-    values = [int(colour[k:k + 2], 16) / 255 for k in (1, 3, 5)]
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055)**2.4 for v in values]
-    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+# What is left of linear red, green and blue where a cone is missing (Machado, Oliveira and Fernandes 2009, severity 1).
+SIGHTS = {
+    "every cone": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]}
+TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+                   [0.0193339, 0.1191920, 0.9503041]])  # of linear sRGB
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+
+
+def linear(colour: str) -> np.ndarray:
+    """Red, green and blue of #rrggbb, as light."""
+    values = np.array([int(colour[k:k + 2], 16) / 255 for k in (1, 3, 5)])
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055)**2.4)
 
 
 def contrast(a: str, b: str) -> float:
-    """WCAG 2.2's contrast ratio, from 1 to 21."""
-    low, high = sorted((luminance(a), luminance(b)))
+    """WCAG 2.2's contrast ratio, from 1 to 21, of relative luminances."""
+    low, high = sorted(linear(each) @ TO_XYZ[1] for each in (a, b))
     return (high + 0.05) / (low + 0.05)
 
 
+def lab(light: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of linear sRGB, under D65."""
+    x = light @ TO_XYZ.T / TO_XYZ.sum(1)
+    f = np.where(x > (6 / 29)**3, np.cbrt(x), x / (3 * (6 / 29)**2) + 4 / 29)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def nearest(colours: Iterable[str], sight: Any) -> float:
+    """The smallest CIE distance between two of them, as seen: 2.3 is one that is just noticed."""
+    seen = [lab(np.clip(np.array(sight) @ linear(c), 0, 1)) for c in colours]
+    return min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2))
+
+
 def test_methods_are_seen_on_both_papers():
-    """3:1 is what WCAG 2.2 asks of graphics (1.4.11). Orange and sky are light so that colour-blind readers tell them
-    from red and blue, and have markers; black is drawn on white only, and its dot in the dark has a light rim."""
+    """3:1 is what WCAG 2.2 asks of graphics (1.4.11). Black is drawn on white only; its dot in the dark has a rim."""
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)  # WebAIM's contrast checker
     faint = {(c, paper) for c in COLOURS for paper in (LIGHT, DARK) if contrast(c, paper) < 3}
-    assert faint == {(ORANGE, LIGHT), (SKY, LIGHT), (BLACK, DARK)}
+    assert faint == {(BLACK, DARK)}
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_colour_blind_readers_tell_methods_apart(sight):
+    """Better than by Okabe and Ito's palette, which was made for them."""
+    assert lab(np.ones(3)) == pytest.approx([100, 0, 0], abs=0.01)
+    assert lab(linear("#ff0000")) == pytest.approx([53.24, 80.09, 67.20], abs=0.02)  # Lindbloom's calculator
+    assert nearest(COLOURS, SIGHTS[sight]) > nearest(OKABE_ITO, SIGHTS[sight])
 
 
 def test_every_method_has_one_colour_whatever_else_runs():
