@@ -25,7 +25,8 @@ def picture(marginals: np.ndarray, what: str, pixels: int = 190) -> str:
     data = base64.b64encode(file.getvalue()).decode()
     H, W = marginals.shape[:2]
     return (f'<img alt="{escape(what)}" src="data:image/png;base64,{data}" width="{pixels}" '
-            f'height="{max(1, pixels * H // W)}" style="min-width:130px;image-rendering:pixelated;border:1px solid #8886">')
+            f'height="{max(1, pixels * H // W)}" '
+            f'style="min-width:130px;image-rendering:pixelated;border:1px solid #8886">')
 
 
 def lines(series: Mapping[str, Sequence[float]], what: str, across: str, at: int | None = None,
