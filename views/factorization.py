@@ -88,7 +88,7 @@ def by_rank(folder: Path, results: Mapping[int, Result], num_ratings: int) -> Pa
     for axis in axes.ravel()[1 + len(fields):]:
         axis.remove()
     ends.set(xlabel="rank K", ylabel="nats per rating (lower is better)", xticks=ranks, title="where it ends")
-    ends.legend(handles=lines, fontsize=7)
+    ends.legend(handles=lines, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)  # no line is there
     figure.suptitle(f"{title(results[ranks[0]].name)}: what each further factor is worth")
     return save(figure, folder / "ranks.png")
 

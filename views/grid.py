@@ -31,7 +31,7 @@ def entropy(folder: Path, name: str, results: Sequence[Result]) -> Path | None:
                             norm=plt.matplotlib.colors.LogNorm(floor, math.log(K)))
         borders(axis, values.shape)
         axis.set_title(f"{title(result.name)}\nmean {values.mean():.2g} nats", fontsize=8)
-    figure.colorbar(shown, ax=axes, label=f"entropy of the pixel (nats; log {K} = {math.log(K):.2f} is no idea)",
+    figure.colorbar(shown, ax=axes, label=f"entropy of the pixel (nats; at most log {K} = {math.log(K):.2f})",
                     shrink=0.8)
     figure.suptitle(f"{name}: where each method is uncertain")
     return save(figure, folder / "entropy.png")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import mode
 
-from comparison.takeaway import goes, span
+from comparison.takeaway import goes, listed, span
 from experiments.problem1.study import GridEntry
 from inference.result import Result
 from views.grid import pixel_entropy
@@ -17,9 +18,12 @@ def denoised(entries: Sequence[GridEntry], results: Sequence[Result]) -> str:
     wrong = {e.name: None if e.share_wrong is None else 100 * e.share_wrong for e in entries}
     if found := span(wrong, "%"):
         return f"The most probable label of every pixel: {found} of the pixels are wrong."
-    labels = np.stack([r.expected["labels"].argmax(-1) for r in results if "labels" in r.expected])
-    return (f"The most probable label of every pixel: all {len(labels)} methods agree on "
-            f"{100 * (labels == labels[0]).all(0).mean():.1f}% of {labels[0].size:,} pixels.")
+    labels = {r.name: r.expected["labels"].argmax(-1) for r in results if "labels" in r.expected}
+    most = mode(np.stack(list(labels.values()))).mode
+    others = {name: int((found != most).sum()) for name, found in labels.items() if (found != most).any()}
+    said = (f"The most probable label of every pixel: {len(labels) - len(others)} of {len(labels)} methods agree on "
+            f"all {most.size:,} pixels")
+    return said + (f"; {listed([f'{name} differs on {n:,}' for name, n in others.items()])}." if others else ".")
 
 
 def wrong(entries: Sequence[GridEntry]) -> str:

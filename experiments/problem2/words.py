@@ -74,9 +74,9 @@ def ranks(ranked: Mapping[int, Result], num_ratings: int, variances: Mapping[str
                 f"about U and V, and the NLL of new ratings does not see that bill.")
     if off := switched_off(ranked[high], variances.get("prior_variance", Factorization.prior_variance)):
         price = f", {bound[high - 1] - bound[high]:.4f} nats a rating" if off > 1 and high - 1 in bound else ""
-        said.append(f"At K = {high} {off} of the factors are switched off: their users are left at the prior and their "
-                    f"items at 0. They change no prediction, so the NLL stands still; the bound pays for each of them "
-                    f"that its items are known to be 0{price}.")
+        said.append(f"At K = {high}, {off} of the factors are switched off: their users are left at the prior and "
+                    f"their items at 0. They change no prediction, so the NLL stands still; the bound pays for each of "
+                    f"them that its items are known to be 0{price}.")
     return said
 
 

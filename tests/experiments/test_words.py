@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.problem1 import captions
 from experiments.problem1 import cases as cases1
 from experiments.problem1 import report as report1
 from experiments.problem1 import study as study1
@@ -134,6 +135,20 @@ def grids(name, marginals, **more):
 def test_no_schedule_is_advised_where_there_is_none():
     trw = result("tree_reweighted_bp", trace={"residual": STUCK})
     assert words1.advice(trw, (3, 60)) == "it does not fall: give more --sweeps, or try --damping 0.5"
+
+
+def test_a_caption_names_the_methods_that_differ_from_most():
+    a, b = np.eye(2)[[[0, 1], [1, 1]]], np.eye(2)[[[1, 0], [1, 1]]]
+    found = [result(name, expected={"labels": x}) for name, x in (("strip", a), ("gibbs", b), ("loopy_bp", a))]
+    said = "The most probable label of every pixel: {} methods agree on all 4 pixels{}."
+    assert captions.denoised([], found) == said.format("2 of 3", "; gibbs differs on 2")
+    assert captions.denoised([], found[::2]) == said.format("2 of 2", "")
+
+
+def test_no_ratio_is_said_where_an_error_is_rounding():
+    judge, near, far = (grids(name, [[[p, 1 - p]]]) for name, p in (("strip", 0.5), ("loopy_bp", 0.5 + 1e-14),
+                                                                    ("mean_field", 0.6)))
+    assert "times" not in words1.comparison(judge, [near, far])[0]
 
 
 def test_which_way_mean_field_is_wrong():

@@ -13,7 +13,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 from files import whole
-from views.numbers import is_number
+from views.numbers import is_number, three
 from views.report.about import ABOUT, PROGRAM, About
 from views.report.page import Page
 from views.tables import Table
@@ -54,7 +54,7 @@ def environment() -> Environment:
     """Text is escaped wherever it comes from."""
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"mathml": mathml, "inline": inline, "is_number": is_number, "unbroken": unbroken}
+    made.filters |= {"mathml": mathml, "inline": inline, "is_number": is_number, "three": three, "unbroken": unbroken}
     return made
 
 

@@ -31,7 +31,8 @@ def report(tmp_path_factory):
     save(figure, folder / "lines.png")
     part = Part("small", [Table("errors", COLUMNS, ROWS), WIDE], ["Said."], ["Give more --sweeps."],
                 [Figure("lines.png", "It rises to 3.")])
-    made, passed = Made("python run.py", 7, 1.5, {}, {"torch": "2"}), Table("Checks", ("id", ""), [("1", "FAIL")])
+    command = "python run.py --problem 1 --method " + " --method ".join(["mean_field", "loopy_bp", "gibbs"] * 9)
+    made, passed = Made(command, 7, 1.5, {}, {"torch": "2"}), Table("Checks", ("id", ""), [("1", "FAIL")])
     pages = [Page(kind, kind, "Best.", [part], made, passed, {"gibbs": "#009E73"}) for kind in ABOUT]
     return render.write(pages, folder, [""] * len(pages))
 
@@ -44,6 +45,8 @@ def test_it_loads_alone_fits_the_screen_and_axe_finds_nothing(report, width, sch
         assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
         legible = "[...document.images].every(i => i.clientWidth >= Math.min(i.naturalWidth, 768))"
         assert page.evaluate(legible)  # on a phone one scrolls to its sides, as in a table
+        assert page.evaluate("[...document.querySelectorAll('pre .word')].every(w => w.getClientRects().length === 1 &&"
+                             "w.getBoundingClientRect().height < 30)")  # no line ends in the middle of an option
         assert page.evaluate("[...document.querySelectorAll('math')].every(m => m.getBoundingClientRect().height > 9)")
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
         found = axe.Axe().run(page).response["violations"]
