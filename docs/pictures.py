@@ -1,4 +1,4 @@
-"""The pictures of this folder, from real runs: `python docs/pictures.py` makes them all anew.
+"""The pictures of this folder, README's figure too, from real runs: `python docs/pictures.py` makes them all anew.
 
 It needs requirements-dev.txt and a chromium.
 """
@@ -17,7 +17,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "docs" / "pictures"
 METHODS = ("strip", "mean_field", "loopy_bp", "gibbs")
-RUN = ["--problem", "1", "--image", "examples/patch.png", "--beta", "0.2", "--sweeps", "300",
+RUN = ["--problem", "1", "--image", "examples/patch.png", "--beta", "0.2",
        *(word for method in METHODS for word in ("--method", method))]
 REPORTS = {"report": (1280, "light"), "report-dark": (1280, "dark"), "report-narrow": (390, "light")}
 PAGES = {"play-denoising": ("playground/pages/denoising.py", "strip (exact)"),
@@ -35,9 +35,9 @@ def main() -> None:
 
     HERE.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder, sync_playwright() as play:
-        out = Path(folder) / "run"
-        subprocess.run([sys.executable, "run.py", *RUN, "--out", str(out)], cwd=ROOT, check=True,
-                       stdout=subprocess.DEVNULL)
+        readme = run(Path(folder) / "readme", "--method", "swendsen_wang")
+        (HERE.parent / "figure.png").write_bytes((readme / "marginals.png").read_bytes())
+        out = run(Path(folder) / "run", "--sweeps", "300")
         chromium = play.chromium.launch(executable_path=browser.found(), args=browser.SANDBOX)
         for name, (width, scheme) in REPORTS.items():
             look: Any = scheme
@@ -54,6 +54,13 @@ def main() -> None:
                 page.wait_for_timeout(2000)
                 keep(page, name)
         chromium.close()
+
+
+def run(out: Path, *more: str) -> Path:
+    """A run's folder."""
+    subprocess.run([sys.executable, "run.py", *RUN, *more, "--out", str(out)], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
+    return out
 
 
 def keep(page: Any, name: str) -> None:
