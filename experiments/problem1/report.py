@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from data.png import MOST_COLOURS
 from experiments.problem1 import captions, words
 from experiments.problem1.cases import Case
 from experiments.problem1.study import GridEntry, Study
+from inference.grid.parts.constraints import least_possible
 from inference.result import Result
 from runs.run import Run
 from views import chains, pictures
@@ -41,9 +43,11 @@ def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
                     + (f", whose log joint is {study.best:.9g} by strip" if known else ""),
                     ("method", "by", "log joint", "below the best" if known else "below the best, at most",
                      "none is above", "proved", "wrong pixels", "sweeps", "seconds"),
-                    [point_row(entry) for entry in sorted(points, key=lambda e: -(e.objective or 0.0))],
+                    [point_row(entry) for entry in sorted(points, key=most_probable_first)],
                    ("by", "sweeps", "none is above", "proved"))
+    forbids = any(case.model.forbids.values())
     this.story.doubt(*words.unsettled(results, (H, W)), *words.unmixed(entries),
+                     *(words.impossible(entries, least_possible(case.model)) if forbids else []),
                      *words.stranded(entries, case.beta_that_mixes, case.favour))
     this.say(*case.said, *words.filled_in(entries), *(words.comparison(judge, results) if judge else []))
     left = words.left_out(study.refused)
@@ -100,6 +104,11 @@ def row(e: GridEntry) -> tuple[object, ...]:
             e.mean_error, None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%",
             "oscillates" if e.oscillating else e.residual, decimals(e.rhat, 3), whole(e.ess), e.steps,
             three(e.seconds))
+
+
+def most_probable_first(e: GridEntry) -> float:
+    """By the log joint; a labelling that has none is impossible, and last."""
+    return math.inf if e.objective is None else -e.objective
 
 
 def point_row(e: GridEntry) -> tuple[object, ...]:

@@ -70,6 +70,17 @@ def unmixed(entries: Sequence[GridEntry]) -> list[str]:
     return said
 
 
+def impossible(entries: Sequence[GridEntry], least: float) -> list[str]:
+    """A sentence for every answer that breaks hard constraints: a labelling without a log joint, or a log Z below
+    `least`, what any possible labelling has (nats)."""
+    said = [f"{e.name}'s labelling breaks a hard constraint, so its probability is 0: it found none that breaks none; "
+            f"use the method 'integer_programming', or 'strip'." for e in entries
+            if e.family == "point" and e.objective is None]
+    return said + [f"{e.name}'s log Z lies below that of any labelling that is possible, so do not believe its "
+                   f"marginals: they break hard constraints, or there is no such labelling." for e in entries
+                   if e.log_evidence is not None and e.log_evidence < least - 1.0]
+
+
 def is_stranded(e: GridEntry) -> bool:
     """Whether a sampler's chains disagree, or stand still and are wrong."""
     moved = e.rhat is not None and e.rhat > MIXED

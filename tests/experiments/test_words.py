@@ -1,5 +1,6 @@
 """What a run says of its results, on results made by hand."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from experiments.problem1 import captions
 from experiments.problem1 import cases as cases1
@@ -19,7 +21,9 @@ from experiments.problem3.entries import ChainEntry
 from experiments.ratings import calibration
 from experiments.ratings.entries import RatingsEntry, errors
 from experiments.ratings.words import doubts
+from inference.grid.parts.constraints import least_possible
 from inference.result import Result
+from models.grid import GridMRF
 from tests.support.mixed_grids import mixed
 
 
@@ -226,6 +230,25 @@ def test_what_a_labelling_lacks_of_the_best():
     assert [line.below_best for line in lines] == [1.0, 2.0, 3.0] and lines[0].dual_bound == 7.0
     assert lines[0].max_error is None, "a labelling is no marginal"
     assert report1.point_row(lines[1])[:5] == ("max_product", "hand", "4", 2.0, None)
+
+
+def test_answers_that_break_hard_constraints_are_said():
+    """Two neighbours that must be equal: log p~ of what is possible is 0 or -3, so log Z is no less than -3 nats."""
+    equal = torch.tensor([[0.0, -math.inf], [-math.inf, -3.0]]).double()
+    model = GridMRF(torch.zeros(1, 2, 2).double(), equal[None, None], torch.zeros(0, 2, 2, 2).double())
+    least = least_possible(model)
+    assert least == -3.0
+    case: Any = SimpleNamespace(name="", share_wrong=lambda *_, **__: None)
+    broken, kept = (result(name, family="point", trace=trace) for name, trace in (
+        ("max_product", {}), ("trw_s", {"objective": [-3.0]})))
+    far, near = (replace(result(name), log_evidence=value, log_evidence_kind="Bethe")
+                 for name, value in (("loopy_bp", -1500.0), ("generalised_bp", -3.5)))
+    results = [broken, kept, far, near]
+    entries = [GridEntry.on(Study(case, results, {}), r) for r in results]
+    first, second = words1.impossible(entries, least)
+    assert first.startswith("max_product's labelling breaks a hard constraint")
+    assert second.startswith("loopy_bp's log Z lies below that of any labelling")
+    assert sorted(entries[:2], key=report1.most_probable_first)[0].name == "trw_s"
 
 
 def test_the_best_is_the_strip_recursions():

@@ -69,12 +69,14 @@ def refuse_contradiction(log_z: float, model: GridMRF, data: Tensor | None = Non
     """Errors: InputError where log Z, of the softened model, says that no labelling is possible."""
     if not any(model.forbids.values()):
         return
-    field = model.field(data)
-    least = 0.0  # what a possible labelling has at the least
-    for table in (field, model.right, model.down):
-        least += float(table.where(table > -torch.inf, torch.inf).flatten(2).amin(-1).sum())
-    if log_z < least - 1.0:
+    if log_z < least_possible(model, data) - 1.0:
         raise InputError(CONTRADICTION)
+
+
+def least_possible(model: GridMRF, data: Tensor | None = None) -> float:
+    """Nats that log p~ of a possible labelling, and so log Z where there is one, has at the least."""
+    return sum(float(table.where(table > -torch.inf, torch.inf).flatten(2).amin(-1).sum())
+               for table in (model.field(data), model.right, model.down))
 
 
 STUCK = "a chain that moves few labels at a time may not reach all that is possible"
