@@ -64,8 +64,9 @@ class GridMRF:
                 raise InputError(f"the grid's '{name}' potentials must be float64, not {table.dtype}")
             wrong = table.isnan() | (table == torch.inf)
             if wrong.any():
+                i, j = (int(x) for x in wrong.nonzero()[0, :2])
                 raise InputError(f"the grid's '{name}' log-potentials must be finite, or -inf where something is "
-                                 f"impossible; {int(wrong.sum())} of them are not")
+                                 f"impossible; {int(wrong.sum())} of them are not, the first at row {i}, column {j}")
             self._within(name, float(table.nan_to_num(neginf=0.0).abs().max()) if table.numel() else 0.0)
             self._possible(name, table)
         self._within("evidence", abs(self.evidence))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +145,8 @@ def made(name: str, folder: Path, request: Request) -> Case:
                  f"its own pixels.",)
     if request.clamp:
         known = clamps(request.clamp, like, model)
-        model, share = model.clamped(known), int((known >= 0).sum()) / known.numel()
+        model = images.named(request.clamp, partial(model.clamped, known))
+        share = int((known >= 0).sum()) / known.numel()
         said += (f"{int((known >= 0).sum())} of {known.numel()} pixels ({100 * share:.3g}%) are known for certain.",)
     elif Path(f"{name}.evid").is_file():
         said += (f"{name}.evid beside it is not used; --clamp {name}.evid does.",)
@@ -175,8 +177,9 @@ def of_unary(path: Path, request: Request) -> GridMRF:
                          f"{unary.shape}")
     H, W, K = unary.shape
     pair = pair_table(request.table, K)
-    return GridMRF(torch.from_numpy(unary.astype(np.float64)), pair.expand(H, max(W - 1, 0), K, K),
-                   pair.expand(max(H - 1, 0), W, K, K))
+    return images.named(path, lambda: GridMRF(
+        torch.from_numpy(unary.astype(np.float64)), pair.expand(H, max(W - 1, 0), K, K),
+        pair.expand(max(H - 1, 0), W, K, K)))
 
 
 def clamps(path: Path, like: Picture, model: GridMRF) -> Tensor:

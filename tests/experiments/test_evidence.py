@@ -111,3 +111,18 @@ def test_what_cannot_be_is_said(words, why, capsys):
     method = [] if "--export" in words else ["--method", "mean_field", "--out", "out"]
     assert run.guarded(["--problem", "1", *method, *words.split()]) == 2
     assert why in capsys.readouterr().err and not Path("out").exists()
+
+
+def test_a_file_whose_potentials_cannot_be_is_named_with_the_place(capsys):
+    """A nan; and a pixel that is known to have the label which the potentials make impossible."""
+    field, known = np.zeros((2, 3, 2)), np.full((2, 3), -1)
+    field[0, 1, 0], known[0, 1] = -np.inf, 0
+    np.save("forbids.npy", field)
+    np.save("wants.npy", known)
+    field[1, 2, 0] = np.nan
+    np.save("nan.npy", field)
+    for words, why in (("nan.npy", "nan.npy: the grid's 'unary' log-potentials must be finite, or -inf where something "
+                        "is impossible; 1 of them are not, the first at row 1, column 2"),
+                       ("forbids.npy --clamp wants.npy", "wants.npy: no labelling is possible (Z = 0)")):
+        assert run.guarded(f"--problem 1 --method mean_field --out out --unary {words}".split()) == 2
+        assert why in capsys.readouterr().err and not Path("out").exists()
