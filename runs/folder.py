@@ -50,7 +50,7 @@ def create(out: Path | None, problem: str, argv: Sequence[str], cwd: Path | None
 
 def refuse_taken(out: Path) -> None:
     """Errors: InputError for what is there and is no empty folder."""
-    if out.exists() and not out.is_dir():
+    if os.path.lexists(out) and not out.is_dir():  # a link to nowhere, too
         raise InputError(f"{out} is a file: give --out a new or empty directory")
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out} exists and is not an empty directory: give another --out, "

@@ -99,3 +99,10 @@ def test_what_is_in_a_folder_is_looked_at_by_whoever_holds_it(tmp_path, monkeypa
             pass
     with pytest.raises(InputError, match="elsewhere is a symbolic link"), folder.held(tmp_path):
         pass
+
+
+def test_a_link_to_nowhere_is_no_folder(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="is a file"):
+        folder.create(tmp_path / "link", "1", [])
+    assert not (tmp_path / "nowhere").exists()
