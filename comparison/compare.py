@@ -79,7 +79,9 @@ class Comparison:
     def take_away(self) -> str:
         """Which result is best here, by how much, with what doubt."""
         groups = ranking.by_data(self.rows)
-        return words.take_away(groups[0]) if len(groups) == 1 else ""
+        said = [words.take_away(group) for group in groups]
+        return said[0] if len(said) == 1 else " ".join(
+            f"On {report.heading(group)}: {sentence}" for group, sentence in zip(groups, said, strict=True) if sentence)
 
     def __repr__(self) -> str:
         return "\n".join([*(table.text() + "\n" for table in self.tables), *dict.fromkeys(self.sentences)])

@@ -11,7 +11,7 @@ import numpy as np
 from comparison.ranking import MEASURES, by_data
 from comparison.report import over_seeds
 from comparison.row import Row
-from comparison.takeaway import goes
+from comparison.takeaway import goes, span
 from views import compare as views
 from views import curves
 
@@ -74,8 +74,10 @@ def draw(folder: Path, rows: Sequence[Row]) -> list[tuple[Path | None, str]]:
                   f"Every result on every scale, the best on top: {by} {goes(measured)}."),
                  (_quality(folder, rows), "How fast each predicts well: the time to the same quality "
                   f"{goes({r.label: r.standing.seconds_to_quality for r in rows}, ' s')}.")]
-    return [*found, (_by_setting(folder, rows), f"Over what was swept: {len(rows)} runs; the test NLL "
-                     f"{goes({r.label: r.scores.test_nll for r in rows})}.")]
+    nll: dict[str, float | None] = {r.label: r.scores.test_nll for r in rows}
+    seconds: dict[str, float | None] = {r.label: r.seconds for r in rows}
+    said = f"the test NLL {goes(nll)}" if span(nll) else f"the time in all {goes(seconds, ' s')}"
+    return [*found, (_by_setting(folder, rows), f"Over what was swept: {len(rows)} runs; {said}.")]
 
 
 def _lines(rows: Sequence[Row]) -> list[str]:

@@ -47,9 +47,9 @@ def convergence(entries: Sequence[GridEntry]) -> str:
 
 def chains(entries: Sequence[GridEntry]) -> str:
     """How far the chains of samplers agree."""
-    found = span({e.name: e.rhat for e in entries if e.family == "mcmc"})
+    rhats = {e.name: e.rhat for e in entries if e.family == "mcmc"}
     return ("Chains, one colour each: R-hat of the worst pixel "
-            + (f"goes {found}." if found else "is unknown, for none of the pixels that are compared moves."))
+            + (f"{goes(rhats)}." if span(rhats) else "is unknown, for none of the pixels that are compared moves."))
 
 
 def marginals(entries: Sequence[GridEntry]) -> str:

@@ -42,6 +42,13 @@ def test_it_says_everything_that_the_page_holds(folder):
         ("image/svg+xml", b"lines.svg"), ("image/png", b"picture.png")]
 
 
+def test_a_table_whose_rows_go_on_from_those_above_does_not_sort(folder):
+    rows = [("x", "gibbs"), ("", "loopy_bp"), ("y", "gibbs")]
+    part = replace(PAGE.parts[0], tables=[Table("t", ("number", "method"), rows)])
+    alone = replace(PAGE, parts=[part], checkpoints=None)
+    assert "<button" in render.html([PAGE], folder) and "<button" not in render.html([alone], folder)
+
+
 def test_it_is_a_function_of_the_page_and_comes_back_from_json(folder):
     again = Page.of(json.loads(json.dumps(asdict(PAGE))))
     assert render.html([again], folder) == render.html([PAGE], folder)
