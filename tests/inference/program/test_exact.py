@@ -162,6 +162,20 @@ def data():
 '''
 
 
+def test_quadrature_of_three_skew_numbers(tmp_path):
+    """tau ~ Exponential(1), n ~ Poisson(tau): n is geometric, p(n) = 2^-(n + 1); E[tau | n] = (n + 1) / 2."""
+    found = run("quadrature", program(tmp_path, HEAD + '''
+def model(n):
+    with pyro.plate("three", 3):
+        tau = pyro.sample("tau", dist.Exponential(1.))
+        pyro.sample("n", dist.Poisson(tau), obs=n)
+def data():
+    return torch.tensor([1., 2., 1.])
+'''))
+    assert abs(found.log_evidence + 7 * math.log(2)) < 1e-7
+    assert np.allclose(found.expected["tau"], [1.0, 1.5, 1.0], atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [0.05, 7.0])
 def test_laplace_of_the_log_of_a_gamma(tmp_path, shape):
     """With u = log tau, log p = a u - 2 e^u - log Gamma(a): the peak is at log(a / 2), the curvature there a, however
