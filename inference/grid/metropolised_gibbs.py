@@ -28,6 +28,7 @@ from torch import Tensor
 
 from errors import InputError
 from inference.engine import Engine, choose
+from inference.footprint import latents, tensors
 from inference.grid.parts.constraints import refuse_pairs, softened
 from inference.grid.parts.single_site import (
     Chain,
@@ -43,7 +44,6 @@ from inference.method import Family, Info, Latents
 from models.grid import GridMRF
 
 FAMILY = Family.MCMC
-AT_WORK = 3  # times what latents and model take, in memory
 
 __all__ = ["FAMILY", "State", "draw", "expect", "init", "start", "step", "warm"]
 
@@ -54,6 +54,11 @@ class State(Chain):
 
     gibbs: float
     engine: str  # compiled | torch
+
+
+def footprint(model: GridMRF, data: Tensor | None, *, engine: Engine = "auto", **_: object) -> int:
+    """A chain at work, bytes: in torch what every label weighs is held several times."""
+    return (10 if engine == "torch" else 3) * (latents(model) + tensors(model))
 
 
 def init(rng: torch.Generator, model: GridMRF, data: Tensor | None, *, gibbs: float = 0.1,
