@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
@@ -17,6 +18,10 @@ from inference.user_file import GUIDE, KERNEL, UserFile
 
 __all__ = ["author", "guides", "in_file", "keeper", "kinds", "method", "names", "of_module", "of_thing", "own",
            "scorer"]
+
+CALLED = {"init": "rng, model, data", "step": "rng, state, model, data", "draw": "rng, state, model",
+          "expect": "state, model", "warm": "state", "start": "rng, model, data, latents",
+          "preflight": "rng, state, model, data", "transition": "rng, latents, model, data"}  # each with what
 
 
 def method(kind: str, word: str) -> Method:
@@ -107,7 +112,10 @@ def from_guide(kind: str, module: ModuleType, guide: object, name: str, by: str)
 
 
 def of_module(module: ModuleType, name: str, by: str) -> Method:
-    """A module that keeps the contract, or holds a `transition`, as a Method."""
+    """A module that keeps the contract, or holds a `transition`, as a Method. Errors: InputError for what it lacks, and
+    for functions that take something else."""
+    if by == "user":
+        refuse_other_arguments(module, name)
     if hasattr(module, "transition") and not hasattr(module, "step"):
         return from_transition.as_method(module, name, by)
     lacking = [f for f in (*NEEDED, "FAMILY") if not hasattr(module, f)]
@@ -122,3 +130,13 @@ def of_module(module: ModuleType, name: str, by: str) -> Method:
     return Method(name, family, by, module, module.init, module.step, module.draw,
                   getattr(module, "expect", None), getattr(module, "warm", None), getattr(module, "start", None),
                   getattr(module, "preflight", None), states=dataclasses_in(module))
+
+
+def refuse_other_arguments(module: ModuleType, name: str) -> None:
+    for function, given in CALLED.items():
+        if inspect.isfunction(there := getattr(module, function, None)):
+            try:
+                inspect.signature(there).bind(*given.split(", "))
+            except TypeError as error:
+                raise InputError(f"{name}: {function} is called as {function}({given}), and here takes "
+                                 f"{inspect.signature(there)}: {error}") from None

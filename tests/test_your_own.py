@@ -177,6 +177,18 @@ def example_kernel():
     return user_file.read(str(EXAMPLES / "mcmc_kernel.py")).kernels["EllipticalSlice"]
 
 
+@pytest.mark.parametrize(("body", "why"), [
+    ("def transition(latents): ...", r"transition\(rng, latents, model, data\), and here takes \(latents\): too many"),
+    ("def transition(rng, latents, model, data, *, size): ...", "missing a required argument: 'size'"),
+    ("FAMILY = 'mcmc'\ndef init(rng, model, data): ...\ndef step(rng, state): ...\ndef draw(rng, state, model): ...",
+     r"step is called as step\(rng, state, model, data\)"),
+])
+def test_functions_that_take_something_else_are_refused(tmp_path, body, why):
+    (tmp_path / "mine.py").write_text(body)
+    with pytest.raises(InputError, match=why):
+        load.method("factorization", str(tmp_path / "mine.py"))
+
+
 def test_a_file_that_holds_neither(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     with pytest.raises(InputError, match=r"mine holds nothing to infer with: .* lacks init, step, draw, FAMILY"):
