@@ -20,7 +20,7 @@ __all__ = ["SHAPES", "STEPS", "at", "films", "ladder", "panels", "read", "said",
 METHODS = ("mean_field", "loopy_bp", "gibbs")
 EXACT = "strip"
 MOST_BYTES = 4_000_000  # of an image that is uploaded
-MOST_PIXELS = 16_000_000  # of one, decoded
+MOST_PIXELS = 8_500_000  # of one, decoded: a 4K screen's; it is held twice
 DRAFT = 256  # pixels of a side, more than the page shows
 FORMATS = ("PNG", "JPEG")
 Labels = tuple[int, ...]
@@ -127,7 +127,11 @@ def _grey(content: bytes, size: int) -> np.ndarray:
                 image.draft("L", (DRAFT, DRAFT))  # a photograph is decoded no larger than it is of use
                 if (pixels := image.width * image.height) > MOST_PIXELS:
                     raise InputError(f"the image has {pixels:,} pixels: at most {MOST_PIXELS:,} here")
-                shown = _eight_bits(ImageOps.exif_transpose(image)).convert("RGBA").resize((size, size))
+                ImageOps.exif_transpose(image, in_place=True)
+                shown = _eight_bits(image)
+                if shown.mode not in ("L", "RGB") or "transparency" in shown.info:
+                    shown = shown.convert("RGBA")
+                shown = shown.resize((size, size)).convert("RGBA")
                 paper = Image.new("RGBA", shown.size, "white")  # under what is transparent
                 return np.asarray(Image.alpha_composite(paper, shown).convert("L"), float)
     except InputError:

@@ -144,12 +144,14 @@ REFUSED = {
                             "every user has one rating; taken were user = column 1, item = column 2"),
     "a time for the rating": ("".join(f"{u},{i},{964982703 + k}\n" for k, (u, i, _) in enumerate(FORTY)),
                               "line 1: the rating 964982703 looks like a time; taken were .* rating = column 3"),
-    "a date for the rating": ("1,2,2005-09-06\n", "line 1: '2005-09-06' in column 3 stands where .* --columns"),
-    "thumbs in words": ("user,item,rating\n1,7,like\n1,8,dislike\n", "'like' in column 3 'rating' stands where a "
-                        "number belongs; the column holds dislike, like: write a number in the place of each"),
-    "school grades": ("1,7,B\n1,8,A\n2,8,C\n", "holds A, B, C: write a number in the place of each, the better the "
-                      "higher; if another column is meant"),
-    "a name before the plays": ("ab,x1,Muse,7\nab,x2,U2,8\n", "line 1: 'Muse' in column 3 stands where a number"),
+    "a date for the rating": ("1,2,2005-09-06\n", "line 1: column 3 holds words, 2005-09-06: .* --columns"),
+    "thumbs in words": ("user,item,rating\n1,7,like\n1,8,dislike\n", "column 3 'rating' holds words, dislike, like: "
+                        "write a number for each, the better the higher"),
+    "words that fill a page": ("".join(f"{k},7,{chr(97 + k) * 20}\n" for k in range(20)),
+                               r"and 1\d more: write a number"),
+    "school grades": ("1,7,B\n1,8,A\n2,8,C\n", "column 3 holds words, A, B, C: write a number for each, the better "
+                      "the higher; if another column is meant"),
+    "a name before the plays": ("ab,x1,Muse,7\nab,x2,U2,8\n", "line 1: column 3 holds words, Muse, U2: .* --columns"),
     "JSON": (json.dumps([{"user": 1}]), "is JSON: save it as CSV"), "HTML": ("<!DOCTYPE html><p>", "is HTML"),
     "XML": ("<?xml version='1.0'?>", "is XML"),
     "a pointer": ("version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
