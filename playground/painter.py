@@ -54,9 +54,19 @@ class Painter(anywidget.AnyWidget):
         down = true; brush = (model.get("labels")[n] + 1) % model.get("states");
         board.setPointerCapture(event.pointerId); paint(n, brush);
       });
+      const stroke = (n) => {  // what lies between two places of a quick pointer, too
+        const width = model.get("width"), x = seen % width, y = Math.floor(seen / width);
+        const dx = n % width - x, dy = Math.floor(n / width) - y, steps = Math.max(Math.abs(dx), Math.abs(dy));
+        for (let k = 1; k <= steps; k++) {
+          paint((y + Math.round(dy * k / steps)) * width + x + Math.round(dx * k / steps), brush);
+        }
+      };
       board.addEventListener("pointermove", (event) => {
-        const n = where(event);
-        if (n !== seen) { if (down) { paint(n, brush); } else { look(n); } }
+        const passed = event.getCoalescedEvents();
+        for (const each of passed.length ? passed : [event]) {
+          const n = where(each);
+          if (n !== seen) { if (down) { stroke(n); } else { look(n); } }
+        }
       });
       board.addEventListener("pointerup", () => { down = false; });
       board.addEventListener("keydown", (event) => {

@@ -197,7 +197,7 @@ WRONG = {
     "a marginal of 4,000 states": ("mar", b"MAR 1 4000" + b" 7.25" * 4000, "not a distribution"),
     "a chunk of pixels of 4 GB": ("png", png(2, 2, SMALL)[:33] + b"\xff\xff\xff\0IDAT" + SMALL, "damaged or cut short"),
     "16 labels, a million times": ("png", lambda: sixteen(1000), "1000 x 1000 pixels, in a file of"),
-    "an id of 5,000 digits": ("csv", b"user,item,rating\n" + b"9" * 5000 + b",1,x\n", "stands where a number belongs"),
+    "an id of 5,000 digits": ("csv", b"user,item,rating\n" + b"9" * 5000 + b",1,x\n", "holds words, x: write a number"),
     "300 MB of noughts, by gzip": ("gz", lambda: gzip.compress(b"0" * 3 * 10**8, 1), "times its size or more"),
     "and by bzip2": ("bz2", lambda: bz2.compress(b"0" * 10**8), "times its size or more"),
     "and by xz": ("xz", lambda: lzma.compress(b"0" * 10**7), "times its size or more"),

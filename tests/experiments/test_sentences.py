@@ -63,7 +63,7 @@ def test_what_each_further_factor_is_worth():
         "K = 1 to 3 brings 0.1200 nats a rating, K = 3 to 5 brings 0.0200.",
         "The ELBO is highest at K = 2 (-1.4500). It stands 0.100 below minus the test NLL at K = 1 and 0.160 at K = 5:"
         " it also pays, in KL, for what is learned about U and V, and the NLL of new ratings does not see that bill.",
-        "At K = 5 2 of the factors are switched off: their users are left at the prior and their items at 0. They "
+        "At K = 5, 2 of the factors are switched off: their users are left at the prior and their items at 0. They "
         "change no prediction, so the NLL stands still; the bound pays for each of them that its items are known to be "
         "0, 0.0500 nats a rating."]
 

@@ -152,15 +152,15 @@ def test_an_image_is_given_and_drawn_upon_until_a_shape_is_chosen(address, page)
     Image.fromarray(np.uint8(200 * (np.indices((48, 48)).sum(0) < 30))).save(file, "png")
     ours = denoising.read(file.getvalue(), 12, 2)
     painted = list(ours)
-    for row, column in ((8, 8), (8, 9), (9, 9)):
+    for row, column in ((8, 6), (8, 7), (8, 8), (8, 9), (9, 9)):
         painted[12 * row + column] = 1 - ours[-1]
     assert len({expected(), expected(ours), expected(tuple(painted))}) == 3
     give(file.getvalue())
     shown(expected(ours))
     board = page.locator("canvas").first.bounding_box()
     cell = board["width"] / 12
-    page.mouse.move(board["x"] + 8.5 * cell, board["y"] + 8.5 * cell)
-    page.mouse.down()  # the brush is the next label, and paints what it is drawn over
+    page.mouse.move(board["x"] + 6.5 * cell, board["y"] + 8.5 * cell)
+    page.mouse.down()  # the brush is the next label, and paints what it is drawn over, though it is quick
     page.mouse.move(board["x"] + 9.5 * cell, board["y"] + 8.5 * cell)
     page.mouse.move(board["x"] + 9.5 * cell, board["y"] + 9.5 * cell)
     page.mouse.up()

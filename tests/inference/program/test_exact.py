@@ -162,6 +162,7 @@ def data():
 '''
 
 
+@pytest.mark.slow
 def test_quadrature_of_three_skew_numbers(tmp_path):
     """tau ~ Exponential(1), n ~ Poisson(tau): n is geometric, p(n) = 2^-(n + 1); E[tau | n] = (n + 1) / 2."""
     found = run("quadrature", program(tmp_path, HEAD + '''
