@@ -16,6 +16,7 @@ from errors import InputError
 LONGEST, FILE = 40, 60  # characters of a value and of a file's name that a sentence shows
 NOT_RATED = ("", "nan", "na", "n/a", "null", "none", "<na>")  # in a cell, in small letters
 THUMBS = {"true": "1", "false": "0"}  # up or down, where a column holds nothing else
+A_DATE = r"[\d\s:/.-]+"  # or a time, which is no rating in words
 FEW_WORDS, WORD, ROOM = 21, 20, 40  # that may be ratings in words; characters of one, and of all that are named
 HOW = "; a rating is a number, or true or false in every line; leave out lines without one"
 DECIMAL_COMMA = r"^[+-]?[0-9]*,[0-9]+$"
@@ -115,7 +116,8 @@ def _slowly(sheet: Sheet, words: Words, distinct: pa.Array, place: str, more: st
         if not words[row]:
             raise InputError(f"{sheet.where(row)} has no rating in {place}: leave out such lines")
         held = [w for w in written if w.lower() not in NOT_RATED]
-        if len(held) <= FEW_WORDS and all(number(w) is None and len(w) <= WORD for w in held):
+        if len(held) <= FEW_WORDS and all(number(w) is None and len(w) <= WORD and not re.fullmatch(A_DATE, w)
+                                          for w in held):
             raise InputError(f"{sheet.where(row)}: {place} holds words, {listed(sorted(held), ROOM)}: write a number "
                              f"for each, the better the higher{more}")
         raise InputError(f"{sheet.where(row)}: {shown(words[row])} in {place} stands where a number belongs"

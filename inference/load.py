@@ -133,8 +133,10 @@ def of_module(module: ModuleType, name: str, by: str) -> Method:
 
 
 def refuse_other_arguments(module: ModuleType, name: str) -> None:
+    alone = "transition" in vars(module) and "step" not in vars(module)  # all else is the author's own affair
     for function, given in CALLED.items():
-        if inspect.isfunction(there := getattr(module, function, None)):
+        there = getattr(module, function, None)
+        if inspect.isfunction(there) and alone == (function == "transition"):
             try:
                 inspect.signature(there).bind(*given.split(", "))
             except TypeError as error:

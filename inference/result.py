@@ -242,14 +242,14 @@ class Result:
 
 
 def _read(path: Path) -> tuple[Any, dict[str, dict[str, np.ndarray]], dict[str, tuple[str, np.ndarray]]]:
-    """The header, the arrays of every group of ours, and the names along their dims: twenty times as fast as by xarray,
-    which looks every dimension of every variable up again."""
+    """The header, the arrays of every group of ours, and the names along their dims: thirteen times as fast as ArviZ,
+    for h5netcdf looks every dimension of every variable up again."""
     import h5py
 
     arrays: dict[str, dict[str, np.ndarray]] = {group: {} for group in (*OWN, *FURTHER)}
     coords: dict[str, tuple[str, np.ndarray]] = {}
     with h5py.File(path) as file:
-        for group in arrays.keys() & file.keys():
+        for group in (g for g in arrays if g in file):
             held = {name: x for name, x in file[group].items() if not x.attrs.get("NAME", b"").startswith(NO_VARIABLE)}
             named = {word for x in (file[group], *held.values()) for word in x.attrs.get("coordinates", "").split()}
             for name, x in held.items():

@@ -189,6 +189,11 @@ def test_functions_that_take_something_else_are_refused(tmp_path, body, why):
         load.method("factorization", str(tmp_path / "mine.py"))
 
 
+def test_what_else_a_file_with_a_transition_holds_is_its_own_affair(tmp_path):
+    (tmp_path / "mine.py").write_text("def draw(x): ...\ndef transition(rng, latents, model, data): return latents\n")
+    assert load.method("factorization", str(tmp_path / "mine.py")).by == "user"
+
+
 def test_a_file_that_holds_neither(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     with pytest.raises(InputError, match=r"mine holds nothing to infer with: .* lacks init, step, draw, FAMILY"):

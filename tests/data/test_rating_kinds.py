@@ -144,7 +144,7 @@ REFUSED = {
                             "every user has one rating; taken were user = column 1, item = column 2"),
     "a time for the rating": ("".join(f"{u},{i},{964982703 + k}\n" for k, (u, i, _) in enumerate(FORTY)),
                               "line 1: the rating 964982703 looks like a time; taken were .* rating = column 3"),
-    "a date for the rating": ("1,2,2005-09-06\n", "line 1: column 3 holds words, 2005-09-06: .* --columns"),
+    "a date for the rating": ("1,2,2005-09-06\n", "line 1: '2005-09-06' in column 3 stands where .* --columns"),
     "thumbs in words": ("user,item,rating\n1,7,like\n1,8,dislike\n", "column 3 'rating' holds words, dislike, like: "
                         "write a number for each, the better the higher"),
     "words that fill a page": ("".join(f"{k},7,{chr(97 + k) * 20}\n" for k in range(20)),
