@@ -28,6 +28,7 @@ Parsed = TypeVar("Parsed")
 
 BYTES = 10**8  # of memory, that a file of any size may take
 SHARE = 8  # entries of a grid that stand for one in the file, where there are more: those left out are 0
+MOST_NEIGHBOURS = 4  # of a pixel
 MOST_PACKED = 64  # bytes of text that one of a .gz file stands for
 PARSERS = {".uai": parse_uai, ".fg": parse_fg}
 
@@ -165,6 +166,7 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
     W = int(step.max(initial=1))
     if W == 1:
         return n
+    _check_degrees(first, second, n)
     if n % W:
         v = int(step.argmax())
         raise InputError(f"is not a grid in row-major order: variables {first[v]} and {second[v]} share a factor, "
@@ -175,6 +177,16 @@ def _width(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int
         raise InputError(f"is not a grid in row-major order: variables {first[v]} and {second[v]} share a factor, but "
                          f"are not neighbours in rows of {W} pixels")
     return W
+
+
+def _check_degrees(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> None:
+    """Errors: InputError for a graph that is no grid in any order."""
+    first, second = np.unique(np.stack([first, second]), axis=1)
+    neighbours = np.bincount(first, minlength=n) + np.bincount(second, minlength=n)
+    if neighbours.max() > MOST_NEIGHBOURS:
+        v = int(neighbours.argmax())
+        raise InputError(f"is a graph of {n} variables and {len(first)} pairs, and no grid in any order: variable {v} "
+                         f"shares factors with {neighbours[v]} others, a pixel with at most {MOST_NEIGHBOURS}")
 
 
 def _open(first: Int64[np.ndarray, "m"], second: Int64[np.ndarray, "m"], n: int) -> bool:

@@ -194,7 +194,10 @@ def clamps(path: Path, like: Picture, model: GridMRF) -> Tensor:
 def pictured(name: str, request: Request) -> Picture:
     """The image, with what is masked taken out of it."""
     picture = images.load_picture(name, request.labels, list(request.palette) or None, request.seed_of_data)
-    return picture.without(beside.read_mask(request.mask)) if request.mask else picture
+    if not request.mask:
+        return picture
+    mask = beside.read_mask(request.mask)
+    return images.named(Path(request.mask), lambda: picture.without(mask))
 
 
 def truth(name: str, picture: Picture, request: Request) -> np.ndarray | None:

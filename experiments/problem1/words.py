@@ -14,6 +14,7 @@ from views.grid import pixel_entropy
 
 BOUNDED = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp", "annealed_importance_sampling")
 SCANS = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp")  # they have no --schedule
+FINDS_ANY = ("integer_programming", "strip")  # a labelling that breaks no hard constraint, if there is one
 RIGHT = 0.01  # error of the worst marginal that leaves nothing to say
 MANY = 1e6  # times as much, which is rounding beside an error
 SETTLED = 1e-6  # a change that no figure would show
@@ -73,9 +74,11 @@ def unmixed(entries: Sequence[GridEntry]) -> list[str]:
 def impossible(entries: Sequence[GridEntry], least: float) -> list[str]:
     """A sentence for every answer that breaks hard constraints: a labelling without a log joint, or a log Z below
     `least`, what any possible labelling has (nats)."""
+    def others(name: str) -> str:
+        return " or ".join(f"'{exact}'" for exact in FINDS_ANY if exact != name)
+
     said = [f"{e.name}'s labelling breaks a hard constraint, so its probability is 0: it found none that breaks none; "
-            f"use the method 'integer_programming', or 'strip'." for e in entries
-            if e.family == "point" and e.objective is None]
+            f"use the method {others(e.name)}." for e in entries if e.family == "point" and e.objective is None]
     return said + [f"{e.name}'s log Z lies below that of any labelling that is possible, so do not believe its "
                    f"marginals: they break hard constraints, or there is no such labelling." for e in entries
                    if e.log_evidence is not None and e.log_evidence < least - 1.0]

@@ -48,6 +48,16 @@ def test_wrong_uai_files(tmp_path, old, new, words):
     assert words in str(error.value) and str(error.value).startswith(f"{path}: ")
 
 
+def test_a_star_is_told_as_what_it_is(tmp_path):
+    """The middle has five neighbours, a pixel four; one pair is given twice."""
+    pairs = [(0, v) for v in (1, 2, 3, 4, 5, 5)]
+    path = write(tmp_path / "a.uai", f"MARKOV 6  {'2 ' * 6} {len(pairs)}  " + " ".join(f"2 {i} {j}" for i, j in pairs)
+                 + "  4 1 2 3 4" * len(pairs))
+    with pytest.raises(InputError, match="is a graph of 6 variables and 5 pairs, and no grid in any order: variable 0 "
+                                         "shares factors with 5 others, a pixel with at most 4"):
+        read_grid(path)
+
+
 @pytest.mark.parametrize("old, new, words", [
     (FG, "", "the number of factors"),
     (FG, "0", "no variables"),

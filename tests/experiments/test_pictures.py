@@ -67,7 +67,7 @@ def test_every_method_leaves_an_image_in_its_colours(files, capsys):
     ("--truth clean.png", "--truth goes with --image FILE"),
     ("--image flag --truth clean.png", "--truth would change nothing: the clean image of flag is known"),
     ("--image photo.png --labels 3 --truth nosuch.png", "nosuch.png: no such file"),
-    ("--image flag --mask mask.npy", "the mask has 12 x 10 pixels, the image 100 x 100"),
+    ("--image flag --mask mask.npy", "mask.npy: the mask has 12 x 10 pixels, the image 100 x 100"),
     ("--image grid.uai --mask mask.npy", "--mask would change nothing: grid.uai is a whole model"),
     ("--image grid.uai --truth clean.png", "--truth would change nothing: grid.uai is a model without an image"),
     ("--image photo.png --truth clean.png --bare", "--truth would change nothing: --bare compares nothing"),

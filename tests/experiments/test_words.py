@@ -245,6 +245,7 @@ def test_answers_that_break_hard_constraints_are_said():
                  for name, value in (("loopy_bp", -1500.0), ("generalised_bp", -3.5)))
     results = [broken, kept, far, near]
     entries = [GridEntry.on(Study(case, results, {}), r) for r in results]
+    assert "the method 'strip'." in words1.impossible([replace(entries[0], name="integer_programming")], least)[0]
     first, second = words1.impossible(entries, least)
     assert first.startswith("max_product's labelling breaks a hard constraint")
     assert second.startswith("loopy_bp's log Z lies below that of any labelling")

@@ -69,8 +69,8 @@ def check_gaussian(model: Factorization) -> None:
     """Errors: InputError for a model that learns more than U, V and biases."""
     more = [site for site in model.sites if site not in GAUSSIAN]
     if more:
-        raise InputError(f"a Gaussian q has no place for {', '.join(more)}: this inference is for the plain model or "
-                         f"the one with biases; sample the others, as ladder_gibbs does")
+        raise InputError(f"this inference is for the plain model or the one with biases, and has no place for "
+                         f"{', '.join(more)}: sample those, as ladder_gibbs does")
 
 
 def quadratic(x: Tensor, spread: Tensor) -> Tensor:
