@@ -9,7 +9,8 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from errors import InputError, short
 PART = re.compile(r"\.[0-9a-f]{16}\.part")  # a file that is being written
 SEAL = re.compile(rb"\n-- crosscheck, SHA-256 of what is above: ([0-9a-f]{64}) --\n")  # at the end of a file
 SEALED = 110  # its length
+BLOCK = 2**20  # bytes that are read or written at a time
 LARGEST_JSON = 4 * 2**20  # bytes; what is read from it may take twenty times as many
 FILE = "a file stands where a folder should"
 HINTS = {errno.ENOSPC: "make room on the disk", errno.EDQUOT: "make room in the quota",
@@ -84,6 +86,19 @@ def to_disk(path: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def room(path: Path, size: int) -> Iterator[None]:
+    """Around a library that writes `size` bytes to `path` and does not say what the disk refused: where it fails, as
+    many are written there by hand. Errors: OSError with its number, or what the library raised if there is room."""
+    try:
+        yield
+    except (OSError, RuntimeError):
+        with open(path, "ab", buffering=0) as file:
+            for start in range(0, size, BLOCK):
+                file.write(bytes(min(BLOCK, size - start)))
+        raise
+
+
 def seal(path: Path) -> None:
     """Put the fingerprint of a file's bytes at its end, and wait until it is on the disk; readers of NumPy's archives
     and of HDF5 do not mind it."""
@@ -101,8 +116,8 @@ def sealed(path: Path) -> bool:
         return False
     digest = hashlib.sha256()
     with open(path, "rb") as file:
-        for start in range(0, whole, 2**20):
-            digest.update(file.read(min(2**20, whole - start)))
+        for start in range(0, whole, BLOCK):
+            digest.update(file.read(min(BLOCK, whole - start)))
         found = SEAL.fullmatch(file.read(SEALED + 1))
     return found is not None and found[1].decode() == digest.hexdigest()
 

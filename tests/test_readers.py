@@ -429,7 +429,7 @@ def test_others_read_the_arrays_beside_our_fingerprint(folder):
 
     (folder / "a.nc").write_bytes(READERS["nc"].seeds()[0])
     (folder / "a.npz").write_bytes(READERS["ckpt"].seeds()[0])
-    with xr.open_dataset(folder / "a.nc", group="posterior", engine="h5netcdf") as posterior:
+    with xr.open_dataset(folder / "a.nc", group="posterior") as posterior:
         assert posterior["labels"].shape[:2] == (2, 18)
     with np.load(folder / "a.npz") as file:
         assert TREE in file.files

@@ -128,7 +128,7 @@ def test_predictions_are_levels(runs, tmp_path, capsys):
 def test_arviz_has_log_probabilities(runs):
     import arviz as az
 
-    fit = az.from_netcdf(runs / "stars" / "ladder_gibbs.nc", engine="h5netcdf")
+    fit = az.from_netcdf(runs / "stars" / "ladder_gibbs.nc")
     assert np.isfinite(az.loo(fit).elpd_loo) and float(fit.log_likelihood["r"].max()) <= 0
     assert set(np.unique(fit.posterior_predictive["r"])) <= {1, 2, 3, 4, 5}
 

@@ -1,6 +1,7 @@
 """What a result says of itself at a prompt and in a notebook."""
 
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -50,7 +51,7 @@ def test_it_is_read_as_arviz_reads_it(tmp_path, draws):
                   expected={"x": np.array([np.nan, -0.0]), "z": np.array(1.5)}, coords={
                       "side": ("side", np.array(["left", "größer"])), "also": ("side", np.array(["007", "7"]))})
     path = one.save(tmp_path)
-    theirs, ours = import_arviz().from_netcdf(str(path), engine="h5netcdf"), Result.load(path)
+    theirs, ours = import_arviz().from_netcdf(str(path)), Result.load(path)
     held = {"posterior": ours.draws, "expected": ours.expected, "trace": ours.trace, **ours.groups}
     for group, values in held.items():
         assert {*values} == {*theirs[group].data_vars} - {"seconds"}
@@ -66,3 +67,16 @@ def test_it_is_read_as_arviz_reads_it(tmp_path, draws):
 def test_its_html_is_escaped():
     page = replace(ONE, name="<i>&", draws={"<b>": np.zeros(1)})._repr_html_()
     assert "&lt;i&gt;&amp;" in page and "&lt;b&gt; (1,)" in page and "<b>" not in page and "<i>" not in page
+
+
+@pytest.mark.parametrize("limit", [10_000, 100_000], ids=["the library's own", "in the arrays"])
+def test_what_the_disk_refuses_is_said(tmp_path, limit):
+    """A file may have no more than so many bytes: netCDF's error has no number, the disk's has. `x.nc` stays away."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large.*gibbs\.nc"):
+            replace(ONE, draws={"x": np.random.default_rng(0).normal(size=(2, 9, 10_000))}).save(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [*tmp_path.iterdir()]
