@@ -14,6 +14,7 @@ from tests.support import ROOT
 
 ROOMS = ("models", "data", "inference", "learning", "checks", "views", "runs", "comparison", "experiments", "commands",
          "crosscheck", "ranks")
+BEING_WRITTEN = shutil.ignore_patterns("*.tmp.*", "*.pyc.*")
 EVERYWHERE = """
 import crosscheck as cc
 import run
@@ -44,7 +45,7 @@ door("--check", "conjugate", "--problem", "4", "--out", "checked")
 def house(tmp_path_factory):
     root = tmp_path_factory.mktemp("house")
     for room in ROOMS:
-        shutil.copytree(ROOT / room, root / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / room, root / room, ignore=BEING_WRITTEN)  # with what is compiled
     for file in ROOT.glob("*.py"):
         shutil.copy(file, root / file.name)
     shutil.copytree(ROOT / "tests" / "third_kind", root, dirs_exist_ok=True)

@@ -21,9 +21,10 @@ def verdict(asked, budget=1000.0):
         return door.judged(asked, {}, seed=0, level=1e-3, budget=budget)
 
 
-COSTLY = ("annealed_importance_sampling", "brute_force", "elbo_by_hand", "hmc_within_gibbs", "ladder_gibbs",
-          "parallel_tempering", "perfect_sampling", "row_block_gibbs", "score_function",
-          "swendsen_wang",  # each has exact tests of its own
+COSTLY = ("annealed_importance_sampling", "brute_force", "elbo_by_hand", "entry_gibbs", "hmc_within_gibbs",
+          "ladder_gibbs", "metropolised_gibbs", "parallel_tempering", "perfect_sampling", "row_block_gibbs",
+          "score_function", "strip", "structured_mean_field", "swendsen_wang",
+          "tree_reweighted_bp",  # each has exact tests of its own
           "sgld")  # its bias is too small for 500 to see
 
 

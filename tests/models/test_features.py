@@ -49,6 +49,7 @@ def test_rows_without_noise_are_where_the_log_joint_is_flat(side, engine):
     assert_close(slope, torch.zeros_like(slope), atol=1e-8, rtol=0)
 
 
+@pytest.mark.slow
 def test_weights_and_hyperparameters_satisfy_steins_identity():
     """E[slope of log p] = 0 for x ~ p, and E[x . slope] = -(free entries), given the rest: 600 draws, each after its
     two blocks; 6 standard errors, at most 112 scores: false alarm 3e-7."""

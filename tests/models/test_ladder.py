@@ -140,7 +140,8 @@ def test_hyperparameters_satisfy_steins_identity(name):
     assert float(z.abs().max()) < 6, z
 
 
-@pytest.mark.parametrize("name", ["noise", "biases", "noise+hierarchical+biases", "noise+biases+noise-per-user"])
+@pytest.mark.parametrize("name", ["noise", "biases", "noise+hierarchical+biases", pytest.param(
+    "noise+biases+noise-per-user", marks=pytest.mark.slow)])
 def test_a_sweep_leaves_the_joint_distribution_alone(name):
     """Latents and ratings from the model; a sweep later they must be distributed as before (Geweke 2004).
 

@@ -41,7 +41,7 @@ def walk(model):
 
 @pytest.mark.parametrize("blocks, sweeps", [
     ([(draw_hi, "hi"), (walk, "x")], 300),
-    ([(walk, None)], 500),
+    pytest.param([(walk, None)], 500, marks=pytest.mark.slow),
     pytest.param([(draw_hi, "hi"), (NUTS, "x")], 1500, marks=pytest.mark.slow),
     pytest.param([(NUTS, "hi"), (NUTS, "x")], 3000, marks=pytest.mark.slow),
     pytest.param([(NUTS, ["hi", "x"])], 3000, marks=pytest.mark.slow),

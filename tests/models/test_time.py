@@ -124,7 +124,8 @@ def test_precisions_have_the_moments_of_their_gamma():
         assert abs(float(x.var()) - shape) < 6 * math.sqrt((2 * shape**2 + 6 * shape) / 500)
 
 
-@pytest.mark.parametrize(("by", "replicates"), [(ladder_gibbs, 300), (composite_gibbs_pyro, 120)])
+@pytest.mark.parametrize(("by", "replicates"), [
+    (ladder_gibbs, 300), pytest.param(composite_gibbs_pyro, 120, marks=pytest.mark.slow)])
 def test_a_sweep_leaves_the_joint_distribution_alone(by, replicates):
     """As in test_ladder (Geweke 2004), by hand and in Pyro: 6 standard errors: 2e-9 a function."""
     model, _, _, rng = problem("noise+biases+time", users=4, items=3)

@@ -37,7 +37,8 @@ def files(folder: str) -> list[Path]:
     return sorted((CHECKS / folder / "pyro").glob("[a-z]*.py"))
 
 
-@pytest.mark.parametrize("name", ["normals", pytest.param("together", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["normals", "together"])
 def test_right_guides_pass(name):
     verdict = judge_guide(guide(CHECKS / "right" / "pyro" / f"{name}.py"), "factorization", seed=1, fits=0)
     assert verdict.outcome is Outcome.RIGHT, verdict.headline

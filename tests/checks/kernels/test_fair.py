@@ -84,7 +84,7 @@ def zoo(path: str) -> Kernel:
     return Kernel(load.method("factorization", str(CHECKS / f"{path}.py")))
 
 
-@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize("batched", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_rare_raise_is_shown_and_is_no_verdict(tmp_path, batched):
     """Five sd of the prior away, where hardly one of 3,000 replicates of twelve entries is."""
     far = "(latents['U'].abs() > 5 * model.prior_variance**0.5).any()"

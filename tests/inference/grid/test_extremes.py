@@ -76,7 +76,8 @@ def test_an_extreme_is_answered_or_named(name, case):
         assert result.log_evidence == pytest.approx(exact.log_evidence, rel=1e-12, abs=1e-9)
 
 
-@pytest.mark.parametrize("case", LONG)
+@pytest.mark.parametrize("case", [case if case == "1 x 4096" else pytest.param(case, marks=pytest.mark.slow)
+                                  for case in LONG])
 @pytest.mark.parametrize("name", [n for n in METHODS if n not in SLOW])
 def test_a_row_of_4096_is_answered_or_named(name, case):
     """A chain has the log Z of its transfer matrix; loopy BP is exact on it once a message has gone through."""

@@ -128,7 +128,8 @@ def test_bounds_hold_with_constraints():
         assert all(found is not None and found <= log_z + 1e-8 for found in lower)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [name if name in ("gibbs", "swendsen_wang") else pytest.param(
+    name, marks=pytest.mark.slow) for name in SAMPLERS])
 def test_samplers_take_forbidden_labels_of_pixels(name):
     """Hoeffding at 1e-6 over 18 indicators, ten sweeps counting as one free draw; the forbidden are never drawn."""
     model = hard(2, 3, 3, 1, pairs=False)

@@ -126,7 +126,8 @@ def test_products_beyond_the_range_of_doubles_are_refused(method, strength):
 
 
 @EXACT
-@pytest.mark.parametrize("shape", [(2, 3, 2), (3, 2, 2), (2, 2, 3)])
+@pytest.mark.parametrize("shape", [pytest.param((2, 3, 2), marks=pytest.mark.slow), (3, 2, 2),
+                                   pytest.param((2, 2, 3), marks=pytest.mark.slow)])
 def test_draws_are_joint(method, shape):
     """Chi-squared of 4,000 draws over all labellings (expected counts above 3), at 1e-7 a test."""
     model = random_grid(4, shape, 0.3)

@@ -118,7 +118,8 @@ def test_reference_image_to_1e_8_relative(arithmetic):
 
 @needs_shared
 @pytest.mark.parametrize("name, size, log_Z", [
-    ("grid-12", 10, 697.8812), ("grid-15", 20, 671.739257), ("grid-16", 20, 1531.487263)])
+    ("grid-12", 10, 697.8812), pytest.param("grid-15", 20, 671.739257, marks=pytest.mark.slow),
+    ("grid-16", 20, 1531.487263)])
 def test_uai_2014_grids(name, size, log_Z):
     """Marginals published to 6 digits and ln Z, of the UAI 2014 inference competition."""
     model = read_grid(SHARED / "uai" / f"{name}.uai")
@@ -140,7 +141,8 @@ def test_libdai_grid(arithmetic):
     assert log_Z == pytest.approx(14.328233281, abs=1e-8)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 2), (3, 2, 2), (1, 3, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(2, 3, 2), *(
+    pytest.param(shape, marks=pytest.mark.slow) for shape in ((3, 2, 2), (1, 3, 4)))], ids=str)
 def test_draws_have_the_enumerated_probabilities(shape):
     """Pearson's statistic of 3,000 draws over 64 cells; chi-squared_63 exceeds 133 with probability 6e-7."""
     model = random_grid(shape, 0.2)

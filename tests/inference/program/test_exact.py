@@ -54,7 +54,8 @@ def test_enumeration(tmp_path):
     assert abs(found.expected["z"] - sum(w * state[0] for state, w in weights.items()) / total) < 1e-6
 
 
-@pytest.mark.parametrize("more", ["", '; pyro.deterministic("twice", 2 * z)', "; float(z)"])
+@pytest.mark.parametrize("more", ['; pyro.deterministic("twice", 2 * z)', *(
+    pytest.param(more, marks=pytest.mark.slow) for more in ("", "; float(z)"))])
 def test_quadrature_sums_over_discrete_sites(tmp_path, more):
     """p ~ Beta(2, 3), z ~ Bernoulli(p), y ~ N(z, 1): p(z = 1) = 2/5, and E[p | z] = (2 + z) / 6. Summed out, and gone
     through where a deterministic site depends on z, or the model asks for one value."""

@@ -35,6 +35,7 @@ def test_pyros_kernels_on_a_normal_mean(tmp_path, name, steps):
     assert agrees(found.draws["mu"], mean) and agrees((found.draws["mu"] - mean) ** 2, sd**2)
 
 
+@pytest.mark.slow
 def test_composite_gibbs_against_enumeration(tmp_path):
     model = program(tmp_path, SWITCH)
     exact = drive(load.method("program", "enumeration"), model, model.data, Plan(1)).expected

@@ -93,7 +93,7 @@ def key(state):
 
 MODELS = [pair, apart, inside_plate, one_hots, rows, two_plates, bounded]
 OPTIONS = [{}, {"modified": True}, {"random_walk": True}, {"random_walk": True, "modified": True}]
-DEFAULT = {(pair, 0), (inside_plate, 1), (two_plates, 2), (bounded, 3)}  # the others are slow
+DEFAULT = {(pair, 0), (bounded, 3)}  # the others are slow
 
 
 @pytest.mark.parametrize("model, options", [

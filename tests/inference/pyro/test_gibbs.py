@@ -59,7 +59,8 @@ def moments():
 
 @pytest.mark.parametrize("name, blocks", [
     ("two conditionals", [(draw_mean, ["mean"]), (draw_variance, ["variance"])]),
-    ("NUTS and a conditional", [(partial(NUTS, max_tree_depth=3), ["mean"]), (draw_variance, ["variance"])]),
+    pytest.param("NUTS and a conditional", [(partial(NUTS, max_tree_depth=3), ["mean"]),
+                                            (draw_variance, ["variance"])], marks=pytest.mark.slow),
     pytest.param("a conditional and HMC", [(draw_mean, ["mean"]), (partial(HMC, step_size=0.5, num_steps=3),
                                                                    ["variance"])], marks=pytest.mark.slow),
     pytest.param("a walk and a conditional", [(partial(RandomWalkKernel, init_step_size=1.5), ["mean"]),
@@ -114,7 +115,7 @@ def test_one_block_of_rows_is_row_gibbs_to_the_byte():
         assert torch.equal(run.get_samples()["U"][sweep], state.U)
 
 
-@pytest.mark.parametrize("name", ["noise", "noise+hierarchical+biases"])
+@pytest.mark.parametrize("name", [pytest.param("noise", marks=pytest.mark.slow), "noise+hierarchical+biases"])
 def test_a_sweep_leaves_the_joint_distribution_alone(name):
     """As for the sampler by hand: 80 replicates, 6 standard errors, false alarm 2e-9 a function."""
     model, _, _, rng = problem(name, K=1)

@@ -108,7 +108,8 @@ def loaded(path, name: str = ""):
     return load.method("factorization", f"{path}:{name}" if name else str(path))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [form if form == "maker" else pytest.param(form, marks=pytest.mark.slow)
+                                  for form in FORMS])
 def test_every_form_of_guide_is_fitted_and_resumed(form, written, tmp_path):
     """The same bytes stopped or not; nothing of Pyro's, torch's, numpy's and Python's globals is left changed."""
     model, data = some_ratings(8, 5, 30, rank=2)

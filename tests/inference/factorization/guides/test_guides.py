@@ -56,7 +56,8 @@ def fitted(method, model, data, epochs, lr=0.05, **options):
     return state, told
 
 
-@pytest.mark.parametrize("name", [pytest.param("full_covariance", marks=pytest.mark.slow), "low_rank"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["full_covariance", "low_rank"])
 def test_with_the_items_fixed_the_users_posterior_is_found(name):
     """Then p(U | V, r) is closed form (Bayesian linear regression). Items nearly parallel make a user's factors
     correlated, and independent entries lack what is known: sum_i of 1/2 log (P_i)_11 (P_i)_22 |S_i|. The guide comes
