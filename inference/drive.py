@@ -42,13 +42,14 @@ CONVERGED = 1e-8  # a residual that counts as a fixed point
 def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping[str, Any] | None = None, *,
           save_to: Path | None = None, save_every: float = 5.0,
           on_step: Callable[[int, Mapping[str, float]], None] | None = None,
-          on_save: Callable[[float], None] | None = None,
+          on_save: Callable[[float], None] | None = None, on_chain: Callable[[int], None] = lambda chain: None,
           record: Callable[[Latents], Latents] = lambda latents: latents, observer: Observer | None = None,
           keeper: Keeper | None = None, over: int = 1) -> Result:
     """Run `method` to the end of `plan` and return its Result.
 
     save_to   a file to save to every `save_every` seconds, or so seldom that it is a twentieth of the time, and to go
               on from when it exists; `on_save` is told how long it took
+    on_chain  is told which chain is about to begin, or to move
     record    what to keep of a draw
     keeper    somebody for whom all of it is kept, thinned as `inference/latents.py` says
     over      so many ranks, all of which call this; the first has the result (inference/shards.py)
@@ -65,7 +66,7 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
               keeper)
     if over > 1:
         job = shards.divided(job)
-    run = shards.begun(save_to, job, device) or _start(job)
+    run = shards.begun(save_to, job, device) or _start(job, on_chain)
     steps = 1 if method.family is Family.EXACT else plan.steps
     size = sum(_bytes(x) for state in run.states for _, x in finite.tensors(state))
     saved, cost = time.monotonic(), checkpoint.seconds(save_to, size) if save_to else 0.0
@@ -73,7 +74,7 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
     with finish_step_first() as stop, watched() as loading:
         while run.step < steps and not run.words.get("fixed"):
             with stop.within(_grace(run, over)):
-                _advance(run, job, loading)
+                _advance(run, job, loading, on_chain)
             if on_step:
                 on_step(run.step, run.trace[-1][0])
             if run.step == steps:
@@ -105,14 +106,17 @@ def _agreed(due: bool, signum: int, over: int) -> tuple[bool, int]:
     return bool(first), asked
 
 
-def _start(job: Job) -> Run:
-    with finite.arithmetic(job, "at the start"):
-        states = [job.method.init(rng, job.model, job.data, **job.options) for rng in job.rngs]
+def _start(job: Job, on_chain: Callable[[int], None]) -> Run:
+    states = []
+    for chain, rng in enumerate(job.rngs):
+        on_chain(chain)
+        with finite.arithmetic(job, "at the start"):
+            states.append(job.method.init(rng, job.model, job.data, **job.options))
     memories = [job.observer.start() for _ in job.rngs] if job.observer else []
     return Run(states, memories, {}, [], [], {}, {})
 
 
-def _advance(run: Run, job: Job, loading: Loading) -> None:
+def _advance(run: Run, job: Job, loading: Loading, on_chain: Callable[[int], None]) -> None:
     """One step of every chain; what was loaded in it is no work of inference."""
     method, plan = job.method, job.plan
     warm = run.step >= plan.warmup
@@ -120,6 +124,7 @@ def _advance(run: Run, job: Job, loading: Loading) -> None:
         run.states = [method.warm(state) for state in run.states]
     row, seconds = [], []
     for chain, rng in enumerate(job.rngs):
+        on_chain(chain)
         started, before = time.perf_counter(), loading.seconds
         with finite.arithmetic(job, f"in step {run.step + 1}"):
             run.states[chain], info = method.step(rng, run.states[chain], job.model, job.data)

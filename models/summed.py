@@ -158,6 +158,10 @@ class Summed(Program):
                 if here.shape != there.shape or not torch.allclose(here, there, AGREE, AGREE):
                     return (f"with all values of {named(self.whole)} at once, log p of the site {name} is another one "
                             f"than with each alone; the model may only index and compute with them entry by entry")
+                if bool(factor.log_f.isnan().any()):
+                    return (f"log p of the site {name} is NaN at some of the values of {named(self.whole)}, as that of "
+                            f"a Binomial of a negative count; let the prior hold no such values, or clamp what they "
+                            f"are made into")
             self._sum(values, Observed(self.data))
         return None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from runs.busy import Pulse
 from runs.task import Task
 
 CHECKPOINT = ".checkpoint.npz"
+LONG = 1.0  # seconds of steps, from which on the chain at work is shown
 
 
 @dataclass
@@ -46,9 +48,11 @@ class Runner:
         bar = self.progress.add_task(f"{task.label} {task.method.name}".strip(), note="",
                                      total=1 if task.method.family is Family.EXACT else task.plan.steps)
         pulse = Pulse()
-        result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
-                       record=task.record, observer=task.observer, keeper=task.keeper, over=group.size(),
-                       on_step=lambda step, said: self._show(bar, pulse, step, said), on_save=self.saves.append)
+        with pulse.beating():
+            result = drive(task.method, task.model, task.data, task.plan, task.options, save_to=checkpoint,
+                           record=task.record, observer=task.observer, keeper=task.keeper, over=group.size(),
+                           on_step=lambda step, said: self._show(bar, pulse, step, said), on_save=self.saves.append,
+                           on_chain=self._moves(bar, pulse, task.plan.chains))
         if group.rank():
             return result
         self.progress.update(bar, total=result.steps, completed=result.steps)
@@ -78,6 +82,23 @@ class Runner:
         self.progress.update(bar, completed=step, note=f"{known[0]} {known[1]:.6g}" if known else "")
         doing = self.progress.tasks[bar]
         pulse(f"{doing.description}: {step:,} of {doing.total:,.0f}")
+
+
+    def _moves(self, bar: TaskID, pulse: Pulse, chains: int) -> Callable[[int], None]:
+        """What shows which chain is at work, where steps are long."""
+        shown = time.monotonic()
+
+        def show(chain: int) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            doing = self.progress.tasks[bar]
+            if not group.rank() and (now - shown >= LONG or not pulse.doing):
+                shown, chain_of = now, f"chain {chain + 1} of {chains}" if chains > 1 else ""
+                self.progress.update(bar, note=chain_of)
+                step = f"{doing.completed:,.0f} of {doing.total:,.0f}" if doing.completed else "sets out"
+                pulse(", ".join(filter(None, (f"{doing.description}: {step}", chain_of))))
+
+        return show
 
 
 def _there(folder: Path) -> None:

@@ -32,9 +32,9 @@ def run(request: Request) -> int:
             results = [result for task in tasks if (result := ran(this, runner, program, task, request.asked))]
         if not results:
             raise InputError("none of the methods ran to its end: what each says is above")
-        study = Study(request, program, results)
         if request.bare:
-            return this.bare(results)
+            return this.bare(results, [report.bare(result, program) for result in results])
+        study = Study(request, program, results)
         with this.busy("tables and figures"):
             entries = report.show(this, study)
         return this.conclude([], entries, words.take_away(study))

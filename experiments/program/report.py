@@ -10,6 +10,8 @@ import numpy as np
 
 from experiments.program import captions, measures, words
 from experiments.program.study import Study
+from inference.diagnostics import least_ess, worst_rhat
+from inference.result import Result
 from models.program import Program
 from models.sites import Site, families
 from runs.records import Entry
@@ -21,19 +23,23 @@ from views.numbers import decimals, three
 SHOWN = 12  # numbers in the table
 COLUMNS = ("method", "by", "steps", "log evidence", "of a kind", "k-hat", "R-hat", "least ESS", "ESS/s", "elpd (LOO)",
            "worst error (MCSE)", "worst error (sd)", "worst at", "seconds")
-
-
 SPARE = ("by", "worst at", "steps", "of a kind", "ESS/s", "elpd (LOO)", "log evidence", "k-hat",
          "seconds", "least ESS", "worst error (MCSE)")
 
 
 @dataclass(frozen=True)
-class ProgramEntry(Entry):
-    """A method's line; numbers by name hold mean, sd, error in Monte Carlo standard errors and in posterior sds."""
+class BareEntry(Entry):
+    """A method's line; R-hat the worst of its numbers, ESS the least."""
 
     khat: float | None
     rhat: float | None
     ess: float | None
+
+
+@dataclass(frozen=True)
+class ProgramEntry(BareEntry):
+    """Numbers by name hold mean, sd, error in Monte Carlo standard errors and in posterior sds."""
+
     elpd_loo: float | None
     elpd_loo_error: float | None
     reference: bool
@@ -127,6 +133,13 @@ def figures(this: Run, study: Study) -> None:
     if len(study.observed) > 1:
         story.figure(views.predictive(this.folder, study.observed, study.replicated, (judge or study.results[0]).name),
                      captions.predictive(study))
+
+
+def bare(result: Result, program: Program) -> BareEntry:
+    """What a result alone tells, without the time that the rest takes."""
+    draws = measures.flat(measures.quantities(result, program)) if result.family == "mcmc" else None
+    return BareEntry.of(result, khat=measures.khat(result), rhat=None if draws is None else worst_rhat(draws),
+                        ess=None if draws is None else least_ess(draws))
 
 
 def entry(study: Study, k: int) -> ProgramEntry:

@@ -78,7 +78,7 @@ def step(rng: torch.Generator, state: State, model: Program, data: Data) -> tupl
         found = grid(model, data, low, high, n)
         fine = float(found.log_p.logsumexp(0))
         if abs(fine - coarse) <= AGREE:
-            return found, Info(log_evidence=fine, kind=Kind.EXACT)
+            return lighter(found), Info(log_evidence=fine, kind=Kind.EXACT)
         coarse, n = fine, int(FINER * (n - 1)) + 1
     raise InputError(f"quadrature has not settled with {POINTS:,} points: a finer grid still changes log Z by more "
                      f"than {AGREE:g} nats, so the density has edges or is very narrow, as where numbers are strongly "
@@ -127,6 +127,12 @@ def grid(model: Program, data: Data, low: Tensor, high: Tensor, n: int) -> State
     return State(u.repeat(len(parts), 1), torch.arange(len(parts)).repeat_interleave(len(u)), log_p, width, data)
 
 
+def lighter(state: State) -> State:
+    """Without the points that do not count, which are most of them: every draw goes through the rest."""
+    kept = state.log_p.softmax(0) > NEGLIGIBLE
+    return State(state.u[kept], state.number[kept], state.log_p[kept], state.width, state.data)
+
+
 def one(values: Latents) -> Latents:
     return {name: x[0] for name, x in values.items()}
 
@@ -141,14 +147,13 @@ def draw(rng: torch.Generator, state: State, model: Program) -> Latents:
 
 
 def expect(state: State, model: Program) -> Quantities:
-    """Means and standard deviations, from the points that count; not of deterministic sites beside sites that are
-    summed out, which may depend on them."""
+    """Means and standard deviations; not of deterministic sites beside sites that are summed out, which may depend on
+    them."""
     p, model = state.log_p.softmax(0), easier(model)
-    kept = p > NEGLIGIBLE
-    latents = density.latents_at(model, state.u[kept]) | states.at(model, state.number[kept])
-    found = weighted(p[kept], model.quantities(latents))
+    latents = density.latents_at(model, state.u) | states.at(model, state.number)
+    found = weighted(p, model.quantities(latents))
     if not isinstance(model, Summed):
         return found
-    first, second = (weighted(p[kept], model.mean(latents, state.data, power)) for power in (1, 2))
+    first, second = (weighted(p, model.mean(latents, state.data, power)) for power in (1, 2))
     return found | {name: first[name] for name in model.whole.known.discrete} | {
         sd_of(name): (second[name] - first[name] ** 2).clamp(min=0).sqrt() for name in model.whole.known.discrete}

@@ -10,6 +10,7 @@ from experiments.program import defaults, words
 from experiments.program.measures import Errors, Numbers, Whole, khat, loo, names, reference
 from experiments.program.study import Study
 from inference import load
+from inference.diagnostics import worst_rhat
 from inference.program.parts.moments import WEIGHTS, sd_of
 from inference.result import Result
 from tests.support.programs import HEAD, NORMAL, SCHOOLS, SWITCH, normal_posterior, program
@@ -48,7 +49,11 @@ def test_a_run_of_everything_that_suits_a_program(folder, capsys):
 def test_it_is_compared_and_gone_on_with(folder, capsys):
     (folder / "mine.py").write_text(SWITCH)
     assert door("--problem", "mine.py", "--method", "enumeration", "--method", "composite_gibbs_pyro", "--sweeps", 20,
-                "--chains", 1, "--bare", "--out", "out") == 0
+                "--chains", 2, "--bare", "--out", "out") == 0
+    lines = json.loads((folder / "out" / "summary.json").read_text())["methods"]
+    draws = Result.load(folder / "out" / "composite_gibbs_pyro.nc").draws
+    assert lines[1]["rhat"] == worst_rhat(np.concatenate([draws["z"][..., None], draws["k"]], -1).astype(float))
+    assert lines[0]["rhat"] is None
     assert door("compare", "out", "--out", "compared") == 0
     (folder / "out" / "composite_gibbs_pyro.nc").unlink()
     assert door("--resume", "out") == 2
@@ -147,6 +152,17 @@ def data():
 """
 
 
+CAUGHT = HEAD + """
+def model(n, u):
+    N = pyro.sample("N", dist.Categorical(logits=torch.where(torch.arange(60) < 40, -1e30, 0.)))
+    p = pyro.sample("p", dist.Beta(1., 1.))
+    pyro.sample("u", dist.Binomial(N.double() - n, p), obs=u)
+
+def data():
+    return torch.tensor(20.), torch.tensor(9.)
+"""
+
+
 @pytest.mark.parametrize(("text", "chosen", "says"), [
     (HEAD + MOVING, ["composite_gibbs_pyro"], "the support of the site x changes with high, and NUTS would keep"),
     (HEAD + MOVING.replace("Uniform(0., high)", "Poisson(high)"), ["composite_gibbs_pyro"],
@@ -154,6 +170,7 @@ def data():
     (HEAD + MOVING.replace("Uniform(0., high)", "Bernoulli(torch.exp(-high))"),
      ["quadrature", "nuts_pyro", "laplace", "guide_normal_pyro", "guide_multivariate_normal_pyro"],
      "Discrete sites (x) are summed out by quadrature, nuts_pyro, laplace, guide_normal_pyro,"),
+    (CAUGHT, ["composite_gibbs_pyro"], "log p of the site u is NaN at some of the values of N, as that of a Binomial"),
     (SWITCH, ["enumeration", "composite_gibbs_pyro"], "every site is discrete, and NUTS moves continuous ones"),
     (NORMAL, ["quadrature", "nuts_pyro", "laplace", "guide_normal_pyro", "guide_multivariate_normal_pyro"], ""),
 ])

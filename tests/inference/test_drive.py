@@ -45,7 +45,9 @@ def test_a_users_file_runs_and_comes_back_from_disk(tmp_path, model):
     method = load.method("grid", str(tmp_path / "mine.py"))
     assert (method.name, method.by, method.summary) == ("mine", "user", "A walk that says nothing.")
     assert option(method, "stride", "3") == 3
-    result = drive(method, model, None, Plan(steps=40, chains=2, warmup=10, thin=3))
+    at_work: list[int] = []
+    result = drive(method, model, None, Plan(steps=40, chains=2, warmup=10, thin=3), on_chain=at_work.append)
+    assert at_work == [0, 1] * 41  # each chain sets out, and moves 40 times
     assert result.draws["labels"].shape == (2, 10, 2, 2) and result.trace["accept"].shape == (2, 40)
     back = Result.load(result.save(tmp_path / "out"))
     assert np.array_equal(back.draws["labels"], result.draws["labels"])

@@ -54,9 +54,11 @@ def begin(log_p: LogDensity, size: int, rng: np.random.Generator) -> Begun | Non
 def _climb(log_p: LogDensity, start: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The places of a climb, and the gradients there."""
     places: list[np.ndarray] = []
+    seen: dict[bytes, np.ndarray] = {}  # gradients, since it goes where it has looked
 
     def loss(u: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = value_and_gradient(log_p, u)
+        seen[u.tobytes()] = gradient
         fine = np.isfinite(value) and np.isfinite(gradient).all()
         return (-value, -gradient) if fine else (np.inf, np.zeros_like(u))
 
@@ -66,7 +68,7 @@ def _climb(log_p: LogDensity, start: np.ndarray) -> tuple[list[np.ndarray], list
         optimize.minimize(loss, start, jac=True, method="L-BFGS-B", callback=lambda u: places.append(u.copy()),
                           options={"maxiter": STEPS, "maxcor": 10})
     kept = [start, *places]
-    return kept, [value_and_gradient(log_p, u)[1] for u in kept]
+    return kept, [seen[u.tobytes()] if u.tobytes() in seen else value_and_gradient(log_p, u)[1] for u in kept]
 
 
 def _best(log_p: LogDensity, places: list[np.ndarray], gradients: list[np.ndarray], rng: np.random.Generator
