@@ -154,7 +154,7 @@ def data():
 
 CAUGHT = HEAD + """
 def model(n, u):
-    N = pyro.sample("N", dist.Categorical(logits=torch.where(torch.arange(60) < 40, -1e30, 0.)))
+    N = pyro.sample("N", dist.Categorical(logits=torch.where(torch.arange(70) < 40, -1e30, 0.)))
     p = pyro.sample("p", dist.Beta(1., 1.))
     pyro.sample("u", dist.Binomial(N.double() - n, p), obs=u)
 
