@@ -61,8 +61,13 @@ def test_what_it_cannot_do_or_not_quicker_it_leaves(density_of):
 
 def test_a_loop_over_time_is_taken_entry_by_entry(tmp_path, monkeypatch):
     program = programs.program(tmp_path, programs.CHAIN)
-    taken = []
-    monkeypatch.setattr(entries, "of", lambda *given, of=entries.of: taken.append(of(*given)) or taken[-1])
+    taken, of = [], entries.of
+
+    def spied(*given):
+        taken.append(of(*given))
+        return taken[-1]
+
+    monkeypatch.setattr(entries, "of", spied)
     with warnings.catch_warnings(), seeded(torch.Generator()):
         warnings.simplefilter("ignore")
         quick, plain = potential.log_density(program), density.of_one(program, program.data)
