@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from inference.program.parts import rules
 
-if TYPE_CHECKING:
-    from inference.program.parts.entries import Tape
+
+class Tape(Protocol):
+    """What the operations are written to, as places of entries: see `entries.py`."""
+
+    def places(self, x: Any) -> Tensor:
+        """Of the entries of a tensor or a number."""
+
+    def each(self, name: str, *operands: Tensor) -> Tensor:
+        """A rule entry by entry, of places of one shape."""
+
+    def rows(self, name: str, places: Tensor) -> Tensor:
+        """A rule of all entries of the last axis."""
 
 
 def each(tape: Tape, name: str, given: Sequence[Any], out: Tensor, alpha: float = 1) -> Tensor:
