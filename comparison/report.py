@@ -8,7 +8,7 @@ import numpy as np
 
 from comparison.ranking import MEASURES, aim, grouped
 from comparison.row import Row
-from views.numbers import decimals, three, whole
+from views.numbers import decimals, rhat, three, whole
 from views.tables import Table
 
 SIGNS = {"exact": "", "lower bound": ">= ", "upper bound": "<= "}  # before an evidence; ~ where it is neither
@@ -49,7 +49,7 @@ def agreement(rows: Sequence[Row]) -> Table:
         "their worst prediction",
         ("result", "reference", "z", "worst z", "sds", "R-hat", "ESS", "ESS/s"),
         [(r.label, "itself" if r.agreement.reference == r.label else r.agreement.reference, three(r.agreement.z),
-          three(r.agreement.worst), three(r.agreement.sds), decimals(r.scores.rhat, 3), whole(r.scores.ess),
+          three(r.agreement.worst), three(r.agreement.sds), rhat(r.scores.rhat), whole(r.scores.ess),
           three(r.scores.ess_per_second)) for r in rows], spare=("worst z", "ESS/s", "reference", "ESS"))
 
 

@@ -13,6 +13,7 @@ from comparison.report import over_seeds
 from comparison.row import Row
 from comparison.takeaway import listed
 from inference.diagnostics import MIXED
+from views.numbers import rhat
 
 WITHIN = 2.0  # standard errors that do not tell two results apart
 SHOWN = 4  # names in a sentence
@@ -124,10 +125,10 @@ def _agreement(rows: Sequence[Row]) -> list[str]:
     """Which references cannot be relied on, which chains do not agree with theirs, and which fits are off."""
     said = []
     asked = {r.agreement.reference for r in rows if r.agreement.reference != r.label}
-    unmixed = [(rhat, r) for r in rows if r.label in asked and (rhat := r.scores.rhat) is not None and rhat > MIXED]
+    unmixed = [(worst, r) for r in rows if r.label in asked and (worst := r.scores.rhat) is not None and worst > MIXED]
     if unmixed:
         said.append(f"{names([r for _, r in unmixed])}: chains that are a reference and disagree among themselves "
-                    f"(R-hat up to {max(rhat for rhat, _ in unmixed):.3f}); agreement with them means little until "
+                    f"(R-hat up to {rhat(max(worst for worst, _ in unmixed))}); agreement with them means little until "
                     f"they have run longer.")
     off = [(z, r) for r in rows if (z := r.agreement.z) is not None and z > DISAGREES]
     chains = [(z, r) for z, r in off if r.result.family == "mcmc"]

@@ -17,6 +17,15 @@ def decimals(value: float | None, digits: int = 4, below: float = inf, figures: 
     return None if value is None else f"{value:.{digits}f}" if abs(value) < below else f"{value:.{figures}g}"
 
 
+def rhat(value: float | None) -> str | None:
+    """Three decimals; three figures where chains stand still and apart, so that nothing but rounding is within them.
+
+    >>> rhat(1.0123), rhat(31064897.145), rhat(None)
+    ('1.012', '3.11e+07', None)
+    """
+    return decimals(value, 3, below=1e3)
+
+
 def with_error(value: float | None, error: float | None, digits: int = 4, below: float = inf) -> str | None:
     """A number with its standard error in brackets, where it has one.
 

@@ -19,7 +19,7 @@ from inference.result import Result
 from runs.run import Run
 from views import chains, pictures
 from views import grid as views
-from views.numbers import decimals, three, whole
+from views.numbers import rhat, three, whole
 
 
 def show(this: Run, study: Study, posterior: bool = False) -> list[GridEntry]:
@@ -102,7 +102,7 @@ def row(e: GridEntry) -> tuple[object, ...]:
         kind = f"{kind} ± {e.log_evidence_se:.2g}"
     return (e.name, e.by, None if e.log_evidence is None else f"{e.log_evidence:.9g}", kind, e.max_error,
             e.mean_error, None if e.share_wrong is None else f"{100 * e.share_wrong:.2f}%",
-            "oscillates" if e.oscillating else e.residual, decimals(e.rhat, 3), whole(e.ess), e.steps,
+            "oscillates" if e.oscillating else e.residual, rhat(e.rhat), whole(e.ess), e.steps,
             three(e.seconds))
 
 

@@ -11,6 +11,7 @@ from experiments.problem1.study import GridEntry
 from inference.diagnostics import KEPT, MIXED
 from inference.result import Result
 from views.grid import pixel_entropy
+from views.numbers import rhat
 
 BOUNDED = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp", "annealed_importance_sampling")
 SCANS = ("structured_mean_field", "tree_reweighted_bp", "generalised_bp")  # they have no --schedule
@@ -63,7 +64,7 @@ def unmixed(entries: Sequence[GridEntry]) -> list[str]:
     said = []
     for e in entries:
         if e.family == "mcmc" and e.rhat is not None and e.rhat > MIXED:
-            said.append(f"{e.name}'s chains disagree (R-hat {e.rhat:.3f}): give more --sweeps, or do not "
+            said.append(f"{e.name}'s chains disagree (R-hat {rhat(e.rhat)}): give more --sweeps, or do not "
                         f"believe it at this coupling.")
         elif e.family == "mcmc" and e.ess is None:
             said.append(f"{e.name} has no R-hat: of the pixels that are compared, {KEPT} at most, none ever changed; "

@@ -18,7 +18,7 @@ from runs.records import Entry
 from runs.run import Run
 from views import program as views
 from views.figures import begin
-from views.numbers import decimals, three
+from views.numbers import decimals, rhat, three
 
 SHOWN = 12  # numbers in the table
 COLUMNS = ("method", "by", "steps", "log evidence", "of a kind", "k-hat", "R-hat", "least ESS", "ESS/s", "elpd (LOO)",
@@ -87,7 +87,7 @@ def row(study: Study, k: int) -> Sequence[object]:
     seconds, evidence = float(result.seconds.sum()), result.log_evidence
     elpd = None if whole.elpd is None else f"{whole.elpd:.2f} ± {whole.elpd_error:.2f}"
     return (result.name, result.by, result.steps, None if evidence is None else f"{evidence:.3f}",
-            result.log_evidence_kind, decimals(whole.khat, 2), decimals(whole.rhat, 3), decimals(whole.ess, 0),
+            result.log_evidence_kind, decimals(whole.khat, 2), rhat(whole.rhat), decimals(whole.ess, 0),
             None if whole.ess is None else f"{whole.ess / seconds:.3g}", elpd,
             None if errors is None else decimals(worst(errors.z), 1),
             None if errors is None else decimals(worst(errors.sds), 2),

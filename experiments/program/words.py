@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.program.measures import Errors
 from experiments.program.study import Study
+from views.numbers import rhat
 
 DISAGREES = 4.0  # Monte Carlo standard errors of the worst number that chance does not explain
 FAR = 0.1  # posterior standard deviations: a bias that matters
@@ -68,7 +69,7 @@ def judged(study: Study) -> str:
         return f"The others are held against {judge.name}, which is exact."
     assert study.reference is not None
     whole = study.wholes[study.reference]
-    return (f"The others are held against {judge.name}, chains with R-hat {whole.rhat:.3f} and at least "
+    return (f"The others are held against {judge.name}, chains with R-hat {rhat(whole.rhat)} and at least "
             f"{whole.ess:.0f} effective draws of every number.")
 
 
@@ -76,7 +77,7 @@ def unmixed(study: Study) -> list[str]:
     found = []
     for result, whole in zip(study.results, study.wholes, strict=True):
         if result.family == "mcmc" and (whole.rhat is None or whole.rhat >= MIXED):
-            why = "one chain says nothing of its R-hat" if whole.rhat is None else f"R-hat is {whole.rhat:.3f}"
+            why = "one chain says nothing of its R-hat" if whole.rhat is None else f"R-hat is {rhat(whole.rhat)}"
             found.append(f"{result.name} has not been seen to converge ({why}, and should be below {MIXED}): give more "
                          f"--sweeps{' and --chains' * (whole.rhat is None)}.")
     return found
