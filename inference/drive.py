@@ -21,8 +21,8 @@ from torch import Tensor
 from errors import Interrupted
 from inference import checkpoint, finite, shards
 from inference import latents as kept_latents
-from inference.interrupt import PATIENCE, finish_step_first
-from inference.job import Job, Observer, Plan, Run, generator
+from inference.interrupt import PATIENCE, finish_step_first, telling
+from inference.job import Job, Observer, Plan, Run, generator, lost
 from inference.latents import Keeper
 from inference.method import Family, Kind, Latents, Method
 from inference.options import typed
@@ -70,8 +70,9 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
     steps = 1 if method.family is Family.EXACT else plan.steps
     size = sum(_bytes(x) for state in run.states for _, x in finite.tensors(state))
     saved, cost = time.monotonic(), checkpoint.seconds(save_to, size) if save_to else 0.0
-    run.loading += rehearse(method, model, job.options)
-    with finish_step_first() as stop, watched() as loading:
+    kept = run.step
+    with telling(lambda: lost(job, run.step, kept)), finish_step_first() as stop, watched() as loading:
+        run.loading += rehearse(method, model, job.options)
         while run.step < steps and not run.words.get("fixed"):
             with stop.within(_grace(run, over)):
                 _advance(run, job, loading, on_chain)
@@ -84,7 +85,7 @@ def drive(method: Method, model: Model, data: Data, plan: Plan, options: Mapping
             if save_to and (due or signum):
                 started = time.monotonic()
                 shards.save(save_to, run, job)
-                saved = time.monotonic()
+                saved, kept = time.monotonic(), run.step
                 cost = saved - started
                 if on_save:
                     on_save(cost)

@@ -25,10 +25,10 @@ PATIENCE = 1.0  # seconds, in which a step may end that nobody knows the length 
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that ends the program at once; `signum` says which."""
+    """A signal that ends the program at once; `signum` says which, the words what that cost, where it is known."""
 
-    def __init__(self, signum: int) -> None:
-        super().__init__()
+    def __init__(self, signum: int, words: str = "") -> None:
+        super().__init__(words)
         self.signum = signum
 
 
@@ -66,6 +66,15 @@ def stopping() -> Iterator[None]:
     request = Asked()
     with heard(request.stop, SIGNALS), heeded(request):
         yield
+
+
+@contextmanager
+def telling(cost: Callable[[], str]) -> Iterator[None]:
+    """A Stopped that comes out says what it cost."""
+    try:
+        yield
+    except Stopped as stopped:
+        raise Stopped(stopped.signum, str(stopped) or cost()) from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from torch import Tensor
 from errors import InputError
 from inference import checkpoint, identity
 from inference.latents import Keeper
-from inference.method import Latents, Method
+from inference.method import Family, Latents, Method
 from models.model import Data, Model
 from ranks.part import WHOLE, Part
 
@@ -164,6 +164,15 @@ def _sound(run: dict[str, Any], job: Job) -> bool:
         and isinstance(run["loading"], float) and rows(run["latents"], dict)
         and all(isinstance(t, Tensor) for row in run["latents"] for one in row for t in one.values())
         and isinstance(run["apart"], int) and run["apart"] >= 1)
+
+
+def lost(job: Job, step: int, kept: int) -> str:
+    """What is left where sweep `step` + 1 did not end, and sweep `kept` is the last that was saved."""
+    where = f"in the middle of sweep {step + 1} of {job.plan.steps}"
+    if job.method.family is Family.EXACT:
+        where = "before it was done"
+    left = f"it goes on from sweep {kept}, the last that is saved" if kept else "nothing of it is saved, so it begins again"
+    return f"{job.method.name} stopped {where}: {left}"
 
 
 def _like(state: Tensor, rng: torch.Generator) -> bool:

@@ -17,6 +17,10 @@ from inference.interrupt import SIGNALS, Stopped, ended, finish_step_first, stop
 from inference.job import Plan
 from inference.loading import rehearse
 from models.grid import GridMRF
+from runs.run import resumable
+
+
+LAST = r"^gibbs stopped in the middle of sweep (\d+) of 99: it goes on from sweep (?!\1)\d+, the last that is saved$"
 
 
 def raised(each) -> None:
@@ -47,7 +51,7 @@ def test_a_second_one_ends_at_once_and_the_last_checkpoint_is_kept(each, tmp_pat
                 raised(each)
         return method.step(*given)
 
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(Stopped, match=LAST) as stopped:
         drive(replace(method, step=step), model, None, Plan(99), save_to=path, save_every=0.0)
     assert stopped.value.signum == each and path.exists() and not list(tmp_path.glob("*.part"))
 
@@ -65,9 +69,26 @@ def test_a_step_that_does_not_end_is_ended_and_the_last_checkpoint_is_kept(each,
                 pass
         return method.step(*given)
 
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(Stopped, match=LAST) as stopped:
         drive(replace(method, step=step), model, None, Plan(99), save_to=path, save_every=0.0)
     assert stopped.value.signum == each and path.exists() and not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("gibbs", "gibbs stopped in the middle of sweep 1 of 9: nothing of it is saved, so it begins again"),
+    ("strip", "strip stopped before it was done: nothing of it is saved, so it begins again")])
+def test_what_the_first_step_loses_is_said_with_how_to_go_on(name, words, tmp_path, monkeypatch):
+    monkeypatch.setattr("inference.drive.PATIENCE", 0.05)
+    method, path = load.method("grid", name), tmp_path / "checkpoint.npz"
+
+    def step(*given):
+        raised(signal.SIGINT)
+        while True:
+            pass
+
+    with pytest.raises(Interrupted) as stopped, resumable(tmp_path, ["--problem", "1"]):
+        drive(replace(method, step=step), cc.GridMRF.potts(cc.load_image("small")), None, Plan(9), save_to=path)
+    assert str(stopped.value) == f"{words}; go on with: python run.py --resume {tmp_path}" and not path.exists()
 
 
 def test_a_step_that_ends_soon_is_finished_and_nothing_comes_later():
