@@ -33,11 +33,15 @@ from torch import Tensor
 from errors import InputError
 from inference.engine import one_thread
 from inference.factorization.parts.by_row import check_plain
+from inference.footprint import latents, tensors
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
+AT_WORK = 4  # times what latents and data take, in memory, beside the users' tables
+LONGEST = 60.0  # seconds of a step; above, it is refused
+AN_ITEM, A_RATING, A_PRODUCT = 1.5e-3, 2e-6, 4e-8  # seconds, measured: of an item, a rating, and each K^2 of a rating
 BATCHED = True  # any number of replicates as leading axes of U, V and the ratings
 
 
@@ -47,6 +51,11 @@ class State:
 
     U: Float64[Tensor, "*chains users K"]
     V: Float64[Tensor, "*chains items K"]
+
+
+def footprint(model: Factorization, data: Ratings, **_: object) -> int:
+    """A chain at work, bytes: of every user a precision, its root and a covariance, and those of an item's raters."""
+    return AT_WORK * (latents(model) + tensors(data)) + 4 * 8 * model.num_users * model.rank**2
 
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings) -> State:
@@ -72,6 +81,20 @@ def step(rng: torch.Generator, state: State, model: Factorization, data: Ratings
             tried += angles
         U = m + (torch.linalg.cholesky(C) @ _randn(rng, m)[..., None])[..., 0]
     return State(U, V), Info(accept=model.num_items / tried)
+
+
+def preflight(rng: torch.Generator, state: State, model: Factorization, data: Ratings) -> None:
+    """Errors: InputError where a step takes minutes, for items wait for one another."""
+    took = seconds(model, data)
+    if took > LONGEST:
+        raise InputError(f"a step of collapsed_gibbs takes about {took:,.0f} s with {model.num_items:,} items "
+                         f"and {len(data):,} ratings, for one item is drawn after the other: use row_gibbs, which has "
+                         f"as many effective draws a step, or fewer items")
+
+
+def seconds(model: Factorization, data: Ratings) -> float:
+    """What a step takes, on one core, within a factor of two or three."""
+    return model.num_items * AN_ITEM + len(data) * (A_RATING + A_PRODUCT * model.rank**2)
 
 
 def draw(rng: torch.Generator, state: State, model: Factorization) -> Latents:

@@ -36,11 +36,13 @@ from inference.factorization.compiled.normals import normals
 from inference.factorization.parts.by_row import check_plain, sides
 from inference.factorization.parts.row_conditional import Prior, posterior
 from inference.factorization.parts.row_conditional import draw as draw_rows
+from inference.footprint import latents, tensors
 from inference.method import Family, Info, Latents
 from models.factorization import Factorization
 from models.ratings import Ratings
 
 FAMILY = Family.MCMC
+AT_WORK = 4  # times what latents and data take, in memory, beside the items' tables
 JITTER = 0.2  # of the step size, to either side
 
 
@@ -53,6 +55,11 @@ class State:
     step_size: float
     leaps: int
     engine: str
+
+
+def footprint(model: Factorization, data: Ratings, **_: object) -> int:
+    """A chain at work, bytes: of every item a covariance, a precision and what its eigenvalues are found in."""
+    return AT_WORK * (latents(model) + tensors(data)) + 3 * 8 * model.num_items * model.rank**2
 
 
 def init(rng: torch.Generator, model: Factorization, data: Ratings, *, step_size: float = 0.7, leaps: int = 5,

@@ -26,6 +26,7 @@ from models.ratings import Ratings
 
 FAMILY = Family.MCMC
 USERS = ("U",)
+AT_WORK = 4  # times what latents and data take, in memory
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ MEASURED = [("grid", "gibbs"), ("grid", "mean_field"), ("grid", "loopy_bp"), ("g
             ("grid", "tree_reweighted_bp"), ("grid", "structured_mean_field"), ("grid", "parallel_tempering"),
             ("grid", "generalised_bp"), ("grid", "metropolised_gibbs"), ("grid", "iterated_conditional_modes"),
             ("factorization", "row_gibbs"), ("factorization", "coordinate_ascent"), ("factorization", "elbo_by_hand"),
-            ("factorization", "sgld"), ("factorization", "maximum_likelihood"),
+            ("factorization", "hmc_within_gibbs"), ("factorization", "collapsed_gibbs"), ("factorization", "sgld"),
+            ("factorization", "maximum_likelihood"),
             ("factorization", "guide_mean_field_pyro")]
 QUICK = ("gibbs", "mean_field", "loopy_bp", "coordinate_ascent")
 FIXED = 30 * 10**6  # bytes that any run takes, whatever its size: libraries, compiled code, buffers
