@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from checks.budget import Budget
+from checks.guides import support
 from checks.guides.guide import Guide, Params, adam
 from checks.guides.poor import poor
 from checks.guides.pyro import Asked, own, seeds
@@ -48,7 +49,7 @@ def of(method: Method, options: Mapping[str, object]) -> Guide:
 
     def quality(rng: torch.Generator, problem: Problem[Program], clock: Budget, level: float) -> list[str]:
         asked.make(problem.model, problem.model.data)
-        return poor(refitted(rng, guide, asked.made, problem, clock), level)
+        return asked.never(rng) + poor(refitted(rng, guide, asked.made, problem, clock), level)
 
     return replace(guide, quality=quality)
 
@@ -59,6 +60,7 @@ class OfProgram(Asked):
     made: Any  # an inference.program.parts.guided.Guide
     to: dict[str, Any]  # T of what it draws by itself
     size: int  # how many numbers that is, without constraints
+    drawn_from: dict[str, Any]  # the sites of it, traced
 
     def make(self, model: Any, data: Any) -> None:
         rng = torch.Generator().manual_seed(0)
@@ -67,7 +69,7 @@ class OfProgram(Asked):
         with self.made.held(rng, self.made.store["params"]):
             sites = {name: site for name, site in self.made.trace().nodes.items() if site["type"] == "sample"}
         drawn = {name: site for name, site in sites.items() if kind(site) in ("latent", "observed") and own(site)}
-        self.names = list(drawn)
+        self.names, self.drawn_from = list(drawn), drawn
         self.noisy = not all(site["fn"].has_rsample for site in drawn.values())
         for name, site in drawn.items():
             if getattr(site["fn"].support, "is_discrete", False):
@@ -75,6 +77,10 @@ class OfProgram(Asked):
                                  f"sites can be checked; `--problem` compares it with an exact answer, or with chains")
         self.to = {name: biject_to(site["fn"].support) for name, site in drawn.items()}
         self.size = sum(self.to[name].inv(site["value"]).numel() for name, site in drawn.items())
+
+    def never(self, rng: torch.Generator) -> list[str]:
+        """What no fit of it covers."""
+        return support.never(rng, self.made.model, self.drawn_from)
 
     def start(self, rng: torch.Generator, model: Any, data: Any) -> Params:
         self.make(model, data)
@@ -86,6 +92,7 @@ class OfProgram(Asked):
 
     def numbers(self, latents: Latents) -> tuple[Tensor, Tensor]:
         """The model's latents as numbers without constraints u, (n, D), and log |det dx / du|."""
+        support.check(self.made.model, latents)
         coordinates = self.made.model.coordinates
         u = torch.func.vmap(coordinates.free)({name: latents[name].detach() for name in coordinates.sites})
         return u, torch.func.vmap(lambda x: coordinates.latents(x)[1])(u)

@@ -38,6 +38,9 @@ def guide(y):
     z = pyro.sample("z", dist.Normal(m, w), infer={{"is_auxiliary": True}})
     pyro.sample("s", dist.Delta(z.exp(), log_density={jacobian}))
 '''
+OUTSIDE = SCALES.partition("def guide")[0] + '''def guide(y):
+    pyro.sample("s", dist.Normal(pyro.param("m", torch.tensor(0.5)), 0.5))
+'''
 
 
 @pytest.fixture
@@ -54,9 +57,10 @@ def fewer(monkeypatch):
     (NORMAL + GUIDE.format(scale="s"), Outcome.RIGHT),
     pytest.param(NORMAL + GUIDE.format(scale="s") + TWICE.format(weight=1), Outcome.RIGHT, marks=pytest.mark.slow),
     (NORMAL + GUIDE.format(scale="s") + TWICE.format(weight=2), Outcome.WRONG),
+    (OUTSIDE, Outcome.WRONG),
     pytest.param(SCALES.format(jacobian="-z"), Outcome.RIGHT, marks=pytest.mark.slow),
     pytest.param(SCALES.format(jacobian="0.0"), Outcome.WRONG, marks=pytest.mark.slow),
-], ids=["right", "its own loss", "counted twice", "by a Jacobian", "without it"])
+], ids=["right", "its own loss", "counted twice", "outside the support", "by a Jacobian", "without it"])
 def test_a_guide_of_a_model_of_ones_own(tmp_path, body, outcome):
     """A right guide is called wrong with probability 5e-7."""
     judged(tmp_path, body, outcome)
