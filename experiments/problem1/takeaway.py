@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from comparison.takeaway import WITHIN, listed
 from experiments.problem1.study import GridEntry
+from experiments.problem1.words import is_stranded
 from inference.diagnostics import MIXED
 
 NEAR = 1e-9  # of a marginal: methods that are that near to exact are not told apart
@@ -68,5 +69,5 @@ def _by_bound(entries: Sequence[GridEntry]) -> str:
 
 
 def _unsettled(entries: Sequence[GridEntry]) -> str:
-    stray = [e.name for e in entries if e.oscillating or (e.rhat is not None and e.rhat > MIXED)]
+    stray = [e.name for e in entries if e.oscillating or is_stranded(e)]
     return f" Do not rely on {listed(stray)}, which did not converge." if stray else ""

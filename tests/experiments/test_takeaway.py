@@ -38,6 +38,8 @@ def test_without_an_exact_answer_pixels_then_bounds_decide_and_the_doubt_is_said
     said = take_away("a", [entry("one", share_wrong=0.01), entry("two", share_wrong=0.02, oscillating=True)])
     assert said == ("On a, one leaves the fewest pixels wrong, 1.00%; two leaves 2.00%. No exact answer judges the "
                     "probabilities here. Do not rely on two, which did not converge.")
+    still = take_away("a", [entry("one", share_wrong=0.01), entry("stuck", "mcmc", share_wrong=1.0)])
+    assert still.endswith("Do not rely on stuck, which did not converge.")  # neither R-hat nor ESS: it never moved
     bounds = [entry("low", log_evidence=-12.0, log_evidence_kind="lower bound"),
               entry("high", log_evidence=-10.0, log_evidence_kind="lower bound"),
               entry("bethe", log_evidence=-1.0, log_evidence_kind="Bethe")]
