@@ -20,7 +20,8 @@ from models.ratings import Ratings
 GUIDES = {"mean field, entry by entry": "coordinate_ascent",
           "mean field, row by row": "coordinate_ascent:covariance=row",
           "mean field by gradient steps": "elbo_by_hand"}
-KERNELS = {"Gibbs, row by row": "row_gibbs", "Gibbs, entry by entry": "entry_gibbs", "random walk": "random_walk"}
+KERNELS = {"Gibbs, row by row": "row_gibbs", "Gibbs, entry by entry": "entry_gibbs",
+           "random walk": "random_walk:moves=1"}
 METHODS = {label: word.partition(":")[0] for label, word in (GUIDES | KERNELS).items()}
 SWEEPS, DRAWS, PATH = 2000, 1000, 60
 STEPS = {Family.MCMC: SWEEPS, Family.VARIATIONAL: 200}
