@@ -94,8 +94,11 @@ def room(path: Path, size: int) -> Iterator[None]:
         yield
     except (OSError, RuntimeError):
         with open(path, "ab", buffering=0) as file:
-            for start in range(0, size, BLOCK):
-                file.write(bytes(min(BLOCK, size - start)))
+            try:
+                for start in range(0, size, BLOCK):
+                    file.write(bytes(min(BLOCK, size - start)))
+            finally:
+                file.truncate(0)  # netCDF4 keeps it open, and with it all the room that it takes
         raise
 
 

@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,3 +81,5 @@ def test_what_the_disk_refuses_is_said(tmp_path, limit):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not [*tmp_path.iterdir()]
+    held = (path for path in Path("/proc/self/fd").glob("*") if path.is_symlink())
+    assert not any(path.stat().st_size for path in held if str(tmp_path) in os.readlink(path))

@@ -90,7 +90,7 @@ def test_after_a_move_the_users_are_those_of_the_new_v():
 
 
 def test_a_step_that_takes_minutes_is_refused_and_says_so():
-    """A user with 100,000 ratings: two minutes and a half, measured."""
+    """A user with 100,000 ratings: two minutes and a half, by the cost of an item."""
     for count, fits in ((1_000, True), (100_000, False)):
         item = torch.arange(count)
         data, model = Ratings(0 * item, item, (item % 5).double(), 1, count), Factorization(1, count, 2)
