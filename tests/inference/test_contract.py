@@ -103,7 +103,7 @@ def test_draws_agree_with_expectations(case):
     chain, ratings = method.family is Family.MCMC, isinstance(model, Factorization)
     n = (20 if chain else 300) if ratings else 4000 if chain else 1000
     n = 1500 if method.name == "gibbs_pgmpy" else n  # a sweep of it takes 2 ms
-    result = drive(method, model, data, Plan(steps=n if chain else 20, draws=n))
+    result = drive(method, model, data, Plan(steps=n if chain else 5 if ratings else 20, draws=n))
     drawn = model.quantities({k: torch.from_numpy(v).flatten(0, 1) for k, v in result.draws.items()})
     for name, value in drawn.items():
         if ratings:

@@ -52,8 +52,8 @@ def test_moments_given_an_image_are_exact_on_a_chain():
     assert unsupervised.Beliefs(x, K).moments(E, J, sweeps=20) == pytest.approx([p @ right, p @ pairs(y)], abs=1e-9)
 
 
-@pytest.mark.parametrize(("shape", "K", "J", "E"), [
-    ((8, 60), 2, 0.6, 1.5), pytest.param((5, 80), 3, 0.8, 2.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("shape", "K", "J", "E"), [((8, 60), 2, 0.6, 1.5), ((5, 80), 3, 0.8, 2.0)])
 def test_the_image_alone_tells_its_weights_within_the_errors(shape, K, J, E):
     evidence, coupling = unsupervised.by_em(noisy(drawn(shape, K, J, seed=1), K, E, seed=2), K)
     assert abs(evidence.value - E) < FAR * evidence.error and abs(coupling.value - J) < FAR * coupling.error
@@ -70,18 +70,28 @@ def test_what_cannot_be_learned_is_said():
         unsupervised.by_em(np.zeros((8, 8), dtype=int), 2)
 
 
-def test_at_the_door(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def words(tmp_path, monkeypatch):
+    """Of a run on a noisy image, whose truth stands beside it."""
     monkeypatch.chdir(tmp_path)
     truth = drawn((8, 30), 2, 0.6, seed=5)
     write_image("truth.png", torch.from_numpy(truth))
     write_image("noisy.png", torch.from_numpy(noisy(truth, 2, 1.5, seed=3)))
-    words = ["--problem", "1", "--image", "noisy.png", "--method", "loopy_bp", "--sweeps", "3", "--out"]
+    return ["--problem", "1", "--image", "noisy.png", "--method", "loopy_bp", "--sweeps", "3", "--out"]
+
+
+@pytest.mark.slow
+def test_at_the_door(words, capsys):
+    truth = drawn((8, 30), 2, 0.6, seed=5)
     J = cd.by_contrastive_divergence(truth, 2)
     for place, by in (("a", "--learn truth.png --learn-by contrastive_divergence"), ("b", "--learn-by em")):
         assert run.guarded([*words, place, *by.split()]) == 0
         said = capsys.readouterr().out
         assert f"coupling {J.value:.4g} ± {J.error:.2g} by persistent" in said if place == "a" else (
             "Learned from noisy.png, in nats: evidence" in said and "by EM with belief propagation" in said)
+
+
+def test_what_does_not_go_together_is_said(words, capsys):
     for by, why in (("--learn-by em --learn truth.png", "em learns from the image alone"),
                     ("--learn-by likelihood", "goes with --learn TRUTH"), ("--learn-by magic", "unknown"),
                     ("--learn-by em --evidence 3", "--evidence would change nothing")):

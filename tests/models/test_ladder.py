@@ -100,7 +100,7 @@ def test_noise_is_what_quadrature_of_the_log_joint_says():
     assert stats.kstest(draws, lambda s: np.interp(s, x, cdf / cdf[-1])).pvalue > 1e-6
 
 
-@pytest.mark.parametrize("site", ["sigma2", "precision_user"])
+@pytest.mark.parametrize("site", [pytest.param("sigma2", marks=pytest.mark.slow), "precision_user"])
 def test_noise_per_user_satisfies_steins_identity(site):
     """As the hyperparameters below, for a precision: E[x . slope] = -1, and E[x^2 . slope] = -2 E[x] of each entry.
     Each given the other, 2,000 draws; every z score below 6: false alarm 3e-8 for up to 14 scores."""

@@ -140,7 +140,8 @@ def bounded(latents, model, data):
 
 
 @pytest.mark.parametrize(("name", "levels", "pyro"), [
-    ("hierarchical+biases+ordinal", (1.0, 2.0, 3.0), False), ("ordinal", (0.0, 1.0), False),
+    ("hierarchical+biases+ordinal", (1.0, 2.0, 3.0), False), pytest.param(
+        "ordinal", (0.0, 1.0), False, marks=pytest.mark.slow),
     pytest.param("hierarchical+features+ordinal", (1.0, 2.0, 4.0, 5.0), False, marks=pytest.mark.slow),
     pytest.param("ordinal+time", (1.0, 2.0, 3.0), False, marks=pytest.mark.slow), *(
         pytest.param(f"hierarchical+biases+ordinal{also}", (1.0, 2.0, 3.0), True, marks=pytest.mark.slow)

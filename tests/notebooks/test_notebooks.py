@@ -93,7 +93,8 @@ def test_code_comes_from_the_library(name):
                                                      "pyro.distributions", "dataclasses"}
 
 
-@pytest.mark.parametrize("name", [n if n == "problem1" else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_its_jupyter_twin_is_valid_and_runs(name, tmp_path):
     nbformat = pytest.importorskip("nbformat", reason="requirements-play.txt is not installed")
     from IPython.core.interactiveshell import InteractiveShell

@@ -103,7 +103,7 @@ def moments(out: Path, task: Task, how: int) -> Iterator[Path]:
         yield place
 
 
-@pytest.mark.parametrize("how", [KILLED, errno.ENOSPC])
+@pytest.mark.parametrize("how", [KILLED, pytest.param(errno.ENOSPC, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_at_any_moment_of_a_save_goes_on_to_the_same_bytes(task, tmp_path, how):
     (tmp_path / "whole").mkdir()
     task = replace(task, plan=replace(task.plan, steps=2))

@@ -71,7 +71,8 @@ def test_an_sd_that_is_fixed(tmp_path, share, kl):
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("name", ["AutoNormal", pytest.param("AutoMultivariateNormal", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["AutoNormal", "AutoMultivariateNormal"])
 def test_a_dependence_that_is_lacking(tmp_path, name):
     said = quality(tmp_path, PAIR.format(name=name))
     if name == "AutoNormal":

@@ -139,7 +139,7 @@ def test_what_our_own_code_raises_is_no_finding(monkeypatch):
 
 
 @pytest.mark.parametrize(("promise", "outcome"), [
-    ("", Outcome.UNKNOWN), ("STARTS_IN_EQUILIBRIUM = True", Outcome.WRONG)])
+    pytest.param("", Outcome.UNKNOWN, marks=pytest.mark.slow), ("STARTS_IN_EQUILIBRIUM = True", Outcome.WRONG)])
 def test_a_state_that_start_draws_must_be_given_the_latents(tmp_path, promise, outcome):
     verdict = judge(mine(tmp_path, PSEUDO_MARGINAL.format(promise=promise)), "factorization", seed=1)
     assert verdict.outcome is outcome

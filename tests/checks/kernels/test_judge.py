@@ -63,7 +63,8 @@ def quickly():
 
 
 @pytest.mark.usefixtures("one_reference")
-@pytest.mark.parametrize("path", ["right/grid/raster_gibbs", "right/grid/swendsen_wang", "right/grid/metropolis",
+@pytest.mark.parametrize("path", [pytest.param("right/grid/raster_gibbs", marks=pytest.mark.slow),
+                                  "right/grid/swendsen_wang", "right/grid/metropolis",
                                   "right/factorization/row_gibbs", "right/factorization/random_walk",
                                   "right/factorization/random_rotation", "right/ladder/noise_gibbs",
                                   "right/features/features_gibbs", "right/ordinal/ordinal_gibbs",

@@ -52,7 +52,9 @@ def trial(tmp_path, body, n, seed):
     return made, made.upto(n)
 
 
-@pytest.mark.parametrize(("site", "mixed"), [("y", FRESH), ("y", SLOW), ("mu", FRESH)], ids=["y", "slow", "mu"])
+@pytest.mark.parametrize(("site", "mixed"), [
+    ("y", FRESH), *(pytest.param(*case, marks=pytest.mark.slow) for case in (("y", SLOW), ("mu", FRESH)))],
+    ids=["y", "slow", "mu"])
 def test_what_a_weight_would_do_is_what_it_does(tmp_path, mixed, site, n=2000, h=0.3):
     """Kernels with the weights 1 + h and 1 - h are the judge: their z differ by 2 h times the slope, the second order
     cancelled. The largest of 2 F such differences goes 5.5 sds of their noise off in 2e-6 of runs."""

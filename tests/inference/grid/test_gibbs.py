@@ -153,7 +153,7 @@ def test_a_changed_image_is_seen():
         assert torch.equal(ours.labels, twin.labels)
 
 
-@both_schedules
+@pytest.mark.parametrize("schedule", ["checkerboard", pytest.param("raster", marks=pytest.mark.slow)])
 def test_rao_blackwell_marginals_are_right(schedule):
     """200 free chains of 50 sweeps, 20 of warm-up: |t| > 6 at one of 9 pixels has probability below 1e-6.
 

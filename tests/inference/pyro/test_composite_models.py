@@ -339,7 +339,8 @@ def exact_hidden_markov(y):
 
 @pytest.mark.parametrize("kernel", [
     pytest.param(DiscreteGibbs, marks=pytest.mark.slow),  # alone: every site is discrete
-    lambda model: Gibbs(model, [(partial(DiscreteGibbs, modified=True), lambda name: name.startswith("state"))]),
+    pytest.param(lambda model: Gibbs(model, [(partial(DiscreteGibbs, modified=True),
+                                              lambda name: name.startswith("state"))]), marks=pytest.mark.slow),
 ])
 def test_hidden_markov_model(kernel):
     got = chain(hidden_markov, kernel, NOISES, sweeps=100, warmup=10)
