@@ -21,7 +21,8 @@ from errors import InputError, Interrupted
 from inference.interrupt import Asked
 from runs.cells import Cell
 
-PRELOADED = ("arviz", "netCDF4", "pyro.infer")  # slow to import
+PRELOADED = ("arviz", "netCDF4", "pyro.infer",  # slow to import
+             "dask.array", "distributed")  # and these, where there are, xarray imports when the first result is saved
 ORPHANED = 30  # seconds that a run has to save what it reached when its sweep is gone
 PAUSE = 0.2  # seconds between two looks at whether Ctrl-C was pressed
 
