@@ -51,7 +51,7 @@ def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     unknown method 'gibs': did you mean 'gibbs'? known are gibbs, strip
     """
     known, given = sorted(known), short(given)
-    near = get_close_matches(given, known, n=1, cutoff=0.4)
+    near = get_close_matches(given, known, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return InputError(f"unknown {what} '{given}': {hint}known are {listed(known)}")
 

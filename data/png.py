@@ -59,7 +59,7 @@ def read_png(path: Path, labels: int | None, palette: Sequence[Colour] | None) -
         raise InputError(f"the palette has {len(table)} colours, but {labels} labels are asked for")
     if palette is None and own is None:
         reduced = labels is not None and len(seen) > labels >= 2
-        table = colours.quantised(code[observed] >> 8, labels) if reduced and labels else _own_colours(seen)
+        table = colours.quantised(code[observed] >> 8, labels) if reduced and labels else _own_colours(seen, labels)
     _check_size(pixels.shape, bands, path.stat().st_size, len(table))
     image = np.full(code.shape, -1)
     if len(seen):
@@ -145,9 +145,9 @@ def _check_size(shape: tuple[int, ...], bands: float, size: int, labels: int = 0
     room.refuse_beyond(f"an image of {W} x {H} pixels", takes, W * H, "pixels")
 
 
-def _own_colours(seen: UInt32[np.ndarray, "n"]) -> Int64[np.ndarray, "n 3"]:
-    """The image's own colours from dark to light, if they are few enough to be labels."""
-    if len(seen) > MAX_GUESSED:
+def _own_colours(seen: UInt32[np.ndarray, "n"], asked: int | None) -> Int64[np.ndarray, "n 3"]:
+    """The image's own colours from dark to light, if they are few enough to be labels, or no more than asked for."""
+    if len(seen) > max(MAX_GUESSED, asked or 0):
         raise InputError(f"has {len(seen)} colours, more than the {MAX_GUESSED} that are taken for labels unasked; say "
                          f"how many labels to make of them (--labels 8), or which colours the labels have "
                          f"(--palette '#000000' '#ffffff'), and every pixel takes the nearest one")

@@ -16,9 +16,11 @@ from experiments.problem1.cases import Case
 from experiments.problem1.request import Request
 from experiments.problem1.study import GridEntry, Study
 from inference.method import Family
+from inference.result import Result
 from runs.options import Fit
 from runs.run import begun
-from runs.runner import running
+from runs.runner import Runner, running
+from runs.task import Task
 from views import tables
 
 UNASKED = (Family.EXACT, Family.VARIATIONAL)  # samplers take minutes on grids that say nothing of how they mix
@@ -76,20 +78,36 @@ def run(request: Request, folder: Path, console: Console) -> int:
     """Run every method on every grid, and print the largest error of each. Exit status 0."""
     grids, left_out = answered(folder)
     fits = [fit for fit in request.chosen() if request.method or fit.method.family in UNASKED]
-    tried = [(grid, *grid.case.tasks(fits, request)) for grid in grids]
+    one_by_one = replace(request, method=())  # a grid that a method refuses costs no other its answer
+    tried = [(grid, *grid.case.tasks(fits, one_by_one)) for grid in grids]
+    if not any(tasks for _, tasks, _ in tried):
+        grid, _, refused = tried[0]
+        raise InputError(f"{grid.case.name}: {next(iter(refused.values()))}")
+    count = f"{len(grids)} grid{'s' * (len(grids) != 1)}"
     with begun(request, console) as this:
-        console.print(f"[bold]Problem 1[/]: {escape(f'{len(grids)} grids of {folder} -> {this.folder}')}")
+        console.print(f"[bold]Problem 1[/]: {escape(f'{count} of {folder} -> {this.folder}')}")
         entries: list[GridEntry] = []
         with running(this.folder, console) as runner:
             for grid, tasks, refused in tried:
-                study = Study(grid.case, [runner(task) for task in tasks], refused)
-                entries += [grid.entry(study, k) for k in range(len(tasks))]
-        tables.show(console, f"errors of marginals, against the files of {len(grids)} grids",
+                study = Study(grid.case, results(runner, tasks, refused), refused)
+                entries += [grid.entry(study, k) for k in range(len(study.results))]
+        tables.show(console, f"errors of marginals, against the files of {count}",
                     ("method", "by", "grids", "largest error", "on", "mean error", "seconds"), rows(entries, fits))
         for grid, _, refused in tried:
             this.say(*(f"{grid.case.name}: {name} was left out: {why}" for name, why in refused.items()))
         this.say(*(f"{name} was left out: {why}" for name, why in left_out.items()))
         return this.conclude([], entries)
+
+
+def results(runner: Runner, tasks: Sequence[Task], refused: dict[str, str]) -> list[Result]:
+    """Of the tasks that come to an end; why another does not is added to `refused`."""
+    found = []
+    for task in tasks:
+        try:
+            found.append(runner(task))
+        except InputError as error:
+            refused[task.method.name] = str(error)
+    return found
 
 
 def rows(entries: Sequence[GridEntry], fits: Sequence[Fit]) -> list[tuple[object, ...]]:

@@ -91,7 +91,8 @@ def leave(place: Path, case: Case, results: Sequence[Result], posterior: bool) -
         if posterior:
             write_array(place / f"{name}.npy", marginals)
     if posterior and found:
-        said.append(f"Their marginals, ({H}, {W}, {K}), are in NAME.npy, {8e-6 * H * W * K:.2g} MB each.")
+        alone = ", 0 and 1 of who finds a labelling alone" * any(r.family == "point" for r in results)
+        said.append(f"Their marginals, ({H}, {W}, {K}), are in NAME.npy, {8e-6 * H * W * K:.2g} MB each{alone}.")
     return said
 
 

@@ -65,7 +65,8 @@ def test_log_potentials_of_ones_own():
 
 
 def test_conformance_to_answers_of_others(capsys):
-    """Two grids, one of them packed and with evidence; a third whose marginals are of another size is left out."""
+    """Two grids, one of them packed and with evidence; a third whose marginals are of another size is left out, and a
+    fourth that no labelling is possible on costs the others nothing."""
     Path("others").mkdir()
     Path("others/first.uai.gz").write_bytes(gzip.compress(Path("grid.uai").read_bytes()))
     Path("others/first.uai.evid").write_text("2 0 1 7 0")
@@ -73,10 +74,15 @@ def test_conformance_to_answers_of_others(capsys):
     for name, answers in (("second", enumerated(mixed(3, 3, 2))), ("third", FIELD[:2] * 0 + 0.5)):
         write_grid(f"others/{name}.uai", mixed(3, 3, 2))
         write_marginals(f"others/{name}.uai.MAR", answers)
+    wants, equal = torch.tensor([[[0.0, -np.inf], [-np.inf, 0.0]]]), torch.tensor([[0.0, -np.inf], [-np.inf, 0.0]])
+    none = torch.zeros(0, 2, 2, 2, dtype=torch.float64)
+    write_grid("others/fourth.uai", GridMRF(wants.double(), equal[None, None].double(), none))
+    write_marginals("others/fourth.uai.MAR", np.full((1, 2, 2), 0.5))
     words = "--problem 1 --conformance others --method strip --method mean_field --out out"
     assert run.guarded(words.split()) == 0
     said = capsys.readouterr().out
     assert "third.uai was left out" in said and "has 6 x 2 probabilities, the grid 9 x 2" in said
+    assert "fourth: strip was left out: " in said and "Z = 0" in said
     line = next(line.split() for line in said.splitlines() if line.startswith("strip"))
     assert line[2] == "2" and float(line[3]) < 1e-12
     line = next(line.split() for line in said.splitlines() if line.startswith("mean_field"))
