@@ -49,6 +49,8 @@ def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
 
     >>> print(unknown("method", "gibs", ["strip", "gibbs"]))
     unknown method 'gibs': did you mean 'gibbs'? known are gibbs, strip
+    >>> print(unknown("way", "nonsense", ["contrastive_divergence", "em"]))
+    unknown way 'nonsense': known are contrastive_divergence, em
     """
     known, given = sorted(known), short(given)
     near = get_close_matches(given, known, n=1, cutoff=0.5)

@@ -167,9 +167,9 @@ def _sound(run: dict[str, Any], job: Job) -> bool:
 
 
 def lost(job: Job, step: int, kept: int) -> str:
-    """What is left where sweep `step` + 1 did not end, and sweep `kept` is the last that was saved."""
-    where = "before it was done" if job.method.family is Family.EXACT else f"in sweep {step + 1} of {job.plan.steps}"
-    left = f"it goes on from sweep {kept}, the last that is saved" if kept else (
+    """What is left where step `step` + 1 did not end, and step `kept` is the last that was saved."""
+    where = "before it was done" if job.method.family is Family.EXACT else f"in step {step + 1} of {job.plan.steps}"
+    left = f"it goes on from step {kept}, the last that is saved" if kept else (
         "nothing of it is saved, so it begins again")
     return f"{job.method.name} stopped {where}: {left}"
 

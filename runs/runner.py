@@ -83,16 +83,15 @@ class Runner:
         doing = self.progress.tasks[bar]
         pulse(f"{doing.description}: {step:,} of {doing.total:,.0f}")
 
-
     def _moves(self, bar: TaskID, pulse: Pulse, chains: int) -> Callable[[int], None]:
         """What shows which chain is at work, where steps are long."""
         shown = time.monotonic()
 
         def show(chain: int) -> None:
             nonlocal shown
-            now = time.monotonic()
-            doing = self.progress.tasks[bar]
-            if not group.rank() and (now - shown >= LONG or not pulse.doing):
+            now = time.monotonic()  # asked at every step of every chain
+            if (now - shown >= LONG or not pulse.doing) and not group.rank():
+                doing = self.progress.tasks[bar]
                 shown, chain_of = now, f"chain {chain + 1} of {chains}" if chains > 1 else ""
                 self.progress.update(bar, note=chain_of)
                 step = f"{doing.completed:,.0f} of {doing.total:,.0f}" if doing.completed else "sets out"

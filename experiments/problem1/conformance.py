@@ -81,8 +81,7 @@ def run(request: Request, folder: Path, console: Console) -> int:
     one_by_one = replace(request, method=())  # a grid that a method refuses costs no other its answer
     tried = [(grid, *grid.case.tasks(fits, one_by_one)) for grid in grids]
     if not any(tasks for _, tasks, _ in tried):
-        grid, _, refused = tried[0]
-        raise InputError(f"{grid.case.name}: {next(iter(refused.values()))}")
+        raise none_of(tried)
     count = f"{len(grids)} grid{'s' * (len(grids) != 1)}"
     with begun(request, console) as this:
         console.print(f"[bold]Problem 1[/]: {escape(f'{count} of {folder} -> {this.folder}')}")
@@ -91,12 +90,20 @@ def run(request: Request, folder: Path, console: Console) -> int:
             for grid, tasks, refused in tried:
                 study = Study(grid.case, results(runner, tasks, refused), refused)
                 entries += [grid.entry(study, k) for k in range(len(study.results))]
+        if not entries:
+            raise none_of(tried)
         tables.show(console, f"errors of marginals, against the files of {count}",
                     ("method", "by", "grids", "largest error", "on", "mean error", "seconds"), rows(entries, fits))
         for grid, _, refused in tried:
             this.say(*(f"{grid.case.name}: {name} was left out: {why}" for name, why in refused.items()))
         this.say(*(f"{name} was left out: {why}" for name, why in left_out.items()))
         return this.conclude([], entries)
+
+
+def none_of(tried: Sequence[tuple[Answered, list[Task], dict[str, str]]]) -> InputError:
+    """Where no method answers on any grid: why the first does not on the first."""
+    grid, _, refused = tried[0]
+    return InputError(f"no method could answer on any grid; {grid.case.name}: {next(iter(refused.values()))}")
 
 
 def results(runner: Runner, tasks: Sequence[Task], refused: dict[str, str]) -> list[Result]:

@@ -99,10 +99,16 @@ class Whole:
 
     @classmethod
     def of(cls, result: Result, quantities: Quantities, program: Program) -> Whole:
-        draws = flat(quantities) if result.family == "mcmc" else None
         elpd, error = loo(result, program) if result.family != "point" else (None, None)
-        return cls(khat(result), None if draws is None else worst_rhat(draws),
-                   None if draws is None else least_ess(draws), elpd, error)
+        return cls(khat(result), *mixing(result, quantities), elpd, error)
+
+
+def mixing(result: Result, quantities: Quantities) -> tuple[float | None, float | None]:
+    """The worst R-hat and the least effective draws of its numbers; None where there are no chains."""
+    if result.family != "mcmc":
+        return None, None
+    draws = flat(quantities)
+    return worst_rhat(draws), least_ess(draws)
 
 
 def names(sites: Mapping[str, tuple[int, ...]]) -> list[str]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from experiments.program import captions, measures, words
 from experiments.program.study import Study
-from inference.diagnostics import least_ess, worst_rhat
 from inference.result import Result
 from models.program import Program
 from models.sites import Site, families
@@ -137,9 +136,8 @@ def figures(this: Run, study: Study) -> None:
 
 def bare(result: Result, program: Program) -> BareEntry:
     """What a result alone tells, without the time that the rest takes."""
-    draws = measures.flat(measures.quantities(result, program)) if result.family == "mcmc" else None
-    return BareEntry.of(result, khat=measures.khat(result), rhat=None if draws is None else worst_rhat(draws),
-                        ess=None if draws is None else least_ess(draws))
+    worst, ess = measures.mixing(result, measures.quantities(result, program) if result.family == "mcmc" else {})
+    return BareEntry.of(result, khat=measures.khat(result), rhat=worst, ess=ess)
 
 
 def entry(study: Study, k: int) -> ProgramEntry:

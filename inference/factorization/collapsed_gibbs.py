@@ -88,8 +88,8 @@ def preflight(rng: torch.Generator, state: State, model: Factorization, data: Ra
     took = seconds(model, data)
     if took > LONGEST:
         raise InputError(f"a step of collapsed_gibbs takes about {took:,.0f} s with {model.num_items:,} items "
-                         f"and {len(data):,} ratings, for one item is drawn after the other: use row_gibbs, which has "
-                         f"as many effective draws a step, or fewer items")
+                         f"and {len(data):,} ratings, for one item is drawn after the other: use row_gibbs, "
+                         f"whose steps take a hundredth of that, or fewer items")
 
 
 def seconds(model: Factorization, data: Ratings) -> float:

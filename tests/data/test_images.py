@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image, ImageColor, PngImagePlugin
 
-from data.images import BUILTIN, PALETTE, builtin, clean, load_image, read_image, write_image
+from data.images import BUILTIN, PALETTE, builtin, clean, load_image, read_image, read_picture, write_image
 from data.png import MARK
+from errors import InputError
 from tests.support import OUTSIDE
 
 SHARED = OUTSIDE / "images"
@@ -152,3 +153,14 @@ def test_one_door_for_names_and_files(tmp_path):
     path = npy(tmp_path / "a.npy", [[0, 1]])
     assert torch.equal(load_image(path), load_image(str(path)))
     assert load_image("small", labels=3).shape == (3, 3, 3)
+
+
+def test_as_many_labels_as_colours_or_more_take_the_images_own(tmp_path):
+    """Unasked, more than 16 colours are none that labels have."""
+    grey = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+    Image.fromarray(np.stack([grey] * 3, -1)).save(tmp_path / "many.png")
+    with pytest.raises(InputError, match="has 24 colours, more than the 16"):
+        read_picture(tmp_path / "many.png")
+    asked = read_picture(tmp_path / "many.png", 300)
+    assert asked.palette[:24] == tuple(f"#{10 * k:02x}" + f"{10 * k:02x}" * 2 for k in range(24))
+    assert np.array_equal(asked.image.argmax(-1).flatten(), range(24)) and asked.image.shape[-1] == 300

@@ -19,7 +19,7 @@ from inference.loading import rehearse
 from models.grid import GridMRF
 from runs.run import resumable
 
-LAST = r"^gibbs stopped in sweep (\d+) of 99: it goes on from sweep (?!\1)\d+, the last that is saved$"
+LAST = r"^gibbs stopped in step (\d+) of 99: it goes on from step (?!\1)\d+, the last that is saved$"
 
 
 def raised(each) -> None:
@@ -74,7 +74,7 @@ def test_a_step_that_does_not_end_is_ended_and_the_last_checkpoint_is_kept(each,
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("gibbs", "gibbs stopped in sweep 1 of 9: nothing of it is saved, so it begins again"),
+    ("gibbs", "gibbs stopped in step 1 of 9: nothing of it is saved, so it begins again"),
     ("strip", "strip stopped before it was done: nothing of it is saved, so it begins again")])
 def test_what_the_first_step_loses_is_said_with_how_to_go_on(name, words, tmp_path, monkeypatch):
     monkeypatch.setattr("inference.drive.PATIENCE", 0.05)
